@@ -1,0 +1,124 @@
+//! Channels: where briefs go out. Every message is [`Cleared`](crate::guard::Cleared).
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use crate::{guard::Cleared, ids::DeliveryId};
+
+/// Where a delivery goes.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Address {
+    /// A mailbox.
+    Email { to: String },
+    /// A member (`U…`, opened as a direct message) or a channel (`C…`).
+    Slack { to: String },
+    /// A folder below the one in the settings.
+    Folder { name: String },
+}
+
+impl Address {
+    /// The kind in one word, for metrics and audit.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Email { .. } => "email",
+            Self::Slack { .. } => "slack",
+            Self::Folder { .. } => "folder",
+        }
+    }
+}
+
+/// A brief in the form of one channel, made by `render`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Message {
+    Email(EmailMessage),
+    Slack(SlackMessage),
+    Folder(FolderMessage),
+}
+
+/// A mail without its envelope.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EmailMessage {
+    pub subject: String,
+    pub text: String,
+    pub html: String,
+    /// The briefing's name for `List-Id` (RFC 2919).
+    pub list: String,
+    /// BCP 47 tag for `Content-Language`.
+    pub language: String,
+}
+
+/// A Slack message and the replies that stand in its thread.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SlackMessage {
+    /// What a notification shows.
+    pub text: String,
+    /// Block Kit blocks, at most 50, within Slack's limits.
+    pub blocks: Vec<serde_json::Value>,
+    /// Replies in the thread: (text, blocks).
+    pub replies: Vec<(String, Vec<serde_json::Value>)>,
+}
+
+/// Files for a folder: (name, content). The first is the one a person opens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FolderMessage {
+    pub files: Vec<(String, Vec<u8>)>,
+}
+
+/// A message that a channel has taken as far as it can without delivering it: connected, signed in, recipient accepted.
+/// Dropping it delivers nothing.
+#[async_trait]
+pub trait Prepared: Send {
+    /// Delivers. After this call has begun and no answer came, whether it was delivered is unclear.
+    async fn commit(self: Box<Self>) -> Result<Receipt, ChannelError>;
+}
+
+/// A place where briefs go out.
+#[async_trait]
+pub trait Channel: Send + Sync {
+    /// Everything that can fail before delivery begins. An error here means: nothing was delivered.
+    async fn prepare(
+        &self,
+        delivery: &DeliveryId,
+        to: &Address,
+        message: Cleared<Message>,
+    ) -> Result<Box<dyn Prepared>, ChannelError>;
+
+    /// Asks the channel whether it already has this delivery.
+    async fn find(&self, delivery: &DeliveryId, to: &Address) -> Result<Found, ChannelError>;
+
+    /// Is the channel usable now? Connects and signs in, delivers nothing.
+    async fn check(&self) -> Result<(), ChannelError>;
+}
+
+/// What a channel knows of a delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    Delivered(Receipt),
+    NotDelivered,
+    /// The channel cannot be asked (SMTP).
+    CannotTell,
+}
+
+/// The channel's own word for a delivery: an SMTP answer with its queue id, a Slack timestamp, a path.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    pub reference: String,
+}
+
+/// Why a delivery did not go out.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ChannelError {
+    /// Try again later: the channel is down, busy, or asks to wait.
+    #[error("{what}")]
+    Later {
+        what: String,
+        after: Option<std::time::Duration>,
+    },
+    /// Trying again changes nothing: bad address, bad credential, refused content.
+    #[error("{what}")]
+    Never { what: String },
+    /// Delivery had begun and its outcome is not known.
+    #[error("{what}")]
+    Unclear { what: String },
+}

@@ -1,0 +1,164 @@
+//! The brief: what is said to people, and kept. It holds nothing of the business beyond the words that it says.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use crate::{
+    domain::{
+        finding::{Evidence, Fingerprint, Gap, Mark, Severity, Status},
+        rich::Rich,
+    },
+    ids::{BriefingId, ConnectorId, RoleId, RunId, SignalId},
+    text::Language,
+};
+
+/// A composed brief.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Brief {
+    pub run: RunId,
+    pub briefing: BriefingId,
+    /// The briefing's title: "Engineering".
+    pub title: String,
+    pub role: RoleId,
+    pub language: Language,
+    /// IANA zone in which its times are written.
+    pub zone: String,
+    /// The instant it was due.
+    pub due: Timestamp,
+    /// The instant it was composed.
+    pub made: Timestamp,
+    pub edition: Edition,
+    /// The judgement in one line, at most 70 characters.
+    pub subject: String,
+    /// At most 110 characters; empty where there is nothing second.
+    pub preheader: String,
+    /// Said before everything else: late, sources not checked, plain edition. Each one sentence or two.
+    pub notices: Vec<Rich>,
+    /// At most two sentences, 45 words.
+    pub bottom_line: Rich,
+    /// At most three.
+    pub decide: Vec<Item>,
+    pub watch: Vec<Item>,
+    /// Risks that are not in the brief; counted.
+    pub more: usize,
+    pub resolved: Vec<Resolved>,
+    /// Resolved ones that are not named.
+    pub more_resolved: usize,
+    pub sources: Vec<Source>,
+    pub checked: Checked,
+    pub gaps: Vec<Gap>,
+    pub grounding: Grounding,
+    /// What the next run compares with, of every finding, also those not shown.
+    pub marks: Vec<Mark>,
+}
+
+/// Who worded it, or why nobody did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "edition", rename_all = "kebab-case")]
+pub enum Edition {
+    /// A model worded it; what did not hold was replaced.
+    Worded { model: String, local: bool },
+    /// Fixed wording, because no model is set.
+    BuiltIn,
+    /// Fixed wording, because the model failed; why, in words for a reader.
+    Plain { reason: String },
+    /// Nothing new and nothing worse: no model was asked.
+    Quiet,
+    /// No source answered.
+    Nothing,
+}
+
+/// One risk as it stands in the brief.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Item {
+    /// Its number in the brief, from 1.
+    pub number: usize,
+    pub signal: SignalId,
+    pub fingerprint: Fingerprint,
+    pub severity: Severity,
+    pub status: Status,
+    pub headline: Rich,
+    /// Empty on an item of one line.
+    pub body: Rich,
+    pub next: Rich,
+    /// The record to open, with its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open: Option<Open>,
+    pub evidence: Vec<Evidence>,
+}
+
+/// A link that stands as a button.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Open {
+    pub label: String,
+    pub url: Url,
+}
+
+/// A risk that is gone since the brief before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resolved {
+    pub fingerprint: Fingerprint,
+    /// The headline as it was said last.
+    pub said: String,
+    /// Local dates from the first sighting to the last.
+    pub open_days: i64,
+}
+
+/// A source that was asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    pub connector: ConnectorId,
+    pub title: String,
+    /// When it answered last; nothing where it did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub as_of: Option<Timestamp>,
+}
+
+/// How many signals were checked of how many.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checked {
+    pub checked: usize,
+    pub total: usize,
+}
+
+/// What became of a model's sentences.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grounding {
+    /// Sentences that the model wrote.
+    pub written: usize,
+    pub kept: usize,
+    pub struck: Vec<Struck>,
+}
+
+/// A sentence that was not let through. Its text is not kept: it may say what must not be said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Struck {
+    /// Where it stood: `bottom_line`, `F2.headline`.
+    pub place: String,
+    /// Why, such as "a number that no fact holds".
+    pub reason: String,
+}
+
+impl Brief {
+    /// The items in reading order.
+    pub fn items(&self) -> impl Iterator<Item = &Item> {
+        self.decide.iter().chain(&self.watch)
+    }
+
+    /// Words above the "details" line, as rule 60 s ≤ 220 words counts them: notices, bottom line, items with their
+    /// marks, resolved.
+    pub fn words_above_the_line(&self) -> usize {
+        use crate::text::word_count;
+        let rich = |text: &Rich| word_count(&text.text());
+        let item = |item: &Item| 2 + rich(&item.headline) + rich(&item.body) + rich(&item.next);
+        self.notices.iter().map(rich).sum::<usize>()
+            + rich(&self.bottom_line)
+            + self.items().map(item).sum::<usize>()
+            + self
+                .resolved
+                .iter()
+                .map(|resolved| word_count(&resolved.said) + 2)
+                .sum::<usize>()
+    }
+}

@@ -1,0 +1,173 @@
+//! What a briefing asks and when an answer is a risk (`briefings/*.toml`).
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    domain::finding::Worse,
+    ids::{BriefingId, ConnectorId, RoleId, SignalId},
+};
+
+/// A briefing file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Briefing {
+    #[schemars(with = "String")]
+    pub id: BriefingId,
+    /// What the brief is about, in the reader's words: "Engineering".
+    pub title: String,
+    /// The role it is written for; others may read it under their own grants.
+    #[schemars(with = "String")]
+    pub role: RoleId,
+    /// At most this many risks in the brief (1 to 7); the rest is counted.
+    #[serde(default = "seven")]
+    pub max_risks: u8,
+    #[serde(default)]
+    pub when_quiet: WhenQuiet,
+    #[serde(default)]
+    pub signals: Vec<Signal>,
+    /// Named dates to say on a quiet day: an expression over one tool's result.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_date: Option<NextDate>,
+}
+
+fn seven() -> u8 {
+    7
+}
+
+/// What goes out when there is nothing new and nothing worse.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum WhenQuiet {
+    /// At most 45 words that say what was checked.
+    #[default]
+    Short,
+    /// Nothing; the schedule's list says "quiet, skipped".
+    Skip,
+    /// The usual brief with what goes on unchanged.
+    Full,
+}
+
+/// One call that a signal rests on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Query {
+    #[schemars(with = "String")]
+    pub connector: ConnectorId,
+    pub tool: String,
+    /// The call's arguments; each text in it is a template over `today`, `now`, `since_last`.
+    #[serde(default)]
+    pub args: serde_json::Map<String, serde_json::Value>,
+    /// Expression for the list of items in the normalised answer, such as `result.rows`.
+    #[serde(default = "result")]
+    pub items: String,
+}
+
+fn result() -> String {
+    "result".to_owned()
+}
+
+/// One rule over one tool's answer, perhaps joined with others.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Signal {
+    #[schemars(with = "String")]
+    pub id: SignalId,
+    /// What it looks for, in the reader's words.
+    pub title: String,
+    #[serde(flatten)]
+    pub query: Query,
+    /// Records of other sources that belong to an item, each under its name in the expressions.
+    #[serde(default, rename = "with")]
+    pub joins: BTreeMap<String, Join>,
+    /// One finding an item, or one over all of them.
+    #[serde(default)]
+    pub over: Over,
+    /// Values computed first, in the order written; each may use those before it.
+    #[serde(default, rename = "let")]
+    pub lets: serde_json::Map<String, serde_json::Value>,
+    /// Expression: is this item a risk?
+    #[serde(default = "always")]
+    pub when: String,
+    /// Expression that gives `'high'`, `'medium'` or `'low'`.
+    #[serde(default = "medium")]
+    pub severity: String,
+    /// True where `severity` can be high: a gap in this signal is then said at the top of the brief.
+    #[serde(default)]
+    pub can_be_high: bool,
+    /// Expression for what makes the item the same tomorrow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measure: Option<MeasureRule>,
+    /// Expression for a number: greater comes first among the same severity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rank: Option<String>,
+    /// Name → expression. Templates below may name these and nothing else.
+    #[serde(default)]
+    pub facts: BTreeMap<String, String>,
+    /// Name of a fact → expression for its own link, where it is another record than `link`.
+    #[serde(default)]
+    pub fact_links: BTreeMap<String, String>,
+    /// A full sentence with a verb and a number.
+    pub headline: String,
+    #[serde(default)]
+    pub say: String,
+    /// One next step, imperative.
+    #[serde(default)]
+    pub next: String,
+    /// Expression for the address of the record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
+    /// Expression: findings that give the same text have one cause.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+}
+
+fn always() -> String {
+    "true".to_owned()
+}
+
+fn medium() -> String {
+    "'medium'".to_owned()
+}
+
+/// One finding an item, or one over all items (`items` in the expressions).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Over {
+    #[default]
+    Each,
+    All,
+}
+
+/// Records of another source that belong to an item by an equal key.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Join {
+    #[serde(flatten)]
+    pub query: Query,
+    /// Expression over `item`, the signal's own record.
+    pub left: String,
+    /// Expression over `item`, the joined record. Empty and missing keys match nothing.
+    pub right: String,
+}
+
+/// The number by which a finding gets worse or better.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct MeasureRule {
+    /// Expression for a number.
+    pub value: String,
+    pub unit: String,
+    #[serde(default)]
+    pub worse: Worse,
+}
+
+/// The next date that matters, for the quiet day.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct NextDate {
+    #[serde(flatten)]
+    pub query: Query,
+    /// Expression over an item: the date.
+    pub date: String,
+    /// Expression over an item: what happens then.
+    pub what: String,
+}

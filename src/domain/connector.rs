@@ -1,0 +1,163 @@
+//! A connector: one isolated MCP server in front of one source system.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{ids::ConnectorId, secrets::SecretRef};
+
+/// A connector as an admin defines it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Connector {
+    #[schemars(with = "String")]
+    pub id: ConnectorId,
+    /// What readers call the source: "Order database", "Jira".
+    pub title: String,
+    #[serde(flatten)]
+    pub launch: Launch,
+    /// Pattern (`*` stands for any run of characters) → class. A tool that no pattern names is not callable. What the
+    /// server says about its own tools decides nothing.
+    pub tools: BTreeMap<String, ToolClass>,
+    #[serde(default)]
+    pub limits: ConnectorLimits,
+    /// Answers of this connector may be shown to local models only.
+    #[serde(default)]
+    pub local_only: bool,
+    /// Models that are not local see kinds and comparisons of its values, never the values.
+    #[serde(default)]
+    pub blind: bool,
+    /// Hosts that a link into this source may have.
+    #[serde(default)]
+    pub link_hosts: Vec<String>,
+}
+
+/// How the server is reached.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Launch {
+    /// A child process that speaks MCP on its standard input and output.
+    Process {
+        /// Program and arguments; never a shell line. `daybrief` alone names this program itself.
+        command: Vec<String>,
+        #[serde(default)]
+        env: BTreeMap<String, EnvValue>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        folder: Option<String>,
+    },
+    /// A server that speaks MCP over streamable HTTP.
+    Http {
+        url: String,
+        #[serde(default)]
+        headers: BTreeMap<String, EnvValue>,
+    },
+}
+
+/// A plain value, or a reference to a secret: `{ secret = "env:JIRA_TOKEN" }`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum EnvValue {
+    Plain(String),
+    Secret {
+        secret: SecretRef,
+        /// Stands before the secret, such as `Bearer `.
+        #[serde(default)]
+        prefix: String,
+    },
+}
+
+/// What a tool does to the world.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ToolClass {
+    Read,
+    Action,
+}
+
+/// Bounds of one connector.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct ConnectorLimits {
+    /// Calls at once.
+    pub concurrency: u16,
+    /// One call, from asking to the last byte, in seconds.
+    pub timeout_seconds: u32,
+    /// From launch to the end of the MCP handshake, in seconds.
+    pub start_timeout_seconds: u32,
+    /// The largest answer, in bytes.
+    pub max_bytes: u32,
+    /// A process without a call for this long is ended, in seconds.
+    pub idle_stop_seconds: u32,
+}
+
+impl Default for ConnectorLimits {
+    fn default() -> Self {
+        Self {
+            concurrency: 4,
+            timeout_seconds: 30,
+            start_timeout_seconds: 20,
+            max_bytes: 4 * 1024 * 1024,
+            idle_stop_seconds: 300,
+        }
+    }
+}
+
+impl Connector {
+    /// The class of a tool: the most specific pattern (longest without its stars) wins, `action` on a tie.
+    /// Nothing where no pattern names it.
+    pub fn class_of(&self, tool: &str) -> Option<ToolClass> {
+        self.tools
+            .iter()
+            .filter(|(pattern, _)| matches_pattern(pattern, tool))
+            .max_by_key(|(pattern, class)| {
+                (
+                    pattern.chars().filter(|c| *c != '*').count(),
+                    **class == ToolClass::Action,
+                )
+            })
+            .map(|(_, class)| *class)
+    }
+}
+
+/// Does `text` fit `pattern`, in which `*` stands for any run of characters, also none? Linear time.
+pub fn matches_pattern(pattern: &str, text: &str) -> bool {
+    let Some((first, rest)) = pattern.split_once('*') else {
+        return pattern == text;
+    };
+    let Some(mut text) = text.strip_prefix(first) else {
+        return false;
+    };
+    let (middle, last) = rest
+        .rsplit_once('*')
+        .map_or(("", rest), |(middle, last)| (middle, last));
+    for part in middle.split('*').filter(|part| !part.is_empty()) {
+        match text.find(part).and_then(|at| text.get(at + part.len()..)) {
+            Some(after) => text = after,
+            None => return false,
+        }
+    }
+    text.ends_with(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_match_whole_names() {
+        for (pattern, text, expected) in [
+            ("query", "query", true),
+            ("query", "query2", false),
+            ("*", "anything", true),
+            ("jira_*", "jira_search", true),
+            ("jira_*", "xjira_search", false),
+            ("*_get_*", "jira_get_issue", true),
+            ("a*b*c", "abc", true),
+            ("a*b*c", "axxbyyc", true),
+            ("a*b*c", "acb", false),
+            ("a*a", "a", false),
+        ] {
+            assert_eq!(matches_pattern(pattern, text), expected, "{pattern} {text}");
+        }
+    }
+}

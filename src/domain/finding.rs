@@ -1,0 +1,323 @@
+//! What a signal finds: facts with handles, severity, status, and where each came from.
+
+use std::collections::BTreeMap;
+
+use jiff::{Timestamp, civil::Date};
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use crate::{
+    ids::{ConnectorId, SignalId},
+    money::Money,
+    text::Language,
+};
+
+/// How bad. Ordered: `High` is the greatest.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    Low,
+    Medium,
+    High,
+}
+
+impl Severity {
+    /// The word that stands in a brief; colour never stands alone.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        }
+    }
+}
+
+/// The identity of a finding over time: HMAC-SHA-256 under the instance's key over signal and item key, in hex.
+/// Nothing of the business can be read from it without the key.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Fingerprint(pub String);
+
+/// One value that a finding rests on. It knows its kind, so that it can be written for the reader's language
+/// and compared without a model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "value", rename_all = "kebab-case")]
+pub enum FactValue {
+    /// A name, a key, a title: text from the source, hostile until cleared.
+    Text(String),
+    /// A plain number.
+    Number(Decimal),
+    /// A number of things, with their name in the singular ("order"): shown `3 orders`.
+    Count {
+        count: i64,
+        of: String,
+    },
+    Money(Money),
+    /// A share in percent: `15.6` is 15.6 %.
+    Percent(Decimal),
+    /// A length in calendar days.
+    Days(i64),
+    /// A length in hours.
+    Hours(Decimal),
+    Date(Date),
+    Instant(Timestamp),
+}
+
+impl FactValue {
+    /// The kind in one word, which a model in blind mode sees instead of the value.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Text(_) => "text",
+            Self::Number(_) => "number",
+            Self::Count { .. } => "count",
+            Self::Money(_) => "money",
+            Self::Percent(_) => "percent",
+            Self::Days(_) => "days",
+            Self::Hours(_) => "hours",
+            Self::Date(_) => "date",
+            Self::Instant(_) => "instant",
+        }
+    }
+
+    /// The value as this reader writes it. `zone` and `today` give instants and dates their form.
+    pub fn display(&self, reader: &Reader) -> String {
+        let language = reader.language;
+        match self {
+            Self::Text(text) => text.clone(),
+            Self::Number(number) => language.number(*number, None),
+            Self::Count { count, of } => {
+                let plural = if *count == 1 { "" } else { "s" };
+                format!(
+                    "{} {of}{plural}",
+                    language.number(Decimal::from(*count), None)
+                )
+            }
+            Self::Money(money) => money.display(language),
+            Self::Percent(share) => format!("{}\u{a0}%", language.number(*share, None)),
+            Self::Days(days) => {
+                let unit = match (language, *days == 1) {
+                    (Language::English, true) => "day",
+                    (Language::English, false) => "days",
+                    (Language::German, true) => "Tag",
+                    (Language::German, false) => "Tage",
+                    (Language::French, true) => "jour",
+                    (Language::French, false) => "jours",
+                    (Language::Spanish, true) => "día",
+                    (Language::Spanish, false) => "días",
+                };
+                format!("{} {unit}", language.number(Decimal::from(*days), None))
+            }
+            Self::Hours(hours) => format!(
+                "{} h",
+                language.number(*hours, Some(u32::from(hours.fract() != Decimal::ZERO)))
+            ),
+            Self::Date(date) => language.date(*date, reader.today),
+            Self::Instant(instant) => {
+                let local = instant.to_zoned_datetime(reader.zone.clone());
+                format!(
+                    "{} {:02}:{:02}",
+                    language.date(local.date(), reader.today),
+                    local.hour(),
+                    local.minute()
+                )
+            }
+        }
+    }
+}
+
+/// For whom values are written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reader {
+    pub language: Language,
+    pub zone: jiff::tz::TimeZone,
+    /// The reader's local date at the brief's instant.
+    pub today: Date,
+}
+
+/// A fact of a finding under its handle's last part: `customer` in `F3.customer`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fact {
+    pub value: FactValue,
+    /// The record that this value stands in, where the source names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<Url>,
+}
+
+/// Where in which answer a finding's values stand. Holds no business value itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    pub connector: ConnectorId,
+    pub tool: String,
+    /// JSON Pointer (RFC 6901) into the tool's normalised result.
+    pub pointer: String,
+    /// When the source answered.
+    pub as_of: Timestamp,
+}
+
+/// How much of it, for "worse" and "better".
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Measure {
+    pub value: Decimal,
+    /// `days`, `EUR`, `orders` …: stands behind the number.
+    pub unit: String,
+    /// Which way is worse; the greater value unless said otherwise.
+    #[serde(default)]
+    pub worse: Worse,
+}
+
+/// Which way a measure gets worse.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Worse {
+    #[default]
+    Up,
+    Down,
+}
+
+/// What became of a finding since the brief before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "status", rename_all = "lowercase")]
+pub enum Status {
+    New,
+    /// Seen before, as bad as then. `days` counts local dates from the first sighting to today.
+    Ongoing {
+        days: i64,
+    },
+    Worse {
+        from: Decimal,
+        to: Decimal,
+        unit: String,
+        days: i64,
+    },
+    Better {
+        from: Decimal,
+        to: Decimal,
+        unit: String,
+        days: i64,
+    },
+}
+
+/// The sentences a finding says when no model words it: templates of the signal over its facts, still with their
+/// handles, as a list of literal text and facts.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Wording(pub Vec<WordingPart>);
+
+/// A part of a sentence: words, or the name of a fact whose value stands there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WordingPart {
+    Words(String),
+    Fact(String),
+}
+
+/// One risk that a signal found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    pub signal: SignalId,
+    pub fingerprint: Fingerprint,
+    pub severity: Severity,
+    pub status: Status,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measure: Option<Measure>,
+    /// Greater comes first among findings of one severity (money or customers hit).
+    pub rank: Decimal,
+    pub facts: BTreeMap<String, Fact>,
+    /// A full sentence with a verb and a number, at most 16 words.
+    pub headline: Wording,
+    /// At most 35 words; may be empty.
+    pub body: Wording,
+    /// One next step, imperative; may be empty, then the finding is for the portal only.
+    pub next: Wording,
+    /// The record to open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<Url>,
+    /// The item first, then each joined record.
+    pub evidence: Vec<Evidence>,
+    /// Other findings of one cause carry the same text; they are shown next to each other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+}
+
+/// What a later run needs to tell new from ongoing: no business value but a number under a keyed fingerprint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    pub fingerprint: Fingerprint,
+    pub signal: SignalId,
+    pub severity: Severity,
+    /// The reader's local date of the first sighting.
+    pub first_seen: Date,
+    /// Since when severity and measure are as they are.
+    pub unchanged_since: Date,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measure: Option<Measure>,
+    /// The headline as it was said to the reader; nothing where it never was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said: Option<String>,
+}
+
+/// Something that could not be checked: a source that did not answer, a rule that failed on an item.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gap {
+    pub connector: ConnectorId,
+    /// The signals that could not be checked, wholly or in part.
+    pub signals: Vec<SignalId>,
+    /// True where one of them can be high.
+    pub high: bool,
+    pub cause: GapCause,
+    /// For the admin: which item, which expression, what the server said (cut, without business data).
+    pub detail: String,
+}
+
+/// Why something could not be checked, in words that may stand in a brief.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GapCause {
+    /// No answer within the connector's time.
+    Timeout,
+    /// The connector's process or server could not be reached, or ended.
+    Unreachable,
+    /// The answer was larger than the connector may give.
+    TooLarge,
+    /// The source refused: bad credential or missing right.
+    Refused,
+    /// The role may not ask this.
+    NotAllowed,
+    /// The tool's description changed and no admin has accepted it.
+    ToolChanged,
+    /// The answer has not the form that the signal expects.
+    Shape,
+    /// A rule failed on an item.
+    Rule,
+}
+
+impl GapCause {
+    /// The cause as a clause after the source's title: "Sentry …".
+    pub fn clause(self) -> &'static str {
+        match self {
+            Self::Timeout => "did not answer in time",
+            Self::Unreachable => "could not be reached",
+            Self::TooLarge => "answered with more than can be read",
+            Self::Refused => "refused the request",
+            Self::NotAllowed => "may not be asked by this role",
+            Self::ToolChanged => "changed and waits for an admin",
+            Self::Shape => "answered in an unexpected form",
+            Self::Rule => "gave a record that a rule could not read",
+        }
+    }
+}

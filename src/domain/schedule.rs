@@ -1,0 +1,94 @@
+//! When a briefing is due, for whom, and where it goes.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{BriefingId, CalendarId, RoleId, ScheduleId, UserId};
+
+/// A schedule. It belongs to no person: who made it decides nothing about what a recipient sees.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Schedule {
+    #[schemars(with = "String")]
+    pub id: ScheduleId,
+    #[schemars(with = "String")]
+    pub briefing: BriefingId,
+    /// Cron of five fields, or plain words: "weekdays at 07:00".
+    pub when: String,
+    /// IANA zone that `when` is read in, or `recipient` for each recipient's own.
+    pub zone: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub calendar: Option<CalendarId>,
+    /// What happens when a due instant falls on a day off in the calendar.
+    #[serde(default)]
+    pub on_day_off: OnDayOff,
+    pub to: Vec<Recipient>,
+    /// A brief later than this is not sent; the reader gets one line instead. In minutes.
+    #[serde(default = "four_hours")]
+    pub expires_after_minutes: u32,
+    #[serde(default)]
+    pub paused: bool,
+}
+
+fn four_hours() -> u32 {
+    240
+}
+
+/// What a schedule does on a day off.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnDayOff {
+    /// That due instant does not exist.
+    #[default]
+    Skip,
+    /// It moves to the same local time on the next working day (once, if several move there).
+    NextWorkingDay,
+    /// The calendar changes nothing.
+    Send,
+}
+
+/// Who gets a brief, and over which channels.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Recipient {
+    /// One person, under the role named or their first.
+    User {
+        #[schemars(with = "String")]
+        user: UserId,
+        #[serde(default, rename = "as", skip_serializing_if = "Option::is_none")]
+        #[schemars(with = "Option<String>")]
+        role: Option<RoleId>,
+        via: Vec<ChannelKind>,
+    },
+    /// Everyone who has this role when the brief is due.
+    Role {
+        #[schemars(with = "String")]
+        role: RoleId,
+        via: Vec<ChannelKind>,
+    },
+    /// A Slack channel by its id (`C…`), cleared for the role named.
+    SlackChannel {
+        slack_channel: String,
+        #[serde(rename = "as")]
+        #[schemars(with = "String")]
+        role: RoleId,
+    },
+    /// A folder of the machine, cleared for the role named.
+    Folder {
+        folder: String,
+        #[serde(rename = "as")]
+        #[schemars(with = "String")]
+        role: RoleId,
+    },
+}
+
+/// The kinds of channels to a person.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum ChannelKind {
+    Email,
+    Slack,
+    Folder,
+}

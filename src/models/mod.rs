@@ -1,0 +1,1 @@
+//! Models: one trait, an adapter per wire. Every call consumes a [`Reservation`](crate::limits::Reservation).

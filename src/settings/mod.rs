@@ -1,0 +1,243 @@
+//! The instance's settings: `daybrief.toml`. Plain structs, defaults in one place.
+
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{ids::ModelId, secrets::SecretRef, text::Language};
+
+/// All of `daybrief.toml`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Settings {
+    pub instance: Instance,
+    pub store: Store,
+    pub secrets: Secrets,
+    /// Models that may be used, `[[model]]` each.
+    #[serde(rename = "model")]
+    pub models: Vec<Model>,
+    pub wording: Wording,
+    pub email: Option<Email>,
+    pub slack: Option<Slack>,
+    pub folder: Option<Folder>,
+    pub guard: Guard,
+}
+
+/// The instance itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Instance {
+    /// The company's name, as it stands in a brief's sender and foot.
+    pub name: String,
+    /// Address of the HTTP surface.
+    pub listen: String,
+    /// Where people reach it, without a slash at the end; links in a brief begin with it.
+    pub url: Option<String>,
+    /// The folder for what this node keeps: the embedded store, its lock.
+    pub data: PathBuf,
+    /// Folders of objects in TOML files that are applied at start, in this order.
+    pub objects: Vec<PathBuf>,
+    /// IANA zone of the company: months of budgets, people without a zone of their own.
+    pub zone: String,
+    pub language: Language,
+    /// Calendar of the company, by id; Monday to Friday without it.
+    pub calendar: Option<String>,
+    /// Refuse to start with anything configured that is not on this machine or in its private networks.
+    pub air_gap: bool,
+    /// Who is told when something fails: the id of a user.
+    pub admin: Option<String>,
+}
+
+impl Default for Instance {
+    fn default() -> Self {
+        Self {
+            name: "Daybrief".to_owned(),
+            listen: "127.0.0.1:8080".to_owned(),
+            url: None,
+            data: PathBuf::from("data"),
+            objects: Vec::new(),
+            zone: "UTC".to_owned(),
+            language: Language::English,
+            calendar: None,
+            air_gap: false,
+            admin: None,
+        }
+    }
+}
+
+/// Where people, objects, runs, deliveries, usage and audit are kept.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Store {
+    pub kind: StoreKind,
+    /// MongoDB only: the connection string, as a reference to a secret since it holds the password.
+    pub url: Option<SecretRef>,
+    /// MongoDB only: the database's name.
+    pub database: String,
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self {
+            kind: StoreKind::Sqlite,
+            url: None,
+            database: "daybrief".to_owned(),
+        }
+    }
+}
+
+/// The kinds of store.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum StoreKind {
+    /// One file in the data folder.
+    #[default]
+    Sqlite,
+    /// A replica set, for several nodes.
+    Mongodb,
+}
+
+/// Where the key of the encrypted secrets is: never in the store.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Secrets {
+    /// 32 bytes in base64. Without it a key file is made in the data folder, mode 600.
+    pub key: Option<SecretRef>,
+    /// Keys that were in use before: they open what is not yet sealed anew.
+    pub old_keys: Vec<SecretRef>,
+}
+
+/// A model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Model {
+    #[schemars(with = "String")]
+    pub id: ModelId,
+    pub kind: ModelKind,
+    /// The vendor's own address where missing.
+    #[serde(default)]
+    pub base_url: Option<String>,
+    /// The model's name at the vendor or server.
+    pub model: String,
+    #[serde(default)]
+    pub api_key: Option<SecretRef>,
+    /// The context window in tokens; sent to Ollama as `num_ctx`.
+    #[serde(default = "eight_thousand")]
+    pub context_tokens: u32,
+    /// The longest answer asked for, in tokens.
+    #[serde(default = "two_thousand")]
+    pub max_output_tokens: u32,
+    /// True where nothing sent to it leaves the company.
+    #[serde(default)]
+    pub local: bool,
+    /// To the first token, in seconds.
+    #[serde(default = "thirty")]
+    pub first_token_timeout_seconds: u32,
+    /// The whole answer, in seconds.
+    #[serde(default = "sixty")]
+    pub timeout_seconds: u32,
+    /// Price of a million tokens in, in `currency`.
+    #[serde(default)]
+    pub price_in: Option<f64>,
+    /// Price of a million tokens out.
+    #[serde(default)]
+    pub price_out: Option<f64>,
+}
+
+fn eight_thousand() -> u32 {
+    8192
+}
+fn two_thousand() -> u32 {
+    2048
+}
+fn thirty() -> u32 {
+    30
+}
+fn sixty() -> u32 {
+    60
+}
+
+/// The wire that a model speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ModelKind {
+    /// OpenAI and everything that speaks its chat API: vLLM, llama.cpp, gateways.
+    Openai,
+    Anthropic,
+    Ollama,
+}
+
+/// Which models word a brief.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Wording {
+    /// Tried in this order; empty: the built-in wording.
+    #[schemars(with = "Vec<String>")]
+    pub route: Vec<ModelId>,
+}
+
+/// Delivery by email.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Email {
+    pub host: String,
+    #[serde(default = "submission")]
+    pub port: u16,
+    #[serde(default)]
+    pub tls: EmailTls,
+    #[serde(default)]
+    pub user: Option<String>,
+    #[serde(default)]
+    pub password: Option<SecretRef>,
+    /// The sender, `Daybrief <daybrief@acme.example>`.
+    pub from: String,
+    /// Certificates (PEM) of the company's own authority.
+    #[serde(default)]
+    pub ca_file: Option<PathBuf>,
+    /// One attempt, in seconds.
+    #[serde(default = "thirty")]
+    pub timeout_seconds: u32,
+}
+
+fn submission() -> u16 {
+    587
+}
+
+/// How an SMTP connection is protected.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum EmailTls {
+    /// STARTTLS, refused where the server does not offer it (RFC 3207).
+    #[default]
+    Starttls,
+    /// TLS from the first byte (RFC 8314).
+    Implicit,
+    /// In clear: for a relay on the same machine.
+    None,
+}
+
+/// Delivery to Slack.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Slack {
+    /// Bot token (`xoxb-…`).
+    pub token: SecretRef,
+    /// Another address of the Web API, for a gateway.
+    #[serde(default)]
+    pub api_url: Option<String>,
+    #[serde(default = "thirty")]
+    pub timeout_seconds: u32,
+}
+
+/// Delivery into folders of this machine.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Folder {
+    /// Below it lie the folders that schedules name.
+    pub path: PathBuf,
+}
+
+/// What may leave.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Guard {
+    /// Hosts that links may have besides the instance's own and the connectors' `link_hosts`.
+    pub allowed_hosts: Vec<String>,
+}

@@ -1,0 +1,195 @@
+//! Text as people read it: languages, numbers, dates, words, cutting.
+
+use jiff::civil::Date;
+use rust_decimal::{Decimal, RoundingStrategy};
+use serde::{Deserialize, Serialize};
+use unicode_segmentation::UnicodeSegmentation;
+
+/// The languages a brief can be written in: they decide the form of numbers, dates and fixed words.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
+pub enum Language {
+    #[default]
+    #[serde(rename = "en")]
+    English,
+    #[serde(rename = "de")]
+    German,
+    #[serde(rename = "fr")]
+    French,
+    #[serde(rename = "es")]
+    Spanish,
+}
+
+impl Language {
+    /// The BCP 47 tag, as in HTML's `lang`.
+    pub fn tag(self) -> &'static str {
+        match self {
+            Self::English => "en",
+            Self::German => "de",
+            Self::French => "fr",
+            Self::Spanish => "es",
+        }
+    }
+
+    /// The number with this language's separators (Unicode CLDR): `4,680.9` (en), `4.680,9` (de, es),
+    /// `4 680,9` (fr, with U+202F). `digits` fixes the number of decimals, rounding half away from zero;
+    /// without it the number keeps its own, trailing zeros dropped.
+    pub fn number(self, value: Decimal, digits: Option<u32>) -> String {
+        let value = match digits {
+            Some(digits) => {
+                let mut value =
+                    value.round_dp_with_strategy(digits, RoundingStrategy::MidpointAwayFromZero);
+                value.rescale(digits);
+                value
+            }
+            None => value.normalize(),
+        };
+        let plain = value.abs().to_string();
+        let (whole, fraction) = plain.split_once('.').unwrap_or((&plain, ""));
+        let (group, point) = match self {
+            Self::English => (',', '.'),
+            Self::German | Self::Spanish => ('.', ','),
+            Self::French => ('\u{202f}', ','),
+        };
+        let mut text = String::with_capacity(plain.len() + 4);
+        if value.is_sign_negative() && !value.is_zero() {
+            text.push('-');
+        }
+        for (index, digit) in whole.chars().enumerate() {
+            if index > 0 && (whole.len() - index).is_multiple_of(3) {
+                text.push(group);
+            }
+            text.push(digit);
+        }
+        if !fraction.is_empty() {
+            text.push(point);
+            text.push_str(fraction);
+        }
+        text
+    }
+
+    /// A date with weekday, without a year unless it differs from `today`'s: `Thu 26 Nov`.
+    pub fn date(self, date: Date, today: Date) -> String {
+        const WEEKDAYS: [[&str; 7]; 4] = [
+            ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"],
+            ["Mo.", "Di.", "Mi.", "Do.", "Fr.", "Sa.", "So."],
+            ["lun.", "mar.", "mer.", "jeu.", "ven.", "sam.", "dim."],
+            ["lun", "mar", "mié", "jue", "vie", "sáb", "dom"],
+        ];
+        const MONTHS: [[&str; 12]; 4] = [
+            [
+                "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+            ],
+            [
+                "Jan.", "Feb.", "März", "Apr.", "Mai", "Juni", "Juli", "Aug.", "Sept.", "Okt.",
+                "Nov.", "Dez.",
+            ],
+            [
+                "janv.", "févr.", "mars", "avr.", "mai", "juin", "juil.", "août", "sept.", "oct.",
+                "nov.", "déc.",
+            ],
+            [
+                "ene", "feb", "mar", "abr", "may", "jun", "jul", "ago", "sept", "oct", "nov", "dic",
+            ],
+        ];
+        let index = self as usize;
+        let name = |table: &[&'static str], at: i8| {
+            usize::try_from(at)
+                .ok()
+                .and_then(|at| table.get(at))
+                .copied()
+                .unwrap_or_default()
+        };
+        let weekday = WEEKDAYS
+            .get(index)
+            .map(|table| name(table, date.weekday().to_monday_zero_offset()))
+            .unwrap_or_default();
+        let month = MONTHS
+            .get(index)
+            .map(|table| name(table, date.month() - 1))
+            .unwrap_or_default();
+        let day = date.day();
+        let text = match self {
+            Self::German => format!("{weekday} {day}. {month}"),
+            _ => format!("{weekday} {day} {month}"),
+        };
+        if date.year() == today.year() {
+            text
+        } else {
+            format!("{text} {}", date.year())
+        }
+    }
+}
+
+/// Words as a reader counts them: runs between white space that hold a letter or a digit.
+pub fn word_count(text: &str) -> usize {
+    text.split_whitespace()
+        .filter(|word| word.chars().any(char::is_alphanumeric))
+        .count()
+}
+
+/// The text if it has at most `max` characters (grapheme clusters), else its beginning, cut at a word's end
+/// where there is one, closed by `…` within the limit.
+pub fn shorten(text: &str, max: usize) -> String {
+    let count = text.graphemes(true).count();
+    if count <= max {
+        return text.to_owned();
+    }
+    let head: String = text.graphemes(true).take(max.saturating_sub(1)).collect();
+    let cut = match head.rfind(char::is_whitespace) {
+        Some(at) if at * 2 > head.len() => head.get(..at).unwrap_or(&head),
+        _ => &head,
+    };
+    format!("{}…", cut.trim_end_matches([' ', ',', ';', ':', '.']))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::civil::date;
+
+    #[test]
+    fn numbers_take_the_separators_of_the_language() {
+        let number = Decimal::new(-468_090_555, 4);
+        assert_eq!(Language::English.number(number, Some(2)), "-46,809.06");
+        assert_eq!(Language::German.number(number, Some(2)), "-46.809,06");
+        assert_eq!(Language::French.number(number, None), "-46\u{202f}809,0555");
+        assert_eq!(Language::English.number(Decimal::new(1000, 2), None), "10");
+        assert_eq!(
+            Language::English.number(Decimal::new(-1, 3), Some(2)),
+            "0.00"
+        );
+    }
+
+    #[test]
+    fn dates_name_the_year_only_when_it_is_another() {
+        let today = date(2026, 11, 24);
+        assert_eq!(
+            Language::English.date(date(2026, 11, 26), today),
+            "Thu 26 Nov"
+        );
+        assert_eq!(
+            Language::German.date(date(2027, 3, 1), today),
+            "Mo. 1. März 2027"
+        );
+    }
+
+    #[test]
+    fn shortening_cuts_at_a_word_and_stays_within_the_limit() {
+        assert_eq!(shorten("one two three", 13), "one two three");
+        assert_eq!(shorten("one two three", 12), "one two…");
+        assert_eq!(shorten("aaaaaaaaaa", 4), "aaa…");
+    }
+}
