@@ -1,21 +1,21 @@
 //! The one shape in which a problem reaches a person, whatever part it came from.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A problem as a person sees it: on the command line, from the API, in logs.
 ///
 /// None of its texts is built from a secret or from business data.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
     /// Stable, machine-readable, `kebab-case`.
     pub code: String,
     /// What happened, one sentence.
     pub what: String,
     /// Where: a file and line, a setting, a connector.
-    #[serde(rename = "where", skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "where", default, skip_serializing_if = "Option::is_none")]
     pub place: Option<String>,
     /// What to do about it, imperative.
-    #[serde(rename = "do", skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "do", default, skip_serializing_if = "Option::is_none")]
     pub advice: Option<String>,
 }
 

@@ -3,30 +3,7 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::{guard::Cleared, ids::DeliveryId};
-
-/// Where a delivery goes.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "lowercase")]
-pub enum Address {
-    /// A mailbox.
-    Email { to: String },
-    /// A member (`U…`, opened as a direct message) or a channel (`C…`).
-    Slack { to: String },
-    /// A folder below the one in the settings.
-    Folder { name: String },
-}
-
-impl Address {
-    /// The kind in one word, for metrics and audit.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Email { .. } => "email",
-            Self::Slack { .. } => "slack",
-            Self::Folder { .. } => "folder",
-        }
-    }
-}
+use crate::{domain::delivery::Address, guard::Cleared, ids::DeliveryId};
 
 /// A brief in the form of one channel, made by `render`.
 #[derive(Debug, Clone, PartialEq)]

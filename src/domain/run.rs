@@ -1,0 +1,120 @@
+//! A run: one briefing for one audience at one due instant, as data. A crash at any point loses nothing but the
+//! step at hand.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    domain::{brief::Brief, delivery::Address},
+    error::Problem,
+    ids::{BriefingId, RoleId, RunId, ScheduleId, UserId, derived},
+    text::Language,
+};
+
+/// A run and how far it got.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    pub id: RunId,
+    /// Nothing for a run that a person started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<ScheduleId>,
+    pub briefing: BriefingId,
+    pub audience: Audience,
+    pub due: Timestamp,
+    /// Not sent after this instant.
+    pub expires: Timestamp,
+    pub state: RunState,
+}
+
+/// For whom one brief is made: everyone of one role who reads in the same language and zone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Audience {
+    pub role: RoleId,
+    pub language: Language,
+    /// IANA name.
+    pub zone: String,
+    pub recipients: Vec<Target>,
+}
+
+/// One recipient over one channel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Target {
+    /// Nobody where a shared place is addressed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<UserId>,
+    pub to: Address,
+}
+
+/// The states in the order in which they follow.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "kebab-case")]
+pub enum RunState {
+    /// Due: sources are asked and the brief is composed in one step that keeps nothing but its result.
+    Due,
+    /// Composed and kept; deliveries are not yet queued.
+    Composed { brief: Box<Brief> },
+    /// Deliveries are in the outbox.
+    Delivering { brief: Box<Brief> },
+    /// Every delivery has come to its end. `delivered` of `total` arrived.
+    Done {
+        brief: Box<Brief>,
+        delivered: u32,
+        total: u32,
+    },
+    /// Nothing was to be sent: a quiet day with `when_quiet = "skip"`.
+    Quiet { brief: Box<Brief> },
+    /// Too late to be of use; readers got one line instead.
+    Expired,
+    /// It could not be made; the admin was told.
+    Failed { problem: Problem },
+}
+
+impl RunState {
+    /// The state's name.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Due => "due",
+            Self::Composed { .. } => "composed",
+            Self::Delivering { .. } => "delivering",
+            Self::Done { .. } => "done",
+            Self::Quiet { .. } => "quiet",
+            Self::Expired => "expired",
+            Self::Failed { .. } => "failed",
+        }
+    }
+
+    /// Will nothing more happen?
+    pub fn is_final(&self) -> bool {
+        matches!(
+            self,
+            Self::Done { .. } | Self::Quiet { .. } | Self::Expired | Self::Failed { .. }
+        )
+    }
+
+    /// The brief, once composed.
+    pub fn brief(&self) -> Option<&Brief> {
+        match self {
+            Self::Composed { brief }
+            | Self::Delivering { brief }
+            | Self::Done { brief, .. }
+            | Self::Quiet { brief } => Some(brief),
+            Self::Due | Self::Expired | Self::Failed { .. } => None,
+        }
+    }
+}
+
+impl Audience {
+    /// What tells audiences of one schedule apart.
+    pub fn key(&self) -> String {
+        format!("{}@{}@{}", self.role, self.zone, self.language.tag())
+    }
+}
+
+impl RunId {
+    /// The run of a schedule (or of a person's command, by a fresh text) at a due instant for an audience: the same
+    /// three give the same run.
+    pub fn of(origin: &str, due: Timestamp, audience: &Audience) -> Self {
+        let text = derived(&[origin, &due.to_string(), &audience.key()]);
+        Self::new(text).unwrap_or_else(|_| unreachable!("24 hex digits are a name"))
+    }
+}
