@@ -39,9 +39,9 @@ fn four_hours() -> u32 {
 #[serde(rename_all = "kebab-case")]
 pub enum OnDayOff {
     /// That due instant does not exist.
-    #[default]
     Skip,
     /// It moves to the same local time on the next working day (once, if several move there).
+    #[default]
     NextWorkingDay,
     /// The calendar changes nothing.
     Send,

@@ -1,1 +1,4 @@
-//! schedule.
+//! When briefs are due: rules, zones, calendars, and the ticker that makes runs of them.
+
+pub mod due;
+pub mod rule;
