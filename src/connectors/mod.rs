@@ -1,1 +1,246 @@
 //! Connectors: MCP clients, one isolated server each. Every call consumes a [`Permit`](crate::access::Permit).
+//!
+//! [`Connectors`] keeps at most one connection per connector and set of credentials. A connection is started by the
+//! first call that needs it, shared by all, ended when idle, and started again with growing distance after failures.
+//! A server is hostile until shown otherwise: what it may write, how long it may take and how long it may live are
+//! bounded, its words are cut and marked, its tools are pinned as they were first described, and what it claims about
+//! them (annotations such as `readOnlyHint`) is ignored.
+//!
+//! How an answer is addressed: `result` is the answer as [`normalise`](normalise::normalise) leaves it. JSON stays
+//! exactly as the server gave it, so an array is `result` itself; a Markdown or CSV table is `result.rows`; other text
+//! is `result.text`.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use secrecy::SecretString;
+use serde::Serialize;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    access::Permit,
+    clock::Clock,
+    domain::connector::{Connector, ToolClass},
+    ids::{ConnectorId, hex},
+    secrets::SecretRef,
+};
+
+mod error;
+mod http;
+mod launch;
+pub mod normalise;
+mod pins;
+mod session;
+mod slot;
+mod stdio;
+mod tables;
+#[cfg(test)]
+mod tests;
+
+pub use error::{CallError, SERVER_WORD_CHARS, ServerWord};
+pub use launch::PASSED_ON;
+pub use pins::{MemoryPins, Pin, PinnedHash, Pins, PinsError, pin_of};
+
+use launch::Launcher;
+use slot::{Shared, Slot};
+
+/// The longest that [`Connectors::shutdown`] waits for the servers to end.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
+
+/// Where a connector's secrets come from.
+#[async_trait]
+pub trait SecretSource: Send + Sync {
+    /// The secret's value at this moment. Asked before each call, so that a rotated secret takes effect with the next.
+    async fn secret(&self, reference: &SecretRef) -> Result<SecretString, SecretUnavailable>;
+}
+
+/// A secret could not be had. Says which and why, never what it is.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct SecretUnavailable(pub String);
+
+/// What a tool answered. Lives in memory for one run or turn.
+#[derive(Clone, PartialEq)]
+pub struct Answer {
+    /// The normalised answer: what signals call `result`.
+    pub value: Value,
+    /// When the source answered.
+    pub as_of: Timestamp,
+    /// The answer's size as the server gave it (its JSON), in bytes.
+    pub bytes: usize,
+    /// SHA-256 over that JSON, in hex.
+    pub sha256: String,
+}
+
+impl std::fmt::Debug for Answer {
+    /// Everything but the business data.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Answer")
+            .field("as_of", &self.as_of)
+            .field("bytes", &self.bytes)
+            .field("sha256", &self.sha256)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A tool as its server describes it now. The texts are the server's own: hostile.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ToolInfo {
+    pub name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    pub input_schema: Value,
+    pub hash: PinnedHash,
+    pub pin: Pin,
+    /// The class that the connector's patterns give it; nothing where it is not callable.
+    pub class: Option<ToolClass>,
+}
+
+/// The pool of connections. Cheap to clone; all clones are one pool.
+#[derive(Clone)]
+pub struct Connectors {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    slots: RwLock<BTreeMap<ConnectorId, Arc<Slot>>>,
+    shared: Arc<Shared>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Connectors {
+    /// A pool over these connectors. Starts nothing.
+    pub fn new(
+        connectors: Vec<Connector>,
+        secrets: Arc<dyn SecretSource>,
+        pins: Arc<dyn Pins>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let pool = Self {
+            inner: Arc::new(Inner {
+                slots: RwLock::default(),
+                shared: Arc::new(Shared {
+                    secrets,
+                    pins,
+                    launcher: Launcher::default(),
+                    tasks: TaskTracker::new(),
+                    stop: CancellationToken::new(),
+                }),
+                clock,
+            }),
+        };
+        pool.replace(connectors);
+        pool
+    }
+
+    /// Takes over a changed set of connectors. A connection whose connector stayed the same stays; one whose connector
+    /// changed or went ends with the last call that uses it.
+    pub fn replace(&self, connectors: Vec<Connector>) {
+        let mut slots = self
+            .inner
+            .slots
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        let mut before = std::mem::take(&mut *slots);
+        for connector in connectors {
+            let slot = before
+                .remove(&connector.id)
+                .filter(|slot| slot.connector == connector)
+                .unwrap_or_else(|| Slot::new(connector));
+            slots.insert(slot.connector.id.clone(), slot);
+        }
+    }
+
+    /// Makes the call that the permit is for, once, and never again by itself.
+    ///
+    /// Takes at most, one after the other: `timeout_seconds` for its turn, `start_timeout_seconds` (and a few seconds)
+    /// where the server has to be started, `timeout_seconds` for the call.
+    pub async fn call(&self, permit: Permit) -> Result<Answer, CallError> {
+        let slot = self.slot(permit.connector())?;
+        // The permit may have been issued before the connector's patterns were changed.
+        if slot.connector.class_of(permit.tool()) != Some(permit.class()) {
+            return Err(CallError::NotAllowed {
+                tool: permit.tool().to_owned(),
+            });
+        }
+        let limit_bytes = slot.connector.limits.max_bytes;
+        slot.with_session(&self.inner.shared, async |session| {
+            let result = session.call(permit.tool(), permit.args()).await?;
+            let as_of = self.inner.clock.now();
+            let raw = serde_json::to_vec(&result).map_err(|error| CallError::Shape {
+                what: error.to_string(),
+            })?;
+            if raw.len() > limit_bytes as usize {
+                return Err(CallError::TooLarge { limit_bytes });
+            }
+            let value = normalise::normalise(result).map_err(|text| CallError::Refused {
+                word: session.word(&text),
+            })?;
+            Ok(Answer {
+                value,
+                as_of,
+                bytes: raw.len(),
+                sha256: hex(&Sha256::digest(&raw)),
+            })
+        })
+        .await
+    }
+
+    /// The connector's tools, for an admin to look at. Needs no permit: what a server says about its tools is not
+    /// business data. Starts the server where it does not run.
+    pub async fn tools(&self, connector: &ConnectorId) -> Result<Vec<ToolInfo>, CallError> {
+        let slot = self.slot(connector)?;
+        let tools = slot
+            .with_session(&self.inner.shared, async |session| {
+                session.tools_in_time().await
+            })
+            .await?;
+        Ok(tools
+            .iter()
+            .map(|(name, tool)| ToolInfo {
+                name: name.clone(),
+                description: tool.description.clone(),
+                input_schema: Value::Object(tool.input_schema.as_ref().clone()),
+                hash: tool.hash.clone(),
+                pin: tool.pin.clone(),
+                class: slot.connector.class_of(name),
+            })
+            .collect())
+    }
+
+    /// Ends all connections and their processes; calls from now on are refused. Returns when all have ended, after
+    /// ten seconds at the latest.
+    pub async fn shutdown(&self) {
+        let shared = &self.inner.shared;
+        shared.stop.cancel();
+        shared.tasks.close();
+        if tokio::time::timeout(SHUTDOWN_GRACE, shared.tasks.wait())
+            .await
+            .is_err()
+        {
+            tracing::error!("some connectors did not end in time");
+        }
+    }
+
+    fn slot(&self, connector: &ConnectorId) -> Result<Arc<Slot>, CallError> {
+        if self.inner.shared.stop.is_cancelled() {
+            return Err(CallError::Stopping);
+        }
+        let slots = self
+            .inner
+            .slots
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        slots
+            .get(connector)
+            .cloned()
+            .ok_or_else(|| CallError::UnknownConnector(connector.clone()))
+    }
+}

@@ -1,0 +1,243 @@
+//! Pins: a tool is trusted as it was described when it was first seen, and stops when its description changes
+//! until an admin accepts the new one.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Mutex, PoisonError},
+};
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+use crate::ids::{ConnectorId, hex};
+
+/// SHA-256, in hex, over the canonical JSON (keys sorted, no white space) of a tool's
+/// `{name, description, inputSchema}`. Annotations such as `readOnlyHint` are no part of it: they decide nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PinnedHash(pub String);
+
+impl std::fmt::Display for PinnedHash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The pins could not be read or kept. Names no business data.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct PinsError(pub String);
+
+/// Where accepted tool descriptions are kept.
+#[async_trait]
+pub trait Pins: Send + Sync {
+    /// The accepted description of a tool, if one was ever seen.
+    async fn get(
+        &self,
+        connector: &ConnectorId,
+        tool: &str,
+    ) -> Result<Option<PinnedHash>, PinsError>;
+
+    /// Keeps the first description of a tool as accepted (trust on first use). Where one is kept already, for
+    /// instance by another node in the same moment, it stays and this does nothing.
+    async fn first_seen(
+        &self,
+        connector: &ConnectorId,
+        tool: &str,
+        hash: &PinnedHash,
+        canonical: &str,
+    ) -> Result<(), PinsError>;
+
+    /// Takes note that a tool is now described otherwise, for the admin to look at. The accepted one stays.
+    async fn changed(
+        &self,
+        connector: &ConnectorId,
+        tool: &str,
+        hash: &PinnedHash,
+        canonical: &str,
+    ) -> Result<(), PinsError>;
+}
+
+/// The canonical text of a tool and its hash.
+pub fn pin_of(
+    name: &str,
+    description: Option<&str>,
+    input_schema: &Map<String, Value>,
+) -> (PinnedHash, String) {
+    let schema = Value::Object(input_schema.clone());
+    let mut tool = Map::new();
+    tool.insert("name".to_owned(), Value::from(name));
+    tool.insert("description".to_owned(), Value::from(description));
+    tool.insert("inputSchema".to_owned(), schema);
+    let canonical = sorted(&Value::Object(tool)).to_string();
+    let hash = PinnedHash(hex(&Sha256::digest(canonical.as_bytes())));
+    (hash, canonical)
+}
+
+/// The value with the keys of each object in order. Depth is bounded by the JSON parser's own limit.
+fn sorted(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let ordered: BTreeMap<&String, &Value> = map.iter().collect();
+            Value::Object(
+                ordered
+                    .into_iter()
+                    .map(|(key, value)| (key.clone(), sorted(value)))
+                    .collect(),
+            )
+        }
+        Value::Array(items) => Value::Array(items.iter().map(sorted).collect()),
+        other => other.clone(),
+    }
+}
+
+/// What a tool's description is against the accepted one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "state")]
+pub enum Pin {
+    /// Seen for the first time by this connection, and accepted with that.
+    FirstSeen,
+    /// As accepted.
+    Accepted,
+    /// Otherwise than accepted: calls are refused until an admin accepts it.
+    Changed { accepted: PinnedHash },
+}
+
+/// Compares a tool with its pin, keeping the first one and taking note of a change.
+pub(super) async fn check(
+    pins: &dyn Pins,
+    connector: &ConnectorId,
+    tool: &str,
+    hash: &PinnedHash,
+    canonical: &str,
+) -> Result<Pin, PinsError> {
+    if let Some(accepted) = pins.get(connector, tool).await? {
+        if accepted == *hash {
+            return Ok(Pin::Accepted);
+        }
+        pins.changed(connector, tool, hash, canonical).await?;
+        return Ok(Pin::Changed { accepted });
+    }
+    pins.first_seen(connector, tool, hash, canonical).await?;
+    // Another node may have seen it first, described otherwise.
+    match pins.get(connector, tool).await? {
+        Some(accepted) if accepted != *hash => Ok(Pin::Changed { accepted }),
+        _ => Ok(Pin::FirstSeen),
+    }
+}
+
+/// A tool's accepted pin and, where there is one, the changed one that waits: each a hash and its canonical text.
+#[derive(Debug, Clone)]
+struct Kept {
+    accepted: PinnedHash,
+    waiting: Option<PinnedHash>,
+}
+
+/// Pins for the life of the process: for commands that look at a connector before anything is stored, and tests.
+#[derive(Debug, Default)]
+pub struct MemoryPins(Mutex<HashMap<(ConnectorId, String), Kept>>);
+
+impl MemoryPins {
+    /// Accepts the description that waits, if one does.
+    pub fn accept(&self, connector: &ConnectorId, tool: &str) -> bool {
+        let mut kept = self.lock();
+        let Some(pin) = kept.get_mut(&(connector.clone(), tool.to_owned())) else {
+            return false;
+        };
+        match pin.waiting.take() {
+            Some(hash) => {
+                pin.accepted = hash;
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(ConnectorId, String), Kept>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Pins for MemoryPins {
+    async fn get(
+        &self,
+        connector: &ConnectorId,
+        tool: &str,
+    ) -> Result<Option<PinnedHash>, PinsError> {
+        let key = (connector.clone(), tool.to_owned());
+        Ok(self.lock().get(&key).map(|kept| kept.accepted.clone()))
+    }
+
+    async fn first_seen(
+        &self,
+        connector: &ConnectorId,
+        tool: &str,
+        hash: &PinnedHash,
+        _canonical: &str,
+    ) -> Result<(), PinsError> {
+        self.lock()
+            .entry((connector.clone(), tool.to_owned()))
+            .or_insert_with(|| Kept {
+                accepted: hash.clone(),
+                waiting: None,
+            });
+        Ok(())
+    }
+
+    async fn changed(
+        &self,
+        connector: &ConnectorId,
+        tool: &str,
+        hash: &PinnedHash,
+        _canonical: &str,
+    ) -> Result<(), PinsError> {
+        if let Some(kept) = self.lock().get_mut(&(connector.clone(), tool.to_owned())) {
+            kept.waiting = Some(hash.clone());
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn schema(value: Value) -> Map<String, Value> {
+        value.as_object().unwrap().clone()
+    }
+
+    #[test]
+    fn the_order_of_keys_does_not_change_a_pin_and_every_word_does() {
+        let one = schema(json!({"type": "object", "properties": {"a": {"x": 1, "y": [2, 1]}}}));
+        let same = schema(json!({"properties": {"a": {"y": [2, 1], "x": 1}}, "type": "object"}));
+        let other = schema(json!({"type": "object", "properties": {"a": {"x": 1, "y": [1, 2]}}}));
+        let (hash, canonical) = pin_of("t", Some("d"), &one);
+        assert_eq!(
+            canonical,
+            r#"{"description":"d","inputSchema":{"properties":{"a":{"x":1,"y":[2,1]}},"type":"object"},"name":"t"}"#
+        );
+        assert_eq!(hash, pin_of("t", Some("d"), &same).0);
+        assert_ne!(hash, pin_of("t", Some("d"), &other).0);
+        assert_ne!(hash, pin_of("t", Some("d "), &one).0);
+        assert_ne!(hash, pin_of("t2", Some("d"), &one).0);
+        assert_ne!(pin_of("t", None, &one).0, pin_of("t", Some(""), &one).0);
+    }
+
+    #[tokio::test]
+    async fn a_changed_tool_waits_until_it_is_accepted() {
+        let pins = MemoryPins::default();
+        let id = ConnectorId::new("c").unwrap();
+        let (first, second) = (PinnedHash("1".into()), PinnedHash("2".into()));
+        let state = async |hash: &PinnedHash| check(&pins, &id, "t", hash, "").await.unwrap();
+        assert_eq!(state(&first).await, Pin::FirstSeen);
+        assert_eq!(state(&first).await, Pin::Accepted);
+        let accepted = first.clone();
+        assert_eq!(state(&second).await, Pin::Changed { accepted });
+        assert!(pins.accept(&id, "t"));
+        assert_eq!(state(&second).await, Pin::Accepted);
+    }
+}

@@ -1,0 +1,554 @@
+//! One connection to one server: the handshake, its tools with their pins, calls, and the end.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use rmcp::{
+    ClientHandler,
+    model::{
+        CallToolRequestParams, CallToolResponse, CallToolResult, ClientCapabilities, ClientConfig,
+        Implementation, PaginatedRequestParams,
+    },
+    service::{
+        ClientCacheConfig, ClientInitializeError, NotificationContext, Peer, RoleClient,
+        RunningService, ServiceError, serve_client_with_ct,
+    },
+    transport::async_rw::AsyncRwTransport,
+};
+use secrecy::SecretString;
+use serde_json::{Map, Value};
+use tokio_util::{
+    sync::{CancellationToken, DropGuard},
+    task::TaskTracker,
+};
+
+use super::{
+    error::{CallError, ServerWord},
+    http,
+    launch::{Launcher, Program},
+    pins::{self, Pin, PinnedHash, Pins},
+    stdio::{StderrTail, TOO_LARGE_CODE, WatchedLines, message_limit},
+};
+use crate::{
+    domain::connector::{Connector, ConnectorLimits, Launch},
+    ids::ConnectorId,
+};
+
+/// A server's list of tools has at most so many pages and tools.
+const MAX_TOOL_PAGES: usize = 64;
+const MAX_TOOLS: usize = 2_000;
+
+/// After the connection's end, so long is waited for the last words on standard error.
+const LAST_WORDS: Duration = Duration::from_millis(200);
+
+/// After so many calls without an answer, one after the other, the server is taken for stuck and ended.
+const STUCK_AFTER_TIMEOUTS: u32 = 2;
+
+/// A tool as the server describes it, and what its pin says.
+#[derive(Debug, Clone)]
+pub(super) struct Tool {
+    pub description: Option<String>,
+    pub input_schema: Arc<Map<String, Value>>,
+    pub hash: PinnedHash,
+    pub pin: Pin,
+    canonical: String,
+}
+
+pub(super) type Tools = Arc<BTreeMap<String, Tool>>;
+
+/// What is needed to connect: everything that a pool's connections share, and this one's values.
+pub(super) struct Connect<'a> {
+    pub connector: &'a Connector,
+    /// Environment or headers, secrets put in.
+    pub values: Vec<(String, SecretString)>,
+    /// Every secret among them, to strike out of the server's words.
+    pub secrets: Vec<SecretString>,
+    pub credentials: [u8; 32],
+    pub launcher: &'a Launcher,
+    pub pins: &'a Arc<dyn Pins>,
+    pub tasks: &'a TaskTracker,
+    pub stop: CancellationToken,
+}
+
+/// A live connection. Dropping it ends it, and its process.
+pub(super) struct Session {
+    connector: ConnectorId,
+    peer: Peer<RoleClient>,
+    pins: Arc<dyn Pins>,
+    tools: RwLock<Tools>,
+    /// One refresh of the tools at a time.
+    refreshing: tokio::sync::Mutex<()>,
+    stale: Arc<AtomicBool>,
+    line: Line,
+    timeouts: AtomicU32,
+    /// Tells connections with different credentials apart.
+    pub credentials: [u8; 32],
+    _ends_with_this: DropGuard,
+}
+
+/// What is known of the connection itself, also when it is gone.
+struct Line {
+    stop: CancellationToken,
+    /// Cancelled when standard error has been read to its end.
+    said: CancellationToken,
+    stderr: StderrTail,
+    flooded: Arc<AtomicBool>,
+    secrets: Vec<SecretString>,
+    limits: ConnectorLimits,
+}
+
+/// Daybrief as the server sees it: it offers nothing. Requests for sampling, roots or input from a person are
+/// answered by rmcp with "not offered"; what a server logs is dropped.
+struct Listener {
+    stale: Arc<AtomicBool>,
+}
+
+impl ClientHandler for Listener {
+    async fn on_tool_list_changed(&self, _context: NotificationContext<RoleClient>) {
+        self.stale.store(true, Ordering::Release);
+    }
+
+    fn get_info(&self) -> ClientConfig {
+        let us = Implementation::new("daybrief", env!("CARGO_PKG_VERSION"));
+        ClientConfig::new(ClientCapabilities::default(), us)
+    }
+}
+
+impl Session {
+    /// Starts or reaches the server, shakes hands and reads its tools, within the connector's time for a start.
+    pub(super) async fn connect(connect: Connect<'_>) -> Result<Self, CallError> {
+        let Connect {
+            connector,
+            values,
+            secrets,
+            credentials,
+            launcher,
+            pins,
+            tasks,
+            stop,
+        } = connect;
+        let ends_with_this = stop.clone().drop_guard();
+        let stale = Arc::new(AtomicBool::new(false));
+        let line = Line {
+            stop: stop.clone(),
+            said: CancellationToken::new(),
+            stderr: StderrTail::default(),
+            flooded: Arc::new(AtomicBool::new(false)),
+            secrets,
+            limits: connector.limits,
+        };
+        let seconds = connector.limits.start_timeout_seconds;
+        let listener = Listener {
+            stale: stale.clone(),
+        };
+        let started = async {
+            let service = line
+                .serve(connector, values, launcher, tasks, listener)
+                .await?;
+            let peer = service.peer().clone();
+            let end = stop.clone();
+            tasks.spawn(async move {
+                // How it ended does not matter: each call says for itself what it met.
+                let _ = service.waiting().await;
+                end.cancel();
+            });
+            // Pins compare what the server says now.
+            peer.set_response_cache_config(ClientCacheConfig::disabled())
+                .await;
+            let session = Self {
+                connector: connector.id.clone(),
+                peer,
+                pins: pins.clone(),
+                tools: RwLock::default(),
+                refreshing: tokio::sync::Mutex::default(),
+                stale,
+                line: line.clone(),
+                timeouts: AtomicU32::new(0),
+                credentials,
+                _ends_with_this: ends_with_this,
+            };
+            session.read_tools().await?;
+            Ok(session)
+        };
+        match tokio::time::timeout(Duration::from_secs(seconds.into()), started).await {
+            Ok(Ok(session)) => Ok(session),
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(CallError::StartTimeout {
+                seconds,
+                word: line.last_words().await,
+            }),
+        }
+    }
+
+    /// True until the connection is gone or asked to go.
+    pub(super) fn is_alive(&self) -> bool {
+        !self.line.stop.is_cancelled()
+    }
+
+    /// Asks the connection, and its process, to end.
+    pub(super) fn end(&self) {
+        self.line.stop.cancel();
+    }
+
+    /// Resolves when the connection ends.
+    pub(super) fn ended(&self) -> CancellationToken {
+        self.line.stop.clone()
+    }
+
+    /// What is to be said of a connection that went away.
+    pub(super) async fn obituary(&self) -> CallError {
+        self.line.gone().await
+    }
+
+    /// Text of the server, fit for an admin.
+    pub(super) fn word(&self, text: &str) -> ServerWord {
+        self.line.word(text)
+    }
+
+    /// [`Session::tools`] within the connector's time for a call.
+    pub(super) async fn tools_in_time(&self) -> Result<Tools, CallError> {
+        let seconds = self.line.limits.timeout_seconds;
+        tokio::time::timeout(Duration::from_secs(seconds.into()), self.tools())
+            .await
+            .unwrap_or(Err(CallError::Timeout { seconds }))
+    }
+
+    /// The tools with their pins, read again where the server said that they changed, and where a changed one waits.
+    pub(super) async fn tools(&self) -> Result<Tools, CallError> {
+        if self.stale.load(Ordering::Acquire) {
+            self.read_tools().await?;
+        }
+        let tools = self.known();
+        if tools
+            .values()
+            .any(|tool| matches!(tool.pin, Pin::Changed { .. }))
+        {
+            return self.check_pins_again(&tools).await;
+        }
+        Ok(tools)
+    }
+
+    /// Calls a tool whose description is the accepted one. Never tried twice: whether a call that broke off took
+    /// effect, only the source knows.
+    pub(super) async fn call(
+        &self,
+        tool: &str,
+        args: &Map<String, Value>,
+    ) -> Result<CallToolResult, CallError> {
+        let seconds = self.line.limits.timeout_seconds;
+        let asked = async {
+            self.check_tool(tool).await?;
+            let params = CallToolRequestParams::new(tool.to_owned()).with_arguments(args.clone());
+            match self.peer.call_tool_once(params).await {
+                Ok(CallToolResponse::Complete(result)) => Ok(result),
+                Ok(_) => Err(CallError::Shape {
+                    what: "the tool asks for input or for more time".to_owned(),
+                }),
+                Err(error) => Err(self.line.service_error(error).await),
+            }
+        };
+        match tokio::time::timeout(Duration::from_secs(seconds.into()), asked).await {
+            Ok(result) => {
+                self.timeouts.store(0, Ordering::Relaxed);
+                if let Err(error) = &result
+                    && matches!(
+                        error,
+                        CallError::Ended { .. }
+                            | CallError::Unreachable { .. }
+                            | CallError::Credential { .. }
+                    )
+                {
+                    self.end();
+                }
+                result
+            }
+            Err(_) => {
+                if self.timeouts.fetch_add(1, Ordering::Relaxed) + 1 >= STUCK_AFTER_TIMEOUTS {
+                    self.end();
+                }
+                Err(CallError::Timeout { seconds })
+            }
+        }
+    }
+
+    async fn check_tool(&self, name: &str) -> Result<(), CallError> {
+        let tools = self.tools().await?;
+        let tool = tools.get(name).ok_or_else(|| CallError::UnknownTool {
+            tool: name.to_owned(),
+        })?;
+        match tool.pin {
+            Pin::Changed { .. } => Err(CallError::ToolChanged {
+                tool: name.to_owned(),
+                hash: tool.hash.to_string(),
+            }),
+            Pin::FirstSeen | Pin::Accepted => Ok(()),
+        }
+    }
+
+    fn known(&self) -> Tools {
+        self.tools
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn keep(&self, tools: BTreeMap<String, Tool>) -> Tools {
+        let tools = Arc::new(tools);
+        *self.tools.write().unwrap_or_else(PoisonError::into_inner) = tools.clone();
+        tools
+    }
+
+    /// Reads all pages and compares each tool with its pin.
+    async fn read_tools(&self) -> Result<(), CallError> {
+        let _one_at_a_time = self.refreshing.lock().await;
+        // A change that is announced while we read makes the list stale again.
+        self.stale.store(false, Ordering::Release);
+        let read = self.read_pages().await;
+        if read.is_err() {
+            self.stale.store(true, Ordering::Release);
+        }
+        self.keep(read?);
+        Ok(())
+    }
+
+    async fn read_pages(&self) -> Result<BTreeMap<String, Tool>, CallError> {
+        let broken = |what: String| CallError::Shape { what };
+        let mut tools = BTreeMap::new();
+        let mut cursor = None;
+        for _ in 0..MAX_TOOL_PAGES {
+            let params = PaginatedRequestParams::default().with_cursor(cursor.take());
+            let page = match self.peer.list_tools(Some(params)).await {
+                Ok(page) => page,
+                Err(error) => return Err(self.line.service_error(error).await),
+            };
+            for tool in page.tools {
+                let name = tool.name.into_owned();
+                let description = tool.description.map(|text| text.into_owned());
+                let (hash, canonical) =
+                    pins::pin_of(&name, description.as_deref(), &tool.input_schema);
+                let pin = self.check_pin(&name, &hash, &canonical).await?;
+                let tool = Tool {
+                    description,
+                    input_schema: tool.input_schema,
+                    hash,
+                    pin,
+                    canonical,
+                };
+                if tools.insert(name, tool).is_some() {
+                    return Err(broken("the server lists a tool twice".to_owned()));
+                }
+                if tools.len() > MAX_TOOLS {
+                    return Err(broken(format!(
+                        "the server has more than {MAX_TOOLS} tools"
+                    )));
+                }
+            }
+            cursor = page.next_cursor;
+            if cursor.is_none() {
+                return Ok(tools);
+            }
+        }
+        Err(broken(format!(
+            "the list of tools has more than {MAX_TOOL_PAGES} pages"
+        )))
+    }
+
+    async fn check_pin(
+        &self,
+        name: &str,
+        hash: &PinnedHash,
+        canonical: &str,
+    ) -> Result<Pin, CallError> {
+        pins::check(self.pins.as_ref(), &self.connector, name, hash, canonical)
+            .await
+            .map_err(|error| CallError::Pins {
+                what: error.to_string(),
+            })
+    }
+
+    /// An admin may have accepted a change meanwhile.
+    async fn check_pins_again(&self, tools: &Tools) -> Result<Tools, CallError> {
+        let _one_at_a_time = self.refreshing.lock().await;
+        let mut again = tools.as_ref().clone();
+        for (name, tool) in &mut again {
+            if matches!(tool.pin, Pin::Changed { .. }) {
+                tool.pin = self.check_pin(name, &tool.hash, &tool.canonical).await?;
+            }
+        }
+        Ok(self.keep(again))
+    }
+}
+
+impl Clone for Line {
+    fn clone(&self) -> Self {
+        Self {
+            stop: self.stop.clone(),
+            said: self.said.clone(),
+            stderr: self.stderr.clone(),
+            flooded: self.flooded.clone(),
+            secrets: self.secrets.clone(),
+            limits: self.limits,
+        }
+    }
+}
+
+impl Line {
+    /// Starts the process, or turns to the address, and shakes hands.
+    async fn serve(
+        &self,
+        connector: &Connector,
+        values: Vec<(String, SecretString)>,
+        launcher: &Launcher,
+        tasks: &TaskTracker,
+        listener: Listener,
+    ) -> Result<RunningService<RoleClient, Listener>, CallError> {
+        let stop = self.stop.child_token();
+        let served = match &connector.launch {
+            Launch::Process {
+                command, folder, ..
+            } => {
+                let program = Program {
+                    command: command.clone(),
+                    env: values.into_iter().collect(),
+                    folder: folder.as_ref().map(Into::into),
+                };
+                let (process, stdin, stdout, stderr) = launcher.launch(&program).await?.split();
+                tasks.spawn(process.supervise(self.stop.clone()));
+                let line = self.clone();
+                tasks.spawn(async move {
+                    tokio::select! {
+                        () = line.stderr.clone().drain(stderr) => {}
+                        // Something that left the group may hold it open for ever.
+                        () = async { line.stop.cancelled().await; tokio::time::sleep(LAST_WORDS).await } => {}
+                    }
+                    line.said.cancel();
+                });
+                let limit = message_limit(self.limits.max_bytes);
+                let stdout = WatchedLines::new(stdout, limit, self.flooded.clone());
+                let transport = AsyncRwTransport::<RoleClient, _, _>::new_client(stdout, stdin)
+                    .with_max_line_length(limit);
+                serve_client_with_ct(listener, transport, stop).await
+            }
+            Launch::Http { url, .. } => {
+                self.said.cancel();
+                let limits = &self.limits;
+                let transport =
+                    http::transport(url, &values, limits.max_bytes, limits.concurrency)?;
+                serve_client_with_ct(listener, transport, stop).await
+            }
+        };
+        match served {
+            Ok(service) => Ok(service),
+            Err(error) => Err(self.start_error(error).await),
+        }
+    }
+
+    fn word(&self, text: &str) -> ServerWord {
+        ServerWord::new(text, &self.secrets)
+    }
+
+    /// The last line of standard error, once it has been read or soon.
+    async fn last_words(&self) -> ServerWord {
+        self.stop.cancel();
+        // Both ways out are fine: what has been read until then is what there is.
+        let _ = tokio::time::timeout(LAST_WORDS, self.said.cancelled()).await;
+        self.word(&self.stderr.last())
+    }
+
+    async fn gone(&self) -> CallError {
+        if self.flooded.load(Ordering::Relaxed) {
+            return self.too_large();
+        }
+        CallError::Ended {
+            word: self.last_words().await,
+        }
+    }
+
+    fn too_large(&self) -> CallError {
+        CallError::TooLarge {
+            limit_bytes: self.limits.max_bytes,
+        }
+    }
+
+    async fn start_error(&self, error: ClientInitializeError) -> CallError {
+        if http::is_refusal(&error) || error.is_authorization_required() {
+            return CallError::Credential {
+                word: self.word(&with_causes(&error)),
+            };
+        }
+        match &error {
+            ClientInitializeError::JsonRpcError(error) => CallError::Refused {
+                word: self.word(&error.message),
+            },
+            ClientInitializeError::TransportError { error, .. } => {
+                if http::is_refusal(error.error.as_ref()) {
+                    return CallError::Credential {
+                        word: self.word(&with_causes(error.error.as_ref())),
+                    };
+                }
+                let said = self.last_words().await;
+                CallError::Unreachable {
+                    word: if said.is_empty() {
+                        self.word(&with_causes(error.error.as_ref()))
+                    } else {
+                        said
+                    },
+                }
+            }
+            ClientInitializeError::ConnectionClosed(_) | ClientInitializeError::Cancelled => {
+                self.gone().await
+            }
+            _ => CallError::Shape {
+                what: "the handshake did not go as the protocol has it".to_owned(),
+            },
+        }
+    }
+
+    async fn service_error(&self, error: ServiceError) -> CallError {
+        match error {
+            ServiceError::McpError(error) if error.code.0 == TOO_LARGE_CODE => self.too_large(),
+            ServiceError::McpError(error) => CallError::Refused {
+                word: self.word(&error.message),
+            },
+            ServiceError::TransportSend(error) => {
+                let error: &(dyn std::error::Error + 'static) = error.error.as_ref();
+                if http::is_refusal(error) {
+                    return CallError::Credential {
+                        word: self.word(&with_causes(error)),
+                    };
+                }
+                if error.is::<std::io::Error>() {
+                    return self.gone().await;
+                }
+                CallError::Unreachable {
+                    word: self.word(&with_causes(error)),
+                }
+            }
+            ServiceError::TransportClosed | ServiceError::Cancelled { .. } => self.gone().await,
+            _ => CallError::Shape {
+                what: "not the kind of answer that was asked for".to_owned(),
+            },
+        }
+    }
+}
+
+/// An error's text and those of its causes, innermost last.
+fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut at = error.source();
+    while let Some(cause) = at {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        at = cause.source();
+    }
+    text
+}

@@ -1,0 +1,156 @@
+//! Imports point down the list in `src/lib.rs`.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+/// The bands from top to bottom. Modules of one band do not import each other, but where a flow starts another flow.
+const BANDS: [(&str, &[&str]); 9] = [
+    ("command line", &["cli", "app", "demo"]),
+    ("surfaces", &["api"]),
+    ("flows", &["schedule", "run", "provision"]),
+    (
+        "steps",
+        &["gather", "signals", "compose", "render", "deliver"],
+    ),
+    ("world", &["connectors", "models", "channels"]),
+    ("doors", &["access", "limits", "guard", "audit"]),
+    ("store", &["store"]),
+    ("words", &["domain"]),
+    (
+        "ground",
+        &[
+            "settings",
+            "secrets",
+            "clock",
+            "error",
+            "ids",
+            "money",
+            "text",
+            "telemetry",
+        ],
+    ),
+];
+
+/// Bands whose modules may use each other.
+const OPEN: [&str; 4] = ["command line", "flows", "doors", "ground"];
+
+fn band_of(module: &str) -> usize {
+    BANDS
+        .iter()
+        .position(|(_, modules)| modules.contains(&module))
+        .unwrap_or_else(|| panic!("`{module}` stands in no band: add it to tests/it/layers.rs"))
+}
+
+/// Every `crate::module` that a source file names outside its tests.
+fn names(source: &str) -> Vec<String> {
+    let code: String = source
+        .split("#[cfg(test)]\nmod tests")
+        .next()
+        .unwrap_or(source)
+        .lines()
+        .map(|line| line.split("//").next().unwrap_or(line))
+        .collect::<Vec<_>>()
+        .join("\n");
+    let mut found = Vec::new();
+    for (at, _) in code.match_indices("crate::") {
+        let rest = &code[at + "crate::".len()..];
+        if let Some(group) = rest.strip_prefix('{') {
+            // The first name of each element at depth one.
+            let (mut depth, mut element) = (0, String::new());
+            for c in group.chars() {
+                match c {
+                    '{' => depth += 1,
+                    '}' if depth == 0 => break,
+                    '}' => depth -= 1,
+                    ',' if depth == 0 => {
+                        found.push(std::mem::take(&mut element));
+                        continue;
+                    }
+                    _ => {}
+                }
+                element.push(c);
+            }
+            found.push(element);
+        } else {
+            found.push(rest.to_owned());
+        }
+    }
+    found
+        .into_iter()
+        .map(|path| {
+            path.trim()
+                .chars()
+                .take_while(|c| c.is_alphanumeric() || *c == '_')
+                .collect::<String>()
+        })
+        .filter(|name| name.chars().next().is_some_and(char::is_lowercase))
+        .collect()
+}
+
+fn sources(folder: &Path, module: &str, found: &mut BTreeMap<String, Vec<(String, String)>>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, module, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs")
+            && path.file_stem().unwrap() != "tests"
+        {
+            let text = fs::read_to_string(&path).unwrap();
+            found
+                .entry(module.to_owned())
+                .or_default()
+                .push((path.display().to_string(), text));
+        }
+    }
+}
+
+#[test]
+fn imports_point_down() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut modules = BTreeMap::new();
+    for entry in fs::read_dir(&root).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        if ["lib", "main"].contains(&name.as_str()) {
+            continue;
+        }
+        if path.is_dir() {
+            sources(&path, &name, &mut modules);
+        } else {
+            modules.entry(name).or_default().push((
+                path.display().to_string(),
+                fs::read_to_string(&path).unwrap(),
+            ));
+        }
+    }
+    let (mut wrong, mut arrows) = (Vec::new(), 0);
+    for (module, files) in &modules {
+        let band = band_of(module);
+        for (file, text) in files {
+            for other in names(text) {
+                if other == *module {
+                    continue;
+                }
+                arrows += 1;
+                let below = band_of(&other);
+                if below < band || (below == band && !OPEN.contains(&BANDS[band].0)) {
+                    wrong.push(format!(
+                        "{file}: `{module}` ({}) uses `{other}` ({})",
+                        BANDS[band].0, BANDS[below].0
+                    ));
+                }
+            }
+        }
+    }
+    assert!(arrows > 20, "the test reads no imports: {arrows}");
+    assert!(
+        wrong.is_empty(),
+        "imports that do not point down:\n{}",
+        wrong.join("\n")
+    );
+}
+
+#[test]
+fn grouped_and_single_imports_are_read() {
+    let source = "use crate::{\n    access::{Access, Permit},\n    store,\n};\nfn f() { crate::guard::x(); } // crate::cli\n";
+    assert_eq!(names(source), ["access", "store", "guard"]);
+}
