@@ -1,0 +1,621 @@
+//! From answers to findings.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hmac::{Hmac, KeyInit, Mac};
+use jiff::Timestamp;
+use minijinja::{Environment, Expression, value::Value};
+use rust_decimal::Decimal;
+use sha2::Sha256;
+use url::Url;
+
+use super::{Assessment, Context, Outcome, Planned, engine, functions, plan, status, wording};
+use crate::{
+    domain::{
+        brief::Checked,
+        briefing::{Briefing, Over, Query, Signal},
+        finding::{
+            Evidence, Fact, FactValue, Finding, Fingerprint, Gap, GapCause, Measure, Severity,
+        },
+    },
+    ids::{SignalId, hex},
+};
+
+/// Items of one answer that are looked at; the rest is a gap.
+const MOST_ITEMS: usize = 50_000;
+
+/// Failed items of one signal that are named to the admin.
+const MOST_NAMED: usize = 5;
+
+/// The longest text of a fact, in characters.
+const LONGEST_TEXT: usize = 200;
+
+/// Why a signal could not be checked.
+struct Unchecked {
+    query: Query,
+    cause: GapCause,
+    detail: String,
+}
+
+/// Finds what is at risk. `outcome` says what became of each planned call.
+pub fn assess<'a>(
+    briefing: &Briefing,
+    context: &Context<'_>,
+    outcome: &dyn Fn(&Planned) -> Option<Outcome<'a>>,
+) -> Assessment {
+    let mut result = Assessment::default();
+    let mut checked: BTreeSet<&SignalId> = BTreeSet::new();
+    let mut found: BTreeMap<Fingerprint, Finding> = BTreeMap::new();
+    let env = engine::environment(context);
+    for signal in &briefing.signals {
+        result.checked.total += 1;
+        match (SignalRun {
+            signal,
+            context,
+            env: &env,
+            outcome,
+        })
+        .run(&mut result.gaps)
+        {
+            Ok(findings) => {
+                checked.insert(&signal.id);
+                for finding in findings {
+                    let worst = found
+                        .entry(finding.fingerprint.clone())
+                        .or_insert_with(|| finding.clone());
+                    if (finding.severity, finding.rank) > (worst.severity, worst.rank) {
+                        *worst = finding;
+                    }
+                }
+            }
+            Err(unchecked) => add_gap(&mut result.gaps, signal, unchecked),
+        }
+    }
+    result.checked = Checked {
+        checked: checked.len(),
+        total: result.checked.total,
+    };
+
+    let today = context.today();
+    let previous: BTreeMap<&Fingerprint, _> = context
+        .previous
+        .iter()
+        .map(|mark| (&mark.fingerprint, mark))
+        .collect();
+    let mut findings: Vec<Finding> = found.into_values().collect();
+    for finding in &mut findings {
+        let (status, mark) =
+            status::compare(finding, previous.get(&finding.fingerprint).copied(), today);
+        finding.status = status;
+        result.marks.push(mark);
+    }
+    let position = |id: &SignalId| briefing.signals.iter().position(|signal| signal.id == *id);
+    findings.sort_by(|a, b| {
+        (b.severity, b.rank)
+            .cmp(&(a.severity, a.rank))
+            .then_with(|| position(&a.signal).cmp(&position(&b.signal)))
+            .then_with(|| a.fingerprint.cmp(&b.fingerprint))
+    });
+    for mark in context.previous {
+        if findings
+            .iter()
+            .any(|finding| finding.fingerprint == mark.fingerprint)
+        {
+            continue;
+        }
+        if checked.contains(&mark.signal) {
+            result.resolved.push(mark.clone());
+        } else if position(&mark.signal).is_some() {
+            result.marks.push(mark.clone());
+        }
+    }
+    result.findings = findings;
+    result.next_date = next_date(briefing, context, &env, outcome);
+    result
+}
+
+/// Adds a gap, or its signal to the gap of the same connector and cause.
+fn add_gap(gaps: &mut Vec<Gap>, signal: &Signal, unchecked: Unchecked) {
+    let same = gaps.iter_mut().find(|gap| {
+        gap.connector == unchecked.query.connector
+            && gap.cause == unchecked.cause
+            && gap.cause != GapCause::Rule
+    });
+    match same {
+        Some(gap) => {
+            gap.high |= signal.can_be_high;
+            if !gap.signals.contains(&signal.id) {
+                gap.signals.push(signal.id.clone());
+            }
+        }
+        None => gaps.push(Gap {
+            connector: unchecked.query.connector,
+            signals: vec![signal.id.clone()],
+            high: signal.can_be_high,
+            cause: unchecked.cause,
+            detail: unchecked.detail,
+        }),
+    }
+}
+
+/// The earliest date ahead that the briefing names.
+fn next_date<'a>(
+    briefing: &Briefing,
+    context: &Context<'_>,
+    env: &Environment<'_>,
+    outcome: &dyn Fn(&Planned) -> Option<Outcome<'a>>,
+) -> Option<(jiff::civil::Date, String)> {
+    let next = briefing.next_date.as_ref()?;
+    let planned = plan(&next.query, context).ok()?;
+    let Some(Outcome::Answered { value, .. }) = outcome(&planned) else {
+        return None;
+    };
+    let scope = |item: Value| {
+        let mut values = engine::globals(context);
+        values.push(("item".to_owned(), item));
+        Value::from_pairs(values)
+    };
+    let items = env
+        .compile_expression_owned(next.query.items.clone())
+        .ok()?;
+    let items = items
+        .eval(Value::from_pairs([(
+            "result",
+            Value::from(minijinja::value::Serde(value)),
+        )]))
+        .ok()?;
+    let (date, what) = (
+        env.compile_expression_owned(format!("({})|date", next.date))
+            .ok()?,
+        env.compile_expression_owned(next.what.clone()).ok()?,
+    );
+    items
+        .try_iter()
+        .ok()?
+        .take(MOST_ITEMS)
+        .filter_map(|item| {
+            let FactValue::Date(date) = functions::fact(&date.eval(scope(item.clone())).ok()?)?
+            else {
+                return None;
+            };
+            let what = what.eval(scope(item)).ok()?.as_str()?.to_owned();
+            (date >= context.today()).then_some((date, crate::text::shorten(&what, LONGEST_TEXT)))
+        })
+        .min()
+}
+
+/// One signal over its answers.
+struct SignalRun<'s, 'e, 'o, 'a> {
+    signal: &'s Signal,
+    context: &'s Context<'s>,
+    env: &'e Environment<'e>,
+    outcome: &'o dyn Fn(&Planned) -> Option<Outcome<'a>>,
+}
+
+/// The items of a query with what an evidence pointer needs.
+struct Items {
+    values: Vec<Value>,
+    as_of: Timestamp,
+    base: String,
+}
+
+impl Items {
+    fn evidence(&self, query: &Query, index: usize) -> Evidence {
+        Evidence {
+            connector: query.connector.clone(),
+            tool: query.tool.clone(),
+            pointer: format!("{}/{index}", self.base),
+            as_of: self.as_of,
+        }
+    }
+}
+
+impl SignalRun<'_, '_, '_, '_> {
+    /// The findings; items on which a rule fails become a gap beside them.
+    fn run(&self, gaps: &mut Vec<Gap>) -> Result<Vec<Finding>, Unchecked> {
+        let query = &self.signal.query;
+        let items = self.items(query)?;
+        let rules = Rules::compile(self.env, self.signal).map_err(|(field, what)| Unchecked {
+            query: query.clone(),
+            cause: GapCause::Rule,
+            detail: format!("{}: {field}: {what}", self.signal.id),
+        })?;
+        let joined = self.joined()?;
+        let mut findings = Vec::new();
+        let mut failed: Vec<String> = Vec::new();
+        let mut failures = 0_usize;
+        let all = Value::from(items.values.clone());
+        let single = [Value::from(())];
+        let each: &[Value] = match self.signal.over {
+            Over::Each => &items.values,
+            Over::All => &single,
+        };
+        for (index, item) in each.iter().enumerate() {
+            let mut scope = engine::globals(self.context);
+            scope.push(("item".to_owned(), item.clone()));
+            scope.push(("items".to_owned(), all.clone()));
+            match self.one(&rules, scope, &joined, items.evidence(query, index)) {
+                Ok(finding) => findings.extend(finding),
+                Err((field, what)) => {
+                    failures += 1;
+                    if failed.len() < MOST_NAMED {
+                        failed.push(format!("item {index}: {field}: {what}"));
+                    }
+                }
+            }
+        }
+        if failures > 0 {
+            let detail = format!(
+                "{}: a rule failed on {failures} of {} items: {}",
+                self.signal.id,
+                each.len(),
+                failed.join("; ")
+            );
+            if failures == each.len() {
+                return Err(Unchecked {
+                    query: query.clone(),
+                    cause: GapCause::Rule,
+                    detail,
+                });
+            }
+            add_gap(
+                gaps,
+                self.signal,
+                Unchecked {
+                    query: query.clone(),
+                    cause: GapCause::Rule,
+                    detail,
+                },
+            );
+        }
+        Ok(findings)
+    }
+
+    fn items(&self, query: &Query) -> Result<Items, Unchecked> {
+        let unchecked = |cause: GapCause, detail: String| Unchecked {
+            query: query.clone(),
+            cause,
+            detail,
+        };
+        let planned = plan(query, self.context).map_err(|what| {
+            unchecked(GapCause::Rule, format!("{}: args: {what}", self.signal.id))
+        })?;
+        let (value, as_of) = match (self.outcome)(&planned) {
+            Some(Outcome::Answered { value, as_of }) => (value, as_of),
+            Some(Outcome::Failed { cause, detail }) => {
+                return Err(unchecked(cause, detail.to_owned()));
+            }
+            None => return Err(unchecked(GapCause::Unreachable, "was not asked".to_owned())),
+        };
+        let shape = |what: String| {
+            unchecked(
+                GapCause::Shape,
+                format!("{}: items `{}`: {what}", self.signal.id, query.items),
+            )
+        };
+        let list = self
+            .env
+            .compile_expression_owned(query.items.clone())
+            .and_then(|items| {
+                items.eval(Value::from_pairs([(
+                    "result",
+                    Value::from(minijinja::value::Serde(value)),
+                )]))
+            })
+            .map_err(|error| shape(engine::reason(&error)))?;
+        if !matches!(
+            list.kind(),
+            minijinja::value::ValueKind::Seq | minijinja::value::ValueKind::Iterable
+        ) {
+            return Err(shape(format!("gives {}, not a list", list.kind())));
+        }
+        let values: Vec<Value> = list
+            .try_iter()
+            .map_err(|error| shape(engine::reason(&error)))?
+            .take(MOST_ITEMS + 1)
+            .collect();
+        if values.len() > MOST_ITEMS {
+            return Err(unchecked(
+                GapCause::TooLarge,
+                format!("{}: more than {MOST_ITEMS} items", self.signal.id),
+            ));
+        }
+        let path = query.items.strip_prefix("result").filter(|path| {
+            path.chars()
+                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.'))
+        });
+        Ok(Items {
+            values,
+            as_of,
+            base: path.unwrap_or("").replace('.', "/"),
+        })
+    }
+
+    /// Each join's records by their key.
+    fn joined(&self) -> Result<BTreeMap<String, Joined>, Unchecked> {
+        let mut joined = BTreeMap::new();
+        for (name, join) in &self.signal.joins {
+            let items = self.items(&join.query)?;
+            let right = self
+                .env
+                .compile_expression_owned(join.right.clone())
+                .map_err(|error| Unchecked {
+                    query: join.query.clone(),
+                    cause: GapCause::Rule,
+                    detail: format!(
+                        "{}: with.{name}.right: {}",
+                        self.signal.id,
+                        engine::reason(&error)
+                    ),
+                })?;
+            let mut records: BTreeMap<String, Vec<(Value, Evidence)>> = BTreeMap::new();
+            for (index, record) in items.values.iter().enumerate() {
+                // A record without the key belongs to nothing.
+                let key = right
+                    .eval(Value::from_pairs([("item", record.clone())]))
+                    .ok()
+                    .and_then(|key| key_of(&key));
+                if let Some(key) = key {
+                    records
+                        .entry(key)
+                        .or_default()
+                        .push((record.clone(), items.evidence(&join.query, index)));
+                }
+            }
+            joined.insert(
+                name.clone(),
+                Joined {
+                    left: join.left.clone(),
+                    records,
+                },
+            );
+        }
+        Ok(joined)
+    }
+
+    /// One item: nothing where it is no risk, or the field that failed and why.
+    fn one(
+        &self,
+        rules: &Rules<'_>,
+        mut scope: Vec<(String, Value)>,
+        joined: &BTreeMap<String, Joined>,
+        own: Evidence,
+    ) -> Result<Option<Finding>, (String, String)> {
+        let mut evidence = vec![own];
+        for (name, join) in joined {
+            let left = self
+                .env
+                .compile_expression_owned(join.left.clone())
+                .and_then(|left| left.eval(Value::from_pairs(scope.clone())))
+                .map_err(|error| (format!("with.{name}.left"), engine::reason(&error)))?;
+            let matches = key_of(&left)
+                .and_then(|key| join.records.get(&key))
+                .map(Vec::as_slice)
+                .unwrap_or_default();
+            evidence.extend(matches.iter().map(|(_, evidence)| evidence.clone()));
+            scope.push((
+                name.clone(),
+                matches.iter().map(|(record, _)| record.clone()).collect(),
+            ));
+        }
+        for (name, rule) in &rules.lets {
+            let value = match rule {
+                Let::Value(value) => value.clone(),
+                Let::Rule(rule) => {
+                    eval(rule, &scope).map_err(|what| (format!("let.{name}"), what))?
+                }
+            };
+            scope.push((name.clone(), value));
+        }
+        let at = |field: &str| {
+            let field = field.to_owned();
+            move |what: String| (field, what)
+        };
+        if !eval(&rules.when, &scope).map_err(at("when"))?.is_true() {
+            return Ok(None);
+        }
+        let severity = match eval(&rules.severity, &scope)
+            .map_err(at("severity"))?
+            .as_str()
+        {
+            Some("high") => Severity::High,
+            Some("medium") => Severity::Medium,
+            Some("low") => Severity::Low,
+            _ => {
+                return Err((
+                    "severity".to_owned(),
+                    "gives none of 'high', 'medium', 'low'".to_owned(),
+                ));
+            }
+        };
+        let key = match &rules.key {
+            Some(key) => key_of(&eval(key, &scope).map_err(at("key"))?)
+                .ok_or_else(|| ("key".to_owned(), "gives nothing".to_owned()))?,
+            None => String::new(),
+        };
+        let number =
+            |rule: &Expression<'_, '_>, field: &str| -> Result<Decimal, (String, String)> {
+                let value = eval(rule, &scope).map_err(at(field))?;
+                functions::decimal(&value)
+                    .ok_or_else(|| (field.to_owned(), "gives no number".to_owned()))
+            };
+        let rank = rules
+            .rank
+            .as_ref()
+            .map(|rule| number(rule, "rank"))
+            .transpose()?
+            .unwrap_or_default();
+        let measure = match (&rules.measure, &self.signal.measure) {
+            (Some(rule), Some(measure)) => Some(Measure {
+                value: number(rule, "measure.value")?.round_dp(4).normalize(),
+                unit: measure.unit.clone(),
+                worse: measure.worse,
+            }),
+            _ => None,
+        };
+        let link_of =
+            |rule: &Expression<'_, '_>| eval(rule, &scope).ok().and_then(|link| web_link(&link));
+        let mut facts = BTreeMap::new();
+        for (name, rule) in &rules.facts {
+            let field = format!("facts.{name}");
+            let value = eval(rule, &scope).map_err(at(&field))?;
+            let mut value = functions::fact(&value)
+                .ok_or_else(|| (field, format!("gives {}, which is no fact", value.kind())))?;
+            if let FactValue::Text(text) = &mut value {
+                *text = one_line(text);
+            }
+            let link = rules.fact_links.get(name).and_then(link_of);
+            facts.insert(name.clone(), Fact { value, link });
+        }
+        let sentence = |field: &str, template: &str| {
+            wording::wording(template, &facts).map_err(|what| (field.to_owned(), what))
+        };
+        Ok(Some(Finding {
+            signal: self.signal.id.clone(),
+            fingerprint: fingerprint(self.context.fingerprint_key, &self.signal.id, &key),
+            severity,
+            status: crate::domain::finding::Status::New,
+            measure,
+            rank,
+            headline: sentence("headline", &self.signal.headline)?,
+            body: sentence("say", &self.signal.say)?,
+            next: sentence("next", &self.signal.next)?,
+            link: rules.link.as_ref().and_then(link_of),
+            cause: rules
+                .cause
+                .as_ref()
+                .and_then(|rule| key_of(&eval(rule, &scope).ok()?)),
+            facts,
+            evidence,
+        }))
+    }
+}
+
+/// A join's records by key, and the expression for an item's key.
+struct Joined {
+    left: String,
+    records: BTreeMap<String, Vec<(Value, Evidence)>>,
+}
+
+/// A signal's expressions, compiled once for all of its items.
+struct Rules<'e> {
+    lets: Vec<(String, Let<'e>)>,
+    when: Expression<'e, 'e>,
+    severity: Expression<'e, 'e>,
+    key: Option<Expression<'e, 'e>>,
+    rank: Option<Expression<'e, 'e>>,
+    measure: Option<Expression<'e, 'e>>,
+    link: Option<Expression<'e, 'e>>,
+    cause: Option<Expression<'e, 'e>>,
+    facts: BTreeMap<String, Expression<'e, 'e>>,
+    fact_links: BTreeMap<String, Expression<'e, 'e>>,
+}
+
+enum Let<'e> {
+    Value(Value),
+    Rule(Expression<'e, 'e>),
+}
+
+impl<'e> Rules<'e> {
+    fn compile(env: &'e Environment<'e>, signal: &Signal) -> Result<Self, (String, String)> {
+        let compile = |field: &str, expression: &str| {
+            env.compile_expression_owned(expression.to_owned())
+                .map_err(|error| (field.to_owned(), engine::reason(&error)))
+        };
+        let optional = |field: &str, expression: Option<&String>| {
+            expression
+                .map(|expression| compile(field, expression))
+                .transpose()
+        };
+        let table = |field: &str, expressions: &BTreeMap<String, String>| {
+            expressions
+                .iter()
+                .map(|(name, expression)| {
+                    Ok((
+                        name.clone(),
+                        compile(&format!("{field}.{name}"), expression)?,
+                    ))
+                })
+                .collect::<Result<BTreeMap<_, _>, (String, String)>>()
+        };
+        let mut lets = Vec::new();
+        for (name, value) in &signal.lets {
+            let rule = match value {
+                serde_json::Value::String(expression) => {
+                    Let::Rule(compile(&format!("let.{name}"), expression)?)
+                }
+                other => Let::Value(Value::from(minijinja::value::Serde(other))),
+            };
+            lets.push((name.clone(), rule));
+        }
+        Ok(Self {
+            lets,
+            when: compile("when", &signal.when)?,
+            severity: compile("severity", &signal.severity)?,
+            key: optional("key", signal.key.as_ref())?,
+            rank: optional("rank", signal.rank.as_ref())?,
+            measure: optional(
+                "measure.value",
+                signal.measure.as_ref().map(|measure| &measure.value),
+            )?,
+            link: optional("link", signal.link.as_ref())?,
+            cause: optional("cause", signal.cause.as_ref())?,
+            facts: table("facts", &signal.facts)?,
+            fact_links: table("fact_links", &signal.fact_links)?,
+        })
+    }
+}
+
+fn eval(rule: &Expression<'_, '_>, scope: &[(String, Value)]) -> Result<Value, String> {
+    let value = rule
+        .eval(Value::from_pairs(scope.iter().cloned()))
+        .map_err(|error| engine::reason(&error))?;
+    if value.is_undefined() {
+        Err("a field is missing".to_owned())
+    } else {
+        Ok(value)
+    }
+}
+
+/// The text by which records are compared; nothing for empty and missing keys.
+fn key_of(value: &Value) -> Option<String> {
+    if value.is_undefined() || value.is_none() {
+        return None;
+    }
+    let text = value.to_string().trim().to_owned();
+    (!text.is_empty()).then_some(text)
+}
+
+/// An address that may stand behind a word: https, or http on this machine, without a user in it.
+fn web_link(value: &Value) -> Option<Url> {
+    let url = Url::parse(value.as_str()?.trim()).ok()?;
+    (matches!(url.scheme(), "https" | "http")
+        && url.username().is_empty()
+        && url.password().is_none())
+    .then_some(url)
+}
+
+/// A source's text on one line, without control, format or private-use characters, cut.
+fn one_line(text: &str) -> String {
+    let clean: String = text
+        .chars()
+        .map(|c| if c.is_control() || c.is_whitespace() { ' ' } else { c })
+        .filter(|c| {
+            !matches!(*c,
+                '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e000}'..='\u{f8ff}' | '\u{fff0}'..='\u{fffb}'
+                | '\u{e0000}'..='\u{e0fff}' | '\u{f0000}'..='\u{10ffff}')
+        })
+        .collect();
+    let words: Vec<&str> = clean.split_whitespace().collect();
+    crate::text::shorten(&words.join(" "), LONGEST_TEXT)
+}
+
+fn fingerprint(key: &[u8], signal: &SignalId, item: &str) -> Fingerprint {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key)
+        .unwrap_or_else(|_| unreachable!("HMAC takes keys of any length"));
+    mac.update(&(signal.as_str().len() as u64).to_be_bytes());
+    mac.update(signal.as_str().as_bytes());
+    mac.update(item.as_bytes());
+    Fingerprint(hex(&mac.finalize().into_bytes()))
+}

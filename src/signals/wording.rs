@@ -1,0 +1,120 @@
+//! The sentences of a signal: templates over its facts, kept as words and handles.
+
+use std::collections::BTreeMap;
+
+use minijinja::{Environment, UndefinedBehavior, value::Value};
+
+use crate::domain::finding::{Fact, FactValue, Wording, WordingPart};
+
+/// Around a fact's name while a template is filled in; private-use characters, which no template of ours holds.
+const OPEN: char = '\u{E000}';
+const CLOSE: char = '\u{E001}';
+
+fn environment<'source>() -> Environment<'source> {
+    let mut env = Environment::new();
+    env.set_fuel(Some(50_000));
+    env.set_undefined_behavior(UndefinedBehavior::Strict);
+    env.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
+    env
+}
+
+/// Says what is wrong with a template: its form, or a name that is no declared fact.
+pub(super) fn check(template: &str, facts: &BTreeMap<String, String>) -> Result<(), String> {
+    let env = environment();
+    let template = env
+        .template_from_str(template)
+        .map_err(|error| super::engine::reason(&error))?;
+    let mut unknown: Vec<String> = template
+        .undeclared_variables(false)
+        .into_iter()
+        .filter(|name| !facts.contains_key(name))
+        .collect();
+    unknown.sort();
+    let Some(name) = unknown.first() else {
+        return Ok(());
+    };
+    let nearest = facts
+        .keys()
+        .map(|fact| (strsim::damerau_levenshtein(fact, name), fact))
+        .filter(|(distance, _)| *distance <= 3)
+        .min();
+    let hint = nearest
+        .map(|(_, fact)| format!(" (did you mean `{fact}`?)"))
+        .unwrap_or_default();
+    Err(format!(
+        "names `{name}`, which is no fact of this signal{hint}"
+    ))
+}
+
+/// The words and handles of a template over these facts. An empty text is false in `{% if %}`.
+pub(super) fn wording(template: &str, facts: &BTreeMap<String, Fact>) -> Result<Wording, String> {
+    let values = facts.iter().map(|(name, fact)| {
+        let empty = matches!(&fact.value, FactValue::Text(text) if text.trim().is_empty());
+        (
+            name.clone(),
+            Value::from(if empty {
+                String::new()
+            } else {
+                format!("{OPEN}{name}{CLOSE}")
+            }),
+        )
+    });
+    let filled = environment()
+        .render_str(template, Value::from_pairs(values))
+        .map_err(|error| super::engine::reason(&error))?;
+    let mut parts = Vec::new();
+    for (index, piece) in filled.split(OPEN).enumerate() {
+        let (fact, words) = match piece.split_once(CLOSE) {
+            Some((fact, words)) if index > 0 => (Some(fact), words),
+            _ => (None, piece),
+        };
+        parts.extend(fact.map(|fact| WordingPart::Fact(fact.to_owned())));
+        if !words.is_empty() {
+            parts.push(WordingPart::Words(words.to_owned()));
+        }
+    }
+    Ok(Wording(parts))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn facts(pairs: &[(&str, &str)]) -> BTreeMap<String, Fact> {
+        pairs
+            .iter()
+            .map(|(name, text)| {
+                (
+                    (*name).to_owned(),
+                    Fact {
+                        value: FactValue::Text((*text).to_owned()),
+                        link: None,
+                    },
+                )
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_sentence_keeps_its_handles_and_no_value_of_a_source() {
+        let wording = wording(
+            "Ask {{ who }} now{% if what %} about {{ what }}{% endif %}.",
+            &facts(&[("who", "{{ evil }} \u{E000}x\u{E001}"), ("what", "")]),
+        );
+        assert_eq!(
+            wording.unwrap().0,
+            [
+                WordingPart::Words("Ask ".into()),
+                WordingPart::Fact("who".into()),
+                WordingPart::Words(" now.".into()),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_name_that_is_no_fact_is_told_with_the_nearest() {
+        let declared = BTreeMap::from([("amount".to_owned(), String::new())]);
+        let error = check("{{ amuont }}", &declared).unwrap_err();
+        assert!(error.contains("did you mean `amount`"), "{error}");
+    }
+}
