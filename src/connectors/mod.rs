@@ -39,6 +39,7 @@ pub mod normalise;
 mod pins;
 mod session;
 mod slot;
+pub mod sql;
 mod stdio;
 mod tables;
 #[cfg(test)]

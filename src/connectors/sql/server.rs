@@ -1,0 +1,200 @@
+//! The MCP side: its tools and their answers.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use rmcp::{
+    ErrorData, RoleServer, ServerHandler,
+    model::{
+        CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, ListToolsResult,
+        PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool,
+    },
+    service::RequestContext,
+};
+use serde_json::{Map, Value, json};
+
+use super::{
+    Limits, SqlError,
+    database::{Database, Rows},
+    queries::NamedQuery,
+    statement::ReadOnly,
+};
+
+/// An MCP server over one database. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct SqlServer {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    database: Database,
+    queries: BTreeMap<String, NamedQuery>,
+    allow_select: bool,
+    limits: Limits,
+}
+
+impl SqlServer {
+    /// A server that answers the named queries, and any SELECT where `allow_select` says so.
+    pub fn new(
+        database: Database,
+        queries: BTreeMap<String, NamedQuery>,
+        allow_select: bool,
+        limits: Limits,
+    ) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                database,
+                queries,
+                allow_select,
+                limits,
+            }),
+        }
+    }
+
+    /// Answers one call.
+    pub async fn call(&self, tool: &str, args: &Map<String, Value>) -> Result<Value, SqlError> {
+        let inner = &self.inner;
+        let missing = |name: &str| SqlError::Parameter {
+            name: name.to_owned(),
+            what: "is missing".to_owned(),
+        };
+        let limits = Limits {
+            max_rows: match args.get("limit").and_then(Value::as_u64) {
+                Some(limit) => u32::try_from(limit)
+                    .unwrap_or(u32::MAX)
+                    .clamp(1, inner.limits.max_rows),
+                None => inner.limits.max_rows,
+            },
+            ..inner.limits
+        };
+        match tool {
+            "list_queries" => Ok(
+                json!({ "rows": inner.queries.iter().map(|(name, query)| json!({
+                "name": name,
+                "title": query.title,
+                "description": query.description,
+                "params": query.parameters.iter().map(|parameter| &parameter.name).collect::<Vec<_>>(),
+            })).collect::<Vec<_>>() }),
+            ),
+            "query" => {
+                let name = args
+                    .get("name")
+                    .and_then(Value::as_str)
+                    .ok_or_else(|| missing("name"))?;
+                let query = inner
+                    .queries
+                    .get(name)
+                    .ok_or_else(|| SqlError::UnknownQuery(name.to_owned()))?;
+                let empty = Map::new();
+                let given = args
+                    .get("params")
+                    .and_then(Value::as_object)
+                    .unwrap_or(&empty);
+                let values = query.bind(given)?;
+                inner
+                    .database
+                    .rows(&query.statement, &query.parameters, &values, &limits)
+                    .await
+                    .map(answer)
+            }
+            "select" if inner.allow_select => {
+                let sql = args
+                    .get("sql")
+                    .and_then(Value::as_str)
+                    .ok_or_else(|| missing("sql"))?;
+                let statement = ReadOnly::parse(sql, inner.database.kind())?;
+                if let Some(name) = statement.parameters.first() {
+                    return Err(SqlError::Parameter {
+                        name: name.clone(),
+                        what: "is not taken here".to_owned(),
+                    });
+                }
+                inner
+                    .database
+                    .rows(&statement, &[], &[], &limits)
+                    .await
+                    .map(answer)
+            }
+            other => Err(SqlError::Refused(format!("there is no tool `{other}`"))),
+        }
+    }
+
+    fn tools(&self) -> Vec<Tool> {
+        let tool = |name: &'static str, description: String, schema: Value| {
+            let schema = match schema {
+                Value::Object(schema) => schema,
+                _ => Map::new(),
+            };
+            Tool::new(name, description, schema)
+        };
+        let names: Vec<&String> = self.inner.queries.keys().collect();
+        let mut tools = vec![
+            tool(
+                "query",
+                "Runs a named query and gives its rows.".to_owned(),
+                json!({
+                    "type": "object",
+                    "required": ["name"],
+                    "properties": {
+                        "name": { "type": "string", "enum": names },
+                        "params": { "type": "object", "description": "The query's parameters by name." },
+                        "limit": { "type": "integer", "minimum": 1, "maximum": self.inner.limits.max_rows },
+                    },
+                }),
+            ),
+            tool(
+                "list_queries",
+                "Names the queries with their parameters.".to_owned(),
+                json!({ "type": "object", "properties": {} }),
+            ),
+        ];
+        if self.inner.allow_select {
+            tools.push(tool(
+                "select",
+                "Runs one SELECT and gives its rows.".to_owned(),
+                json!({
+                    "type": "object",
+                    "required": ["sql"],
+                    "properties": {
+                        "sql": { "type": "string" },
+                        "limit": { "type": "integer", "minimum": 1, "maximum": self.inner.limits.max_rows },
+                    },
+                }),
+            ));
+        }
+        tools
+    }
+}
+
+fn answer(rows: Rows) -> Value {
+    json!({ "row_count": rows.rows.len(), "truncated": rows.truncated, "rows": rows.rows })
+}
+
+impl ServerHandler for SqlServer {
+    fn get_info(&self) -> ServerConfig {
+        ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
+    }
+
+    async fn list_tools(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListToolsResult, ErrorData> {
+        Ok(ListToolsResult::with_all_items(self.tools()))
+    }
+
+    async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let result = match self
+            .call(&request.name, &request.arguments.unwrap_or_default())
+            .await
+        {
+            Ok(value) => CallToolResult::structured(value),
+            Err(error) => CallToolResult::error(vec![ContentBlock::text(error.to_string())]),
+        };
+        Ok(result.into())
+    }
+}
