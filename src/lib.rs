@@ -19,11 +19,13 @@
 // The command line and the wiring.
 pub mod app;
 pub mod cli;
+pub mod demo;
 
 // Surfaces: where people and machines talk to it.
 pub mod api;
 
 // Flows: what happens over time.
+pub mod provision;
 pub mod run;
 pub mod schedule;
 

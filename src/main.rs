@@ -1,1 +1,21 @@
-fn main() {}
+//! Arguments to command to exit code; the only place that ends the process.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use daybrief::cli::{self, Cli};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("the runtime does not start: {error}");
+            return ExitCode::from(1);
+        }
+    };
+    ExitCode::from(runtime.block_on(cli::main(cli)))
+}

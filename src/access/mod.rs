@@ -158,9 +158,111 @@ pub fn decide(role: &Role, connector: &Connector, tool: &str) -> (Decision, Opti
     }
 }
 
+/// The permit for one call, or the decision that refuses it.
+pub fn permit(
+    principal: &Principal,
+    role: &Role,
+    connector: &Connector,
+    tool: &str,
+    args: Map<String, Value>,
+) -> Result<Permit, Decision> {
+    match decide(role, connector, tool) {
+        (decision, Some(class)) if decision.allowed && principal.role == role.id => Ok(Permit {
+            principal: principal.clone(),
+            connector: connector.id.clone(),
+            tool: tool.to_owned(),
+            args,
+            class,
+        }),
+        (decision, _) if decision.allowed => Err(Decision {
+            allowed: false,
+            rule: format!("role {}", role.id),
+            why: format!("the principal acts as {}", principal.role),
+        }),
+        (decision, _) => Err(decision),
+    }
+}
+
 fn class_word(class: ToolClass) -> &'static str {
     match class {
         ToolClass::Read => "read",
         ToolClass::Action => "action",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn connector() -> Connector {
+        toml::from_str(
+            "id = 'jira'\ntitle = 'Jira'\ncommand = ['jira']\n[tools]\n'jira_*' = 'read'\njira_add_comment = 'action'",
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn what_nothing_allows_is_denied_and_deny_wins() {
+        for (grants, tool, allowed) in [
+            ("", "jira_search", false),
+            (
+                "[[grants]]\nconnector = 'gitlab'\ntools = ['*']",
+                "jira_search",
+                false,
+            ),
+            (
+                "[[grants]]\nconnector = 'jira'\ntools = ['*']",
+                "jira_search",
+                true,
+            ),
+            (
+                "[[grants]]\nconnector = 'jira'\ntools = ['jira_get_*']",
+                "jira_search",
+                false,
+            ),
+            (
+                "[[grants]]\nconnector = 'jira'\ntools = ['*']",
+                "drop_database",
+                false,
+            ),
+            (
+                "[[grants]]\nconnector = 'jira'\ntools = ['*']",
+                "jira_add_comment",
+                false,
+            ),
+            (
+                "[[grants]]\nconnector = 'jira'\nactions = ['jira_add_*']",
+                "jira_add_comment",
+                true,
+            ),
+            (
+                "[[grants]]\nconnector = 'jira'\ntools = ['*']\ndeny = ['*_search']",
+                "jira_search",
+                false,
+            ),
+            (
+                "[[grants]]\nconnector = 'jira'\ntools = ['*']\n[[grants]]\nconnector = 'jira'\ndeny = ['jira_search']",
+                "jira_search",
+                false,
+            ),
+        ] {
+            let role: Role = toml::from_str(&format!("id = 'r'\ntitle = 'R'\n{grants}")).unwrap();
+            let decision = decide(&role, &connector(), tool).0;
+            assert_eq!(decision.allowed, allowed, "{grants} {tool}: {decision:?}");
+            let principal = Principal {
+                user: None,
+                role: RoleId::new("r").unwrap(),
+                surface: Surface::Schedule,
+            };
+            assert_eq!(
+                permit(&principal, &role, &connector(), tool, Map::new()).is_ok(),
+                allowed
+            );
+            let other = Principal {
+                role: RoleId::new("other").unwrap(),
+                ..principal
+            };
+            assert!(permit(&other, &role, &connector(), tool, Map::new()).is_err());
+        }
     }
 }

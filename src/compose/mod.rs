@@ -1,1 +1,6 @@
-//! compose.
+//! Findings into a brief. What stands here is the wording without a model: the findings' own sentences, in an order
+//! and a length that the reader can take in within a minute.
+
+mod plan;
+
+pub use plan::{Inputs, compose};

@@ -1,1 +1,161 @@
-//! gather.
+//! Asks all sources of a run at once. Each call has its own bound and its own fate: one that hangs, dies or floods
+//! becomes a failure beside the others' answers, never the end of the run.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use futures_util::{StreamExt, stream::FuturesUnordered};
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use crate::{
+    access::{Principal, permit},
+    connectors::Connectors,
+    domain::{connector::Connector, finding::GapCause, people::Role},
+    ids::ConnectorId,
+};
+
+/// One question to one source.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ask {
+    pub connector: ConnectorId,
+    pub tool: String,
+    pub args: Map<String, Value>,
+}
+
+/// A source's answer, in memory for this run only.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    pub value: Value,
+    pub as_of: Timestamp,
+}
+
+/// Why a source gave no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    pub cause: GapCause,
+    /// For the admin; holds nothing of the business.
+    pub detail: String,
+}
+
+/// What happens while sources are asked, for whoever watches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Progress {
+    Asking {
+        connector: ConnectorId,
+        tool: String,
+    },
+    Answered {
+        connector: ConnectorId,
+        tool: String,
+        bytes: usize,
+        took: Duration,
+    },
+    Failed {
+        connector: ConnectorId,
+        tool: String,
+        cause: GapCause,
+    },
+}
+
+/// Who asks, under which rights, and until when.
+pub struct Asker<'a> {
+    pub principal: &'a Principal,
+    pub role: &'a Role,
+    pub connectors: &'a BTreeMap<ConnectorId, Connector>,
+    /// All answers that are not in by then are failures.
+    pub within: Duration,
+}
+
+/// Asks everything at once; the outcomes stand in the order of `asks`.
+pub async fn gather(
+    asks: &[Ask],
+    asker: &Asker<'_>,
+    pool: &Connectors,
+    progress: &(dyn Fn(Progress) + Sync),
+) -> Vec<Result<Answer, Failure>> {
+    let until = tokio::time::Instant::now() + asker.within;
+    let mut outcomes: Vec<Result<Answer, Failure>> = asks
+        .iter()
+        .map(|_| {
+            Err(Failure {
+                cause: GapCause::Timeout,
+                detail: "not asked".to_owned(),
+            })
+        })
+        .collect();
+    let mut running: FuturesUnordered<_> = asks
+        .iter()
+        .enumerate()
+        .map(|(index, ask)| async move {
+            progress(Progress::Asking {
+                connector: ask.connector.clone(),
+                tool: ask.tool.clone(),
+            });
+            let begun = tokio::time::Instant::now();
+            let outcome = match tokio::time::timeout_at(until, one(ask, asker, pool)).await {
+                Ok(outcome) => outcome,
+                Err(_) => Err(Failure {
+                    cause: GapCause::Timeout,
+                    detail: format!("no answer within the run's {} s", asker.within.as_secs()),
+                }),
+            };
+            (index, ask, begun.elapsed(), outcome)
+        })
+        .collect();
+    while let Some((index, ask, took, outcome)) = running.next().await {
+        let (connector, tool) = (ask.connector.clone(), ask.tool.clone());
+        let outcome = outcome.map(|(answer, bytes)| {
+            progress(Progress::Answered {
+                connector: connector.clone(),
+                tool: tool.clone(),
+                bytes,
+                took,
+            });
+            answer
+        });
+        if let Err(failure) = &outcome {
+            progress(Progress::Failed {
+                connector,
+                tool,
+                cause: failure.cause,
+            });
+        }
+        if let Some(place) = outcomes.get_mut(index) {
+            *place = outcome;
+        }
+    }
+    outcomes
+}
+
+async fn one(ask: &Ask, asker: &Asker<'_>, pool: &Connectors) -> Result<(Answer, usize), Failure> {
+    let Some(connector) = asker.connectors.get(&ask.connector) else {
+        return Err(Failure {
+            cause: GapCause::Unreachable,
+            detail: format!("there is no connector `{}`", ask.connector),
+        });
+    };
+    let permit = permit(
+        asker.principal,
+        asker.role,
+        connector,
+        &ask.tool,
+        ask.args.clone(),
+    )
+    .map_err(|denied| Failure {
+        cause: GapCause::NotAllowed,
+        detail: format!("{}: {}", denied.rule, denied.why),
+    })?;
+    match pool.call(permit).await {
+        Ok(answer) => Ok((
+            Answer {
+                value: answer.value,
+                as_of: answer.as_of,
+            },
+            answer.bytes,
+        )),
+        Err(error) => Err(Failure {
+            cause: error.cause(),
+            detail: error.to_string(),
+        }),
+    }
+}

@@ -1,0 +1,94 @@
+//! `daybrief connector sql`: serves a database over MCP.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::Args;
+use rmcp::ServiceExt;
+use secrecy::SecretString;
+
+use super::one;
+use crate::{
+    connectors::sql::{Limits, database::Database, queries, server::SqlServer},
+    error::{Problem, Problems},
+};
+
+/// `connector sql …`
+#[derive(Debug, Args)]
+pub struct Sql {
+    /// Where the database is: a SQLite file, or `env:NAME` or `file:PATH` that holds an address such as
+    /// `postgres://user:password@host/database`.
+    #[arg(long, value_name = "PLACE")]
+    dsn: String,
+    /// The named queries, in TOML.
+    #[arg(long, value_name = "FILE")]
+    queries: Option<PathBuf>,
+    /// Answer any SELECT, not the named queries alone.
+    #[arg(long)]
+    allow_select: bool,
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    max_rows: u32,
+    #[arg(long, default_value_t = 4 * 1024 * 1024)]
+    max_bytes: usize,
+    #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    timeout_seconds: u64,
+}
+
+/// Serves until standard input ends.
+pub async fn run(command: Sql) -> Result<(), Problems> {
+    let address = address(&command.dsn).map_err(one)?;
+    let limits = Limits {
+        max_rows: command.max_rows,
+        max_bytes: command.max_bytes,
+        timeout: Duration::from_secs(command.timeout_seconds),
+    };
+    let database = Database::open(&address, &limits)
+        .map_err(|error| one(Problem::new("bad-dsn", error.to_string()).at("--dsn")))?;
+    let queries = match &command.queries {
+        Some(path) => {
+            let place = path.display().to_string();
+            let text = std::fs::read_to_string(path).map_err(|error| {
+                one(
+                    Problem::new("unreadable", format!("cannot be read: {error}"))
+                        .at(place.clone()),
+                )
+            })?;
+            queries::read(&text, &place, database.kind())?
+        }
+        None => Default::default(),
+    };
+    let server = SqlServer::new(database, queries, command.allow_select, limits);
+    let running = server
+        .serve(rmcp::transport::stdio())
+        .await
+        .map_err(|error| {
+            one(Problem::new(
+                "mcp",
+                format!("the client did not begin: {error}"),
+            ))
+        })?;
+    let _ = running.waiting().await;
+    Ok(())
+}
+
+/// The database's address. One with a password is not taken here: the list of processes shows it.
+fn address(dsn: &str) -> Result<SecretString, Problem> {
+    let problem = |what: &str| {
+        Problem::new("bad-dsn", what)
+            .at("--dsn")
+            .advise("put the address into a variable or a file and name it: --dsn env:DATABASE_URL")
+    };
+    match dsn.split_once(':') {
+        Some(("env", name)) => std::env::var(name)
+            .map(SecretString::from)
+            .map_err(|_| problem("the variable is not set")),
+        Some(("file", path)) => std::fs::read_to_string(path)
+            .map(|text| {
+                SecretString::from(text.lines().next().unwrap_or_default().trim().to_owned())
+            })
+            .map_err(|_| problem("the file cannot be read")),
+        _ if dsn.contains("://") => Err(problem(
+            "an address on the command line is seen by every user of the machine",
+        )),
+        _ => Ok(SecretString::from(dsn.to_owned())),
+    }
+}

@@ -1,0 +1,129 @@
+//! `daybrief demo`: the sample company's morning.
+
+use std::{path::PathBuf, sync::Arc, time::Instant};
+
+use clap::Args;
+use serde_json::json;
+
+use super::{on_terminal, one, print, print_json, run::write};
+use crate::{
+    app::{self, Edition, Made, Maker, Tally},
+    clock::{Clock, SystemClock},
+    demo,
+    error::Problems,
+    provision, render,
+    render::Style,
+    text::Language,
+};
+
+/// `demo …`
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Folder for the sources and the briefs.
+    #[arg(long, value_name = "DIR", default_value = "demo")]
+    out: PathBuf,
+    /// IANA zone of the readers.
+    #[arg(long, default_value = "UTC")]
+    zone: String,
+}
+
+/// Lays out the company, makes every shipped briefing as due now, prints the first.
+pub async fn run(command: Demo, json: bool) -> Result<u8, Problems> {
+    let clock = Arc::new(SystemClock);
+    let now = clock.now();
+    let folder = app::folder(command.out.clone()).map_err(one)?;
+    let sources = app::folder(folder.join("sources")).map_err(one)?;
+    let sources = std::fs::canonicalize(&sources).unwrap_or(sources);
+    let objects = demo::lay_out(&sources, now, provision::shipped()?)
+        .await
+        .map_err(one)?;
+    let say = |line: &str| {
+        if !json {
+            print(line);
+        }
+    };
+    say(&format!(
+        "✓ {} sample sources in {}",
+        objects.connectors.len(),
+        folder.join("sources").display()
+    ));
+    let maker = Maker::new(&objects, clock, b"demo".to_vec());
+    let mut made = Vec::new();
+    let mut first = None;
+    for briefing in &objects.briefings {
+        let begun = Instant::now();
+        let tally = Tally::default();
+        let edition = Edition {
+            role: &briefing.role,
+            zone: &command.zone,
+            language: Language::English,
+            due: now,
+            previous: &[],
+            since: None,
+        };
+        let result = maker
+            .make(briefing, &edition, &|event| tally.note(&event))
+            .await;
+        let Made { brief, findings } = match result {
+            Ok(made) => made,
+            Err(problem) => {
+                maker.shutdown().await;
+                return Err(one(problem));
+            }
+        };
+        let cleared = maker.clear(brief);
+        let paths = write(
+            cleared.get(),
+            &folder.join(briefing.id.as_str()),
+            "Acme (sample)",
+        )
+        .map_err(one)?;
+        let brief = cleared.into_inner();
+        say(&format!(
+            "✓ {}: {} risks in {:.1} s",
+            brief.title,
+            findings.len(),
+            begun.elapsed().as_secs_f64()
+        ));
+        for (source, answers, failures, took) in tally.rows() {
+            let failed = if failures > 0 {
+                format!(", {failures} failed")
+            } else {
+                String::new()
+            };
+            say(&format!(
+                "    {source}: {answers} answers{failed}, {} ms",
+                took.as_millis()
+            ));
+        }
+        made.push(json!({
+            "briefing": brief.briefing, "subject": brief.subject, "findings": findings.len(), "gaps": brief.gaps.len(), "files": paths,
+        }));
+        if brief.role.as_str() == "vp-engineering" {
+            first = Some(brief);
+        }
+    }
+    maker.shutdown().await;
+    if json {
+        print_json(&json!({ "briefs": made }));
+        return Ok(0);
+    }
+    if let Some(brief) = first {
+        let style = if on_terminal() {
+            Style::Terminal
+        } else {
+            Style::Plain
+        };
+        print("");
+        print(&render::text(&brief, 78, style));
+    }
+    print(&format!(
+        "Open {} in a browser; the others lie beside it.",
+        folder.join("vp-engineering-morning/brief.html").display()
+    ));
+    print(
+        "With your own data: write a connector, a role and a briefing as in briefings/ into a folder `objects`,",
+    );
+    print("then: daybrief run YOUR-BRIEFING --objects objects --zone Europe/Zurich");
+    Ok(0)
+}

@@ -1,0 +1,123 @@
+//! `daybrief run`: one brief, now or as of an instant.
+
+use std::{path::PathBuf, sync::Arc};
+
+use clap::Args;
+use jiff::Timestamp;
+
+use super::{on_terminal, one, print, print_json};
+use crate::{
+    app::{self, Edition, Made, Maker},
+    clock::{Clock, ManualClock, SystemClock},
+    domain::brief::Brief,
+    error::{Problem, Problems},
+    ids::{BriefingId, RoleId},
+    provision, render,
+    render::Style,
+    text::Language,
+};
+
+/// `run …`
+#[derive(Debug, Args)]
+pub struct Run {
+    briefing: BriefingId,
+    /// Folder with the connectors, roles and briefings in TOML.
+    #[arg(long, value_name = "DIR", default_value = "objects")]
+    objects: PathBuf,
+    /// Under whose rights; the briefing's own role without it.
+    #[arg(long)]
+    role: Option<RoleId>,
+    /// As of this instant (RFC 3339) instead of now.
+    #[arg(long, value_name = "TIME")]
+    at: Option<Timestamp>,
+    /// IANA zone of the reader.
+    #[arg(long, default_value = "UTC")]
+    zone: String,
+    /// Folder for the renderings.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+/// Makes the brief. Exit code 3 where something could not be checked.
+pub async fn run(command: Run, json: bool) -> Result<u8, Problems> {
+    let objects = provision::read(&command.objects)?;
+    let briefing = objects
+        .briefings
+        .iter()
+        .find(|briefing| briefing.id == command.briefing)
+        .ok_or_else(|| {
+            let known: Vec<&str> = objects
+                .briefings
+                .iter()
+                .map(|briefing| briefing.id.as_str())
+                .collect();
+            one(Problem::new(
+                "unknown-briefing",
+                format!("there is no briefing `{}`", command.briefing),
+            )
+            .at(command.objects.display().to_string())
+            .advise(format!("it has: {}", known.join(", "))))
+        })?;
+    let clock: Arc<dyn Clock> = match command.at {
+        Some(at) => Arc::new(ManualClock::at(at)),
+        None => Arc::new(SystemClock),
+    };
+    let due = clock.now();
+    let maker = Maker::new(&objects, clock, crate::ids::fresh().into_bytes());
+    let edition = Edition {
+        role: command.role.as_ref().unwrap_or(&briefing.role),
+        zone: &command.zone,
+        language: Language::English,
+        due,
+        previous: &[],
+        since: None,
+    };
+    let made = maker.make(briefing, &edition, &|_| {}).await;
+    maker.shutdown().await;
+    let Made { brief, findings } = made.map_err(one)?;
+    let cleared = maker.clear(brief);
+    if let Some(out) = &command.out {
+        write(cleared.get(), out, "Daybrief").map_err(one)?;
+    }
+    let brief = cleared.into_inner();
+    let code = if brief.gaps.is_empty() { 0 } else { 3 };
+    let gaps = app::gap_lines(&brief.gaps);
+    if json {
+        print_json(&Made { brief, findings });
+    } else {
+        let style = if on_terminal() {
+            Style::Terminal
+        } else {
+            Style::Plain
+        };
+        print(&render::text(&brief, 78, style));
+        for gap in gaps {
+            print(&format!("not checked: {gap}"));
+        }
+    }
+    Ok(code)
+}
+
+/// Writes the renderings of a brief into a folder; the first is the one a person opens.
+pub fn write(
+    brief: &Brief,
+    folder: &std::path::Path,
+    sender: &str,
+) -> Result<Vec<PathBuf>, Problem> {
+    let folder = app::folder(folder.to_owned())?;
+    let problem = |what: String| Problem::new("unwritable", what).at(folder.display().to_string());
+    let page = render::html(brief, sender).map_err(|error| problem(error.to_string()))?;
+    let json = serde_json::to_string_pretty(brief).map_err(|error| problem(error.to_string()))?;
+    let files = [
+        ("brief.html", page),
+        ("brief.txt", render::text(brief, 78, Style::Plain)),
+        ("brief.json", json),
+    ];
+    let mut paths = Vec::new();
+    for (name, content) in files {
+        let path = folder.join(name);
+        std::fs::write(&path, content).map_err(|error| problem(format!("{name}: {error}")))?;
+        paths.push(path);
+    }
+    Ok(paths)
+}
