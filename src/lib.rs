@@ -21,17 +21,12 @@ pub mod app;
 pub mod cli;
 pub mod demo;
 
-// Surfaces: where people and machines talk to it.
-pub mod api;
-
 // Flows: what happens over time.
 pub mod provision;
-pub mod run;
 pub mod schedule;
 
 // Steps: one thing in, one thing out.
 pub mod compose;
-pub mod deliver;
 pub mod gather;
 pub mod render;
 pub mod signals;
@@ -39,16 +34,11 @@ pub mod signals;
 // World: what lies outside the process; each call takes the token of a door.
 pub mod channels;
 pub mod connectors;
-pub mod models;
 
-// Doors: who may, how much, what may leave, what was done.
+// Doors: who may, how much, what may leave.
 pub mod access;
-pub mod audit;
 pub mod guard;
 pub mod limits;
-
-// Store: what outlives the process.
-pub mod store;
 
 // Words: the product's nouns as plain values.
 pub mod domain;
@@ -60,5 +50,4 @@ pub mod ids;
 pub mod money;
 pub mod secrets;
 pub mod settings;
-pub mod telemetry;
 pub mod text;

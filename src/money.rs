@@ -85,9 +85,14 @@ impl Money {
     }
 
     /// As a reader of `language` writes it, rounded half away from zero to the currency's minor unit:
-    /// `EUR 4,680.90` (en), `4.680,90 EUR` (de).
+    /// `EUR 4,680.90` (en), `4.680,90 EUR` (de). A whole amount of a thousand or more stands without decimals.
     pub fn display(self, language: Language) -> String {
-        let digits = self.currency.minor_digits();
+        let short = self.amount.fract().is_zero() && self.amount.abs() >= Decimal::ONE_THOUSAND;
+        let digits = if short {
+            0
+        } else {
+            self.currency.minor_digits()
+        };
         let number = language.number(self.amount, Some(digits));
         match language {
             Language::English => format!("{} {number}", self.currency),
@@ -95,5 +100,33 @@ impl Money {
                 format!("{number} {}", self.currency)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_take_the_readers_form() {
+        let money = |amount: i64, scale, code| Money {
+            amount: Decimal::new(amount, scale),
+            currency: Currency::new(code).unwrap(),
+        };
+        assert_eq!(
+            money(46809, 1, "usd").display(Language::English),
+            "USD 4,680.90"
+        );
+        assert_eq!(
+            money(46809, 1, "EUR").display(Language::German),
+            "4.680,90 EUR"
+        );
+        assert_eq!(
+            money(420_000, 0, "EUR").display(Language::English),
+            "EUR 420,000"
+        );
+        assert_eq!(money(76, 0, "USD").display(Language::English), "USD 76.00");
+        assert_eq!(money(5005, 1, "JPY").display(Language::English), "JPY 501");
+        assert_eq!(money(1, 0, "EUR").plus(money(1, 0, "USD")), None);
     }
 }

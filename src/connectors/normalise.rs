@@ -104,9 +104,7 @@ fn fenced(text: &str) -> Option<&str> {
 /// Two or more lines that are each a JSON object or array.
 fn json_lines(text: &str) -> Option<Value> {
     let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
-    if lines().nth(1).is_none() {
-        return None;
-    }
+    lines().nth(1)?;
     lines()
         .map(json)
         .collect::<Option<Vec<_>>>()

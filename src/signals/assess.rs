@@ -18,7 +18,7 @@ use crate::{
             Evidence, Fact, FactValue, Finding, Fingerprint, Gap, GapCause, Measure, Severity,
         },
     },
-    ids::{SignalId, hex},
+    ids::{ConnectorId, SignalId, hex},
 };
 
 /// Items of one answer that are looked at; the rest is a gap.
@@ -32,7 +32,7 @@ const LONGEST_TEXT: usize = 200;
 
 /// Why a signal could not be checked.
 struct Unchecked {
-    query: Query,
+    connector: ConnectorId,
     cause: GapCause,
     detail: String,
 }
@@ -117,7 +117,7 @@ pub fn assess<'a>(
 /// Adds a gap, or its signal to the gap of the same connector and cause.
 fn add_gap(gaps: &mut Vec<Gap>, signal: &Signal, unchecked: Unchecked) {
     let same = gaps.iter_mut().find(|gap| {
-        gap.connector == unchecked.query.connector
+        gap.connector == unchecked.connector
             && gap.cause == unchecked.cause
             && gap.cause != GapCause::Rule
     });
@@ -129,7 +129,7 @@ fn add_gap(gaps: &mut Vec<Gap>, signal: &Signal, unchecked: Unchecked) {
             }
         }
         None => gaps.push(Gap {
-            connector: unchecked.query.connector,
+            connector: unchecked.connector,
             signals: vec![signal.id.clone()],
             high: signal.can_be_high,
             cause: unchecked.cause,
@@ -216,7 +216,7 @@ impl SignalRun<'_, '_, '_, '_> {
         let query = &self.signal.query;
         let items = self.items(query)?;
         let rules = Rules::compile(self.env, self.signal).map_err(|(field, what)| Unchecked {
-            query: query.clone(),
+            connector: query.connector.clone(),
             cause: GapCause::Rule,
             detail: format!("{}: {field}: {what}", self.signal.id),
         })?;
@@ -253,7 +253,7 @@ impl SignalRun<'_, '_, '_, '_> {
             );
             if failures == each.len() {
                 return Err(Unchecked {
-                    query: query.clone(),
+                    connector: query.connector.clone(),
                     cause: GapCause::Rule,
                     detail,
                 });
@@ -262,7 +262,7 @@ impl SignalRun<'_, '_, '_, '_> {
                 gaps,
                 self.signal,
                 Unchecked {
-                    query: query.clone(),
+                    connector: query.connector.clone(),
                     cause: GapCause::Rule,
                     detail,
                 },
@@ -273,7 +273,7 @@ impl SignalRun<'_, '_, '_, '_> {
 
     fn items(&self, query: &Query) -> Result<Items, Unchecked> {
         let unchecked = |cause: GapCause, detail: String| Unchecked {
-            query: query.clone(),
+            connector: query.connector.clone(),
             cause,
             detail,
         };
@@ -340,7 +340,7 @@ impl SignalRun<'_, '_, '_, '_> {
                 .env
                 .compile_expression_owned(join.right.clone())
                 .map_err(|error| Unchecked {
-                    query: join.query.clone(),
+                    connector: join.query.connector.clone(),
                     cause: GapCause::Rule,
                     detail: format!(
                         "{}: with.{name}.right: {}",

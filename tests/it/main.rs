@@ -1,4 +1,5 @@
-//! All integration tests in one binary, a file per capability. What needs a real server reads its address from the
-//! environment (`tests/run` sets it); see `support::peer`.
+//! All integration tests in one binary, a file per capability. They drive the built program as a person would.
 
 mod layers;
+mod northwind;
+mod program;

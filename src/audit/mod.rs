@@ -1,1 +1,0 @@
-//! What was done: append-only, hash-chained, written before the effect is visible.

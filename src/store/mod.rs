@@ -1,2 +1,0 @@
-//! Store.
-pub mod drivers;

@@ -1,0 +1,131 @@
+//! The program as a newcomer meets it.
+
+use std::{collections::BTreeSet, fs, process::Command};
+
+use serde_json::Value;
+
+fn daybrief() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_daybrief"))
+}
+
+#[test]
+fn the_demo_makes_four_briefs_of_four_signals_or_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = daybrief()
+        .args(["demo", "--json", "--out"])
+        .arg(folder.path())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let briefs = report["briefs"].as_array().unwrap();
+    assert_eq!(briefs.len(), 4);
+    for brief in briefs {
+        assert_eq!(brief["gaps"], 0, "{brief}");
+        let json = fs::read_to_string(
+            folder
+                .path()
+                .join(brief["briefing"].as_str().unwrap())
+                .join("brief.json"),
+        )
+        .unwrap();
+        let kept: Value = serde_json::from_str(&json).unwrap();
+        let signals: BTreeSet<_> = kept["marks"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|mark| mark["signal"].to_string())
+            .collect();
+        assert!(signals.len() >= 4, "{signals:?}");
+        let crossed = kept["decide"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .chain(kept["watch"].as_array().unwrap())
+            .any(|item| {
+                let sources: BTreeSet<_> = item["evidence"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .map(|evidence| evidence["connector"].to_string())
+                    .collect();
+                sources.len() > 1
+            });
+        let is_finance = brief["briefing"] == "finance-morning";
+        assert!(
+            crossed || is_finance,
+            "no item across systems: {}",
+            brief["briefing"]
+        );
+        let page = fs::read_to_string(
+            folder
+                .path()
+                .join(brief["briefing"].as_str().unwrap())
+                .join("brief.html"),
+        )
+        .unwrap();
+        assert!(page.len() < 100_000 && !page.contains("<script") && !page.contains("src="));
+        assert!(kept["subject"].as_str().unwrap().chars().count() <= 70);
+    }
+}
+
+#[test]
+fn due_times_are_printed_with_what_the_clock_change_does() {
+    let next = |cron: &str, zone: &str, from: &str| {
+        let output = daybrief()
+            .args([
+                "schedule", "next", "--cron", cron, "--tz", zone, "--from", from, "--count", "2",
+                "--json",
+            ])
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!(
+        next("30 2 * * *", "Europe/Berlin", "2027-03-27T12:00:00Z"),
+        "{\"due\":\"2027-03-28T01:00:00Z\",\"local\":\"2027-03-28T03:00:00\",\"note\":\"skipped-time\"}\n\
+         {\"due\":\"2027-03-29T00:30:00Z\",\"local\":\"2027-03-29T02:30:00\",\"note\":null}\n"
+    );
+    assert!(
+        next("30 1 * * *", "America/New_York", "2027-11-06T12:00:00Z")
+            .contains("\"note\":\"repeated-time\"")
+    );
+}
+
+#[test]
+fn bad_input_gets_one_clear_error() {
+    for (args, part) in [
+        (
+            vec!["schedule", "next", "--cron", "0 25 * * *", "--tz", "UTC"],
+            "`25` is no hour",
+        ),
+        (
+            vec![
+                "schedule",
+                "next",
+                "--cron",
+                "0 7 * * *",
+                "--tz",
+                "Mars/Olympus",
+            ],
+            "no time zone `Mars/Olympus`",
+        ),
+        (
+            vec!["run", "x", "--objects", "/nonexistent"],
+            "cannot be read",
+        ),
+        (
+            vec!["connector", "sql", "--dsn", "postgres://u:secret@h/d"],
+            "seen by every user",
+        ),
+    ] {
+        let output = daybrief().args(&args).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            said.contains(part) && !said.contains("secret"),
+            "{args:?}: {said}"
+        );
+    }
+}
