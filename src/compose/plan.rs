@@ -344,7 +344,8 @@ fn item(number: usize, finding: &Finding, reader: &Reader, one_line: bool) -> It
     }
 }
 
-/// A sentence with the facts' values, each a link to its record.
+/// A sentence with the facts' values. Figures and keys are links to their record, and what has a record of its own;
+/// names alone are not, so that the eye finds what can be opened.
 fn rich(
     wording: &Wording,
     facts: &BTreeMap<String, Fact>,

@@ -180,11 +180,15 @@ fn command_of(program: &Program) -> Result<Command, CallError> {
 fn find(name: &str, path: &str, folder: Option<&Path>) -> Option<PathBuf> {
     if name.contains('/') {
         let file = folder.map_or_else(|| PathBuf::from(name), |folder| folder.join(name));
-        return file.is_file().then_some(file);
+        return absolute(file);
     }
-    std::env::split_paths(path)
-        .map(|folder| folder.join(name))
-        .find(|file| file.is_file())
+    std::env::split_paths(path).find_map(|folder| absolute(folder.join(name)))
+}
+
+/// The file, if it is there, from the root: the process starts in another folder.
+fn absolute(file: PathBuf) -> Option<PathBuf> {
+    let file = std::path::absolute(file).ok()?;
+    file.is_file().then_some(file)
 }
 
 /// `setpriv`, where it is there and can tie a process to its starter.
@@ -214,8 +218,9 @@ fn start(command: Command) -> Launched {
     let wrong = |what: String| CallError::Launch { what };
     let mut command = CommandWrap::from(command);
     command.wrap(ProcessGroup::leader());
-    let mut process = command
-        .spawn()
+    // process-wrap writes the command with its environment, and so its secrets, to the trace.
+    let untraced = tracing::subscriber::NoSubscriber::default();
+    let mut process = tracing::subscriber::with_default(untraced, || command.spawn())
         .map_err(|error| wrong(format!("the program could not be started: {error}")))?;
     let streams = (
         process.stdin().take(),

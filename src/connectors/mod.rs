@@ -1,4 +1,4 @@
-//! Connectors: MCP clients, one isolated server each. Every call consumes a [`Permit`](crate::access::Permit).
+//! Connectors: MCP clients, one isolated server each. Every call consumes a [`Permit`].
 //!
 //! [`Connectors`] keeps at most one connection per connector and set of credentials. A connection is started by the
 //! first call that needs it, shared by all, ended when idle, and started again with growing distance after failures.
@@ -35,6 +35,7 @@ use crate::{
 mod error;
 mod http;
 mod launch;
+mod line;
 pub mod normalise;
 mod pins;
 mod session;

@@ -11,8 +11,8 @@
 //! | any other text, also a bare number | `{"text": "…"}`, several items on lines of their own |
 //! | pictures, sound, binary resources, links | nothing; without any text `{"text": ""}` |
 //!
-//! Cells: an empty one is `null`; a column becomes numbers only where every cell is plainly one
-//! (see [`tables`](super::tables)).
+//! Cells: an empty one is `null`; a column becomes numbers only where every filled cell is plainly one:
+//! digits, with an optional minus and fraction, at most 15 of them, no leading zero. `007` keeps its zeros.
 
 use rmcp::model::{CallToolResult, ContentBlock, ResourceContents};
 use serde_json::{Map, Value};

@@ -51,6 +51,7 @@ pub trait Pins: Send + Sync {
     ) -> Result<(), PinsError>;
 
     /// Takes note that a tool is now described otherwise, for the admin to look at. The accepted one stays.
+    /// Told at each start of the server and each change of its list, so it may be told the same again.
     async fn changed(
         &self,
         connector: &ConnectorId,
@@ -128,7 +129,7 @@ pub(super) async fn check(
     }
 }
 
-/// A tool's accepted pin and, where there is one, the changed one that waits: each a hash and its canonical text.
+/// A tool's accepted description and, where there is one, the changed one that waits.
 #[derive(Debug, Clone)]
 struct Kept {
     accepted: PinnedHash,

@@ -10,16 +10,8 @@ use std::{
 };
 
 use rmcp::{
-    ClientHandler,
-    model::{
-        CallToolRequestParams, CallToolResponse, CallToolResult, ClientCapabilities, ClientConfig,
-        Implementation, PaginatedRequestParams,
-    },
-    service::{
-        ClientCacheConfig, ClientInitializeError, NotificationContext, Peer, RoleClient,
-        RunningService, ServiceError, serve_client_with_ct,
-    },
-    transport::async_rw::AsyncRwTransport,
+    model::{CallToolRequestParams, CallToolResponse, CallToolResult, PaginatedRequestParams},
+    service::{ClientCacheConfig, Peer, RoleClient},
 };
 use secrecy::SecretString;
 use serde_json::{Map, Value};
@@ -30,22 +22,16 @@ use tokio_util::{
 
 use super::{
     error::{CallError, ServerWord},
-    http,
-    launch::{Launcher, Program},
-    pins::{self, Pin, PinnedHash, Pins},
-    stdio::{StderrTail, TOO_LARGE_CODE, WatchedLines, message_limit},
+    launch::Launcher,
+    line::{Line, Listener},
+    pins::{self, Pin, PinnedHash, Pins, PinsError},
+    stdio::StderrTail,
 };
-use crate::{
-    domain::connector::{Connector, ConnectorLimits, Launch},
-    ids::ConnectorId,
-};
+use crate::{domain::connector::Connector, ids::ConnectorId};
 
 /// A server's list of tools has at most so many pages and tools.
 const MAX_TOOL_PAGES: usize = 64;
 const MAX_TOOLS: usize = 2_000;
-
-/// After the connection's end, so long is waited for the last words on standard error.
-const LAST_WORDS: Duration = Duration::from_millis(200);
 
 /// After so many calls without an answer, one after the other, the server is taken for stuck and ended.
 const STUCK_AFTER_TIMEOUTS: u32 = 2;
@@ -57,7 +43,6 @@ pub(super) struct Tool {
     pub input_schema: Arc<Map<String, Value>>,
     pub hash: PinnedHash,
     pub pin: Pin,
-    canonical: String,
 }
 
 pub(super) type Tools = Arc<BTreeMap<String, Tool>>;
@@ -90,34 +75,6 @@ pub(super) struct Session {
     /// Tells connections with different credentials apart.
     pub credentials: [u8; 32],
     _ends_with_this: DropGuard,
-}
-
-/// What is known of the connection itself, also when it is gone.
-struct Line {
-    stop: CancellationToken,
-    /// Cancelled when standard error has been read to its end.
-    said: CancellationToken,
-    stderr: StderrTail,
-    flooded: Arc<AtomicBool>,
-    secrets: Vec<SecretString>,
-    limits: ConnectorLimits,
-}
-
-/// Daybrief as the server sees it: it offers nothing. Requests for sampling, roots or input from a person are
-/// answered by rmcp with "not offered"; what a server logs is dropped.
-struct Listener {
-    stale: Arc<AtomicBool>,
-}
-
-impl ClientHandler for Listener {
-    async fn on_tool_list_changed(&self, _context: NotificationContext<RoleClient>) {
-        self.stale.store(true, Ordering::Release);
-    }
-
-    fn get_info(&self) -> ClientConfig {
-        let us = Implementation::new("daybrief", env!("CARGO_PKG_VERSION"));
-        ClientConfig::new(ClientCapabilities::default(), us)
-    }
 }
 
 impl Session {
@@ -229,7 +186,7 @@ impl Session {
             .values()
             .any(|tool| matches!(tool.pin, Pin::Changed { .. }))
         {
-            return self.check_pins_again(&tools).await;
+            return self.check_pins_again().await;
         }
         Ok(tools)
     }
@@ -319,6 +276,7 @@ impl Session {
 
     async fn read_pages(&self) -> Result<BTreeMap<String, Tool>, CallError> {
         let broken = |what: String| CallError::Shape { what };
+        let before = self.known();
         let mut tools = BTreeMap::new();
         let mut cursor = None;
         for _ in 0..MAX_TOOL_PAGES {
@@ -332,13 +290,18 @@ impl Session {
                 let description = tool.description.map(|text| text.into_owned());
                 let (hash, canonical) =
                     pins::pin_of(&name, description.as_deref(), &tool.input_schema);
-                let pin = self.check_pin(&name, &hash, &canonical).await?;
+                let mut pin = self.check_pin(&name, &hash, &canonical).await?;
+                let first_seen_here = before
+                    .get(&name)
+                    .is_some_and(|tool| tool.hash == hash && tool.pin == Pin::FirstSeen);
+                if first_seen_here && pin == Pin::Accepted {
+                    pin = Pin::FirstSeen;
+                }
                 let tool = Tool {
                     description,
                     input_schema: tool.input_schema,
                     hash,
                     pin,
-                    canonical,
                 };
                 if tools.insert(name, tool).is_some() {
                     return Err(broken("the server lists a tool twice".to_owned()));
@@ -367,188 +330,25 @@ impl Session {
     ) -> Result<Pin, CallError> {
         pins::check(self.pins.as_ref(), &self.connector, name, hash, canonical)
             .await
-            .map_err(|error| CallError::Pins {
-                what: error.to_string(),
-            })
+            .map_err(pins_error)
     }
 
     /// An admin may have accepted a change meanwhile.
-    async fn check_pins_again(&self, tools: &Tools) -> Result<Tools, CallError> {
+    async fn check_pins_again(&self) -> Result<Tools, CallError> {
         let _one_at_a_time = self.refreshing.lock().await;
-        let mut again = tools.as_ref().clone();
+        let mut again = self.known().as_ref().clone();
         for (name, tool) in &mut again {
             if matches!(tool.pin, Pin::Changed { .. }) {
-                tool.pin = self.check_pin(name, &tool.hash, &tool.canonical).await?;
+                let accepted = self.pins.get(&self.connector, name).await;
+                if accepted.map_err(pins_error)?.as_ref() == Some(&tool.hash) {
+                    tool.pin = Pin::Accepted;
+                }
             }
         }
         Ok(self.keep(again))
     }
 }
 
-impl Clone for Line {
-    fn clone(&self) -> Self {
-        Self {
-            stop: self.stop.clone(),
-            said: self.said.clone(),
-            stderr: self.stderr.clone(),
-            flooded: self.flooded.clone(),
-            secrets: self.secrets.clone(),
-            limits: self.limits,
-        }
-    }
-}
-
-impl Line {
-    /// Starts the process, or turns to the address, and shakes hands.
-    async fn serve(
-        &self,
-        connector: &Connector,
-        values: Vec<(String, SecretString)>,
-        launcher: &Launcher,
-        tasks: &TaskTracker,
-        listener: Listener,
-    ) -> Result<RunningService<RoleClient, Listener>, CallError> {
-        let stop = self.stop.child_token();
-        let served = match &connector.launch {
-            Launch::Process {
-                command, folder, ..
-            } => {
-                let program = Program {
-                    command: command.clone(),
-                    env: values.into_iter().collect(),
-                    folder: folder.as_ref().map(Into::into),
-                };
-                let (process, stdin, stdout, stderr) = launcher.launch(&program).await?.split();
-                tasks.spawn(process.supervise(self.stop.clone()));
-                let line = self.clone();
-                tasks.spawn(async move {
-                    tokio::select! {
-                        () = line.stderr.clone().drain(stderr) => {}
-                        // Something that left the group may hold it open for ever.
-                        () = async { line.stop.cancelled().await; tokio::time::sleep(LAST_WORDS).await } => {}
-                    }
-                    line.said.cancel();
-                });
-                let limit = message_limit(self.limits.max_bytes);
-                let stdout = WatchedLines::new(stdout, limit, self.flooded.clone());
-                let transport = AsyncRwTransport::<RoleClient, _, _>::new_client(stdout, stdin)
-                    .with_max_line_length(limit);
-                serve_client_with_ct(listener, transport, stop).await
-            }
-            Launch::Http { url, .. } => {
-                self.said.cancel();
-                let limits = &self.limits;
-                let transport =
-                    http::transport(url, &values, limits.max_bytes, limits.concurrency)?;
-                serve_client_with_ct(listener, transport, stop).await
-            }
-        };
-        match served {
-            Ok(service) => Ok(service),
-            Err(error) => Err(self.start_error(error).await),
-        }
-    }
-
-    fn word(&self, text: &str) -> ServerWord {
-        ServerWord::new(text, &self.secrets)
-    }
-
-    /// The last line of standard error, once it has been read or soon.
-    async fn last_words(&self) -> ServerWord {
-        self.stop.cancel();
-        // Both ways out are fine: what has been read until then is what there is.
-        let _ = tokio::time::timeout(LAST_WORDS, self.said.cancelled()).await;
-        self.word(&self.stderr.last())
-    }
-
-    async fn gone(&self) -> CallError {
-        if self.flooded.load(Ordering::Relaxed) {
-            return self.too_large();
-        }
-        CallError::Ended {
-            word: self.last_words().await,
-        }
-    }
-
-    fn too_large(&self) -> CallError {
-        CallError::TooLarge {
-            limit_bytes: self.limits.max_bytes,
-        }
-    }
-
-    async fn start_error(&self, error: ClientInitializeError) -> CallError {
-        if http::is_refusal(&error) || error.is_authorization_required() {
-            return CallError::Credential {
-                word: self.word(&with_causes(&error)),
-            };
-        }
-        match &error {
-            ClientInitializeError::JsonRpcError(error) => CallError::Refused {
-                word: self.word(&error.message),
-            },
-            ClientInitializeError::TransportError { error, .. } => {
-                if http::is_refusal(error.error.as_ref()) {
-                    return CallError::Credential {
-                        word: self.word(&with_causes(error.error.as_ref())),
-                    };
-                }
-                let said = self.last_words().await;
-                CallError::Unreachable {
-                    word: if said.is_empty() {
-                        self.word(&with_causes(error.error.as_ref()))
-                    } else {
-                        said
-                    },
-                }
-            }
-            ClientInitializeError::ConnectionClosed(_) | ClientInitializeError::Cancelled => {
-                self.gone().await
-            }
-            _ => CallError::Shape {
-                what: "the handshake did not go as the protocol has it".to_owned(),
-            },
-        }
-    }
-
-    async fn service_error(&self, error: ServiceError) -> CallError {
-        match error {
-            ServiceError::McpError(error) if error.code.0 == TOO_LARGE_CODE => self.too_large(),
-            ServiceError::McpError(error) => CallError::Refused {
-                word: self.word(&error.message),
-            },
-            ServiceError::TransportSend(error) => {
-                let error: &(dyn std::error::Error + 'static) = error.error.as_ref();
-                if http::is_refusal(error) {
-                    return CallError::Credential {
-                        word: self.word(&with_causes(error)),
-                    };
-                }
-                if error.is::<std::io::Error>() {
-                    return self.gone().await;
-                }
-                CallError::Unreachable {
-                    word: self.word(&with_causes(error)),
-                }
-            }
-            ServiceError::TransportClosed | ServiceError::Cancelled { .. } => self.gone().await,
-            _ => CallError::Shape {
-                what: "not the kind of answer that was asked for".to_owned(),
-            },
-        }
-    }
-}
-
-/// An error's text and those of its causes, innermost last.
-fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut at = error.source();
-    while let Some(cause) = at {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        at = cause.source();
-    }
-    text
+fn pins_error(error: PinsError) -> CallError {
+    CallError::Pins { what: error.0 }
 }

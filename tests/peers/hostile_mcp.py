@@ -161,8 +161,13 @@ class Http(BaseHTTPRequestHandler):
         pass
 
 
+class Server(ThreadingHTTPServer):
+    def handle_error(self, *_):
+        """A client that breaks off what is too large for it is no news."""
+
+
 if "http" in MODES:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Http)
+    server = Server(("127.0.0.1", 0), Http)
     print(server.server_address[1], flush=True)
     server.serve_forever()
 else:

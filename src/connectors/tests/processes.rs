@@ -11,6 +11,9 @@ use super::*;
 /// Set for the copy of this test program that is killed.
 const HOLD: &str = "DAYBRIEF_TEST_HOLDS_A_SERVER";
 
+/// Set, to a secret, for the copy of this test program that traces all it does.
+const TRACE: &str = "DAYBRIEF_TEST_TRACES_A_CALL";
+
 /// How long a process may take to be gone.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -76,7 +79,7 @@ async fn a_server_that_ignores_every_request_to_end_is_killed() {
     let begin = Instant::now();
     bench.pool.shutdown().await;
     assert!(begin.elapsed() < Duration::from_secs(8));
-    assert_eq!(marked(&mark), 0);
+    assert!(all_gone(&mark).await);
 }
 
 #[tokio::test]
@@ -112,6 +115,45 @@ async fn a_caller_that_gives_up_leaves_a_connection_for_the_next() {
     let pid = bench.pid().await;
     assert_eq!(marked(&mark), 1);
     assert_eq!(bench.pid().await, pid);
+}
+
+/// Not a test by itself: the copy of this program whose whole trace the next test reads.
+#[tokio::test]
+async fn traces_a_call_for_another_test() {
+    let Ok(token) = std::env::var(TRACE) else {
+        return;
+    };
+    tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_ansi(false)
+        .with_span_events(tracing_subscriber::fmt::format::FmtSpan::NEW)
+        .with_writer(std::io::stderr)
+        .init();
+    let mut connector = hostile(&[]);
+    env(&mut connector, "TOKEN", secret("token"));
+    let bench = bench(connector);
+    bench.secrets.set("token", &token);
+    bench.pid().await;
+    assert!(bench.call("die", json!({})).await.is_err());
+    bench.pid().await;
+    bench.pool.shutdown().await;
+}
+
+#[test]
+fn no_trace_holds_a_secret() {
+    let token = mark("token");
+    let copy = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "--nocapture"])
+        .arg("connectors::tests::processes::traces_a_call_for_another_test")
+        .env(TRACE, &token)
+        .output()
+        .unwrap();
+    assert!(copy.status.success());
+    let trace = String::from_utf8_lossy(&copy.stderr);
+    assert!(trace.contains("TRACE") && trace.contains("connected"));
+    let at = trace.find(&token);
+    let around = at.map(|at| trace.get(at.saturating_sub(300)..at).unwrap_or_default());
+    assert_eq!(around, None);
 }
 
 /// Not a test by itself: the copy of this program that the next test kills.

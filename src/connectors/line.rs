@@ -1,0 +1,217 @@
+//! The line to a server: how it is opened, and what is to be said when it breaks.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use rmcp::{
+    ClientHandler,
+    model::{ClientCapabilities, ClientConfig, Implementation},
+    service::{
+        ClientInitializeError, NotificationContext, RoleClient, RunningService, ServiceError,
+        serve_client_with_ct,
+    },
+    transport::async_rw::AsyncRwTransport,
+};
+use secrecy::SecretString;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{
+    error::{CallError, ServerWord},
+    http,
+    launch::{Launcher, Program},
+    stdio::{StderrTail, TOO_LARGE_CODE, WatchedLines, message_limit},
+};
+use crate::domain::connector::{Connector, ConnectorLimits, Launch};
+
+/// After the connection's end, so long is waited for the last words on standard error.
+const LAST_WORDS: Duration = Duration::from_millis(200);
+
+/// What is known of the connection itself, also when it is gone.
+#[derive(Clone)]
+pub(super) struct Line {
+    pub stop: CancellationToken,
+    /// Cancelled when standard error has been read to its end.
+    pub said: CancellationToken,
+    pub stderr: StderrTail,
+    pub flooded: Arc<AtomicBool>,
+    pub secrets: Vec<SecretString>,
+    pub limits: ConnectorLimits,
+}
+
+/// Daybrief as the server sees it: it offers nothing. A request for sampling is answered with "no such method", one
+/// for a person's input is declined, the list of roots is empty; what a server logs is dropped.
+pub(super) struct Listener {
+    /// Set when the server says that its tools changed.
+    pub stale: Arc<AtomicBool>,
+}
+
+impl ClientHandler for Listener {
+    async fn on_tool_list_changed(&self, _context: NotificationContext<RoleClient>) {
+        self.stale.store(true, Ordering::Release);
+    }
+
+    fn get_info(&self) -> ClientConfig {
+        let us = Implementation::new("daybrief", env!("CARGO_PKG_VERSION"));
+        ClientConfig::new(ClientCapabilities::default(), us)
+    }
+}
+
+impl Line {
+    /// Starts the process, or turns to the address, and shakes hands.
+    pub(super) async fn serve(
+        &self,
+        connector: &Connector,
+        values: Vec<(String, SecretString)>,
+        launcher: &Launcher,
+        tasks: &TaskTracker,
+        listener: Listener,
+    ) -> Result<RunningService<RoleClient, Listener>, CallError> {
+        let stop = self.stop.child_token();
+        let served = match &connector.launch {
+            Launch::Process {
+                command, folder, ..
+            } => {
+                let program = Program {
+                    command: command.clone(),
+                    env: values.into_iter().collect(),
+                    folder: folder.as_ref().map(Into::into),
+                };
+                let (process, stdin, stdout, stderr) = launcher.launch(&program).await?.split();
+                tasks.spawn(process.supervise(self.stop.clone()));
+                let line = self.clone();
+                tasks.spawn(async move {
+                    tokio::select! {
+                        () = line.stderr.clone().drain(stderr) => {}
+                        // Something that left the group may hold it open for ever.
+                        () = async { line.stop.cancelled().await; tokio::time::sleep(LAST_WORDS).await } => {}
+                    }
+                    line.said.cancel();
+                });
+                let limit = message_limit(self.limits.max_bytes);
+                let stdout = WatchedLines::new(stdout, limit, self.flooded.clone());
+                let transport = AsyncRwTransport::<RoleClient, _, _>::new_client(stdout, stdin)
+                    .with_max_line_length(limit);
+                serve_client_with_ct(listener, transport, stop).await
+            }
+            Launch::Http { url, .. } => {
+                self.said.cancel();
+                let limits = &self.limits;
+                let transport =
+                    http::transport(url, &values, limits.max_bytes, limits.concurrency)?;
+                serve_client_with_ct(listener, transport, stop).await
+            }
+        };
+        match served {
+            Ok(service) => Ok(service),
+            Err(error) => Err(self.start_error(error).await),
+        }
+    }
+
+    pub(super) fn word(&self, text: &str) -> ServerWord {
+        ServerWord::new(text, &self.secrets)
+    }
+
+    /// The last line of standard error, once it has been read or soon.
+    pub(super) async fn last_words(&self) -> ServerWord {
+        self.stop.cancel();
+        // Both ways out are fine: what has been read until then is what there is.
+        let _ = tokio::time::timeout(LAST_WORDS, self.said.cancelled()).await;
+        self.word(&self.stderr.last())
+    }
+
+    pub(super) async fn gone(&self) -> CallError {
+        if self.flooded.load(Ordering::Relaxed) {
+            return self.too_large();
+        }
+        CallError::Ended {
+            word: self.last_words().await,
+        }
+    }
+
+    fn too_large(&self) -> CallError {
+        CallError::TooLarge {
+            limit_bytes: self.limits.max_bytes,
+        }
+    }
+
+    async fn start_error(&self, error: ClientInitializeError) -> CallError {
+        if http::is_refusal(&error) || error.is_authorization_required() {
+            return CallError::Credential {
+                word: self.word(&with_causes(&error)),
+            };
+        }
+        match &error {
+            ClientInitializeError::JsonRpcError(error) => CallError::Refused {
+                word: self.word(&error.message),
+            },
+            ClientInitializeError::TransportError { error, .. } => {
+                if http::is_refusal(error.error.as_ref()) {
+                    return CallError::Credential {
+                        word: self.word(&with_causes(error.error.as_ref())),
+                    };
+                }
+                let said = self.last_words().await;
+                CallError::Unreachable {
+                    word: if said.is_empty() {
+                        self.word(&with_causes(error.error.as_ref()))
+                    } else {
+                        said
+                    },
+                }
+            }
+            ClientInitializeError::ConnectionClosed(_) | ClientInitializeError::Cancelled => {
+                self.gone().await
+            }
+            _ => CallError::Shape {
+                what: "the handshake did not go as the protocol has it".to_owned(),
+            },
+        }
+    }
+
+    pub(super) async fn service_error(&self, error: ServiceError) -> CallError {
+        match error {
+            ServiceError::McpError(error) if error.code.0 == TOO_LARGE_CODE => self.too_large(),
+            ServiceError::McpError(error) => CallError::Refused {
+                word: self.word(&error.message),
+            },
+            ServiceError::TransportSend(error) => {
+                let error: &(dyn std::error::Error + 'static) = error.error.as_ref();
+                if http::is_refusal(error) {
+                    return CallError::Credential {
+                        word: self.word(&with_causes(error)),
+                    };
+                }
+                if error.is::<std::io::Error>() {
+                    return self.gone().await;
+                }
+                CallError::Unreachable {
+                    word: self.word(&with_causes(error)),
+                }
+            }
+            ServiceError::TransportClosed | ServiceError::Cancelled { .. } => self.gone().await,
+            _ => CallError::Shape {
+                what: "not the kind of answer that was asked for".to_owned(),
+            },
+        }
+    }
+}
+
+/// An error's text and those of its causes, innermost last.
+fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut at = error.source();
+    while let Some(cause) = at {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        at = cause.source();
+    }
+    text
+}
