@@ -4,3 +4,6 @@
 mod plan;
 
 pub use plan::{Inputs, compose};
+
+#[cfg(test)]
+mod tests;

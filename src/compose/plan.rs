@@ -153,13 +153,9 @@ fn notices(inputs: &Inputs<'_>) -> Vec<Rich> {
         unchecked.entry(title).or_insert((0, gap.cause)).0 += gap.signals.len();
     }
     for (title, (signals, cause)) in unchecked {
-        let noun = if signals == 1 {
-            "signal is"
-        } else {
-            "signals are"
-        };
+        let verb = if signals == 1 { "is" } else { "are" };
         notices.push(Rich::plain(format!(
-            "Not checked: {title} {}. {signals} of {} {noun} unknown.",
+            "Not checked: {title} {}. {signals} of {} signals {verb} unknown.",
             cause.clause(),
             inputs.checked.total
         )));
@@ -358,10 +354,10 @@ fn rich(
             WordingPart::Words(words) => text.push(words.clone(), None),
             WordingPart::Fact(name) => {
                 if let Some(fact) = facts.get(name) {
-                    text.push(
-                        fact.value.display(reader),
-                        fact.link.as_ref().or(link).cloned(),
-                    );
+                    let shown = fact.value.display(reader);
+                    let record = link.filter(|_| shown.contains(|c: char| c.is_ascii_digit()));
+                    let link = fact.link.as_ref().or(record).cloned();
+                    text.push(shown, link);
                 }
             }
         }
