@@ -120,19 +120,18 @@ impl Prepared for PreparedFolder {
     async fn commit(self: Box<Self>) -> Result<Receipt, ChannelError> {
         let place = self.place.clone();
         blocking(move || {
-            if !place.done.try_exists()? {
-                fs::rename(&place.partial, &place.done)?;
+            if place.done.try_exists()? {
+                return Ok(());
             }
-            Ok(place)
+            fs::rename(&place.partial, &place.done)
         })
-        .await
-        .map_err(|error| ChannelError::later(error.to_string()))
-        .and_then(|place: Place| {
-            // The files are in their place; only whether that outlives a power cut is open.
-            sync_folder(&place.parent)
-                .map_err(|error| ChannelError::unclear(error.to_string()))
-                .map(|()| place.receipt())
-        })
+        .await?;
+        // The files are in their place; only whether that outlives a power cut is open.
+        let parent = self.place.parent.clone();
+        blocking(move || sync_folder(&parent))
+            .await
+            .map_err(|error| ChannelError::unclear(error.to_string()))?;
+        Ok(self.place.receipt())
     }
 }
 

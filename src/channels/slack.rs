@@ -107,8 +107,7 @@ impl SlackChannel {
             .post("conversations.open", &json!({ "users": to }), end)
             .await
             .map_err(Failure::before)?;
-        answer["channel"]["id"]
-            .as_str()
+        text_at(&answer, "/channel/id")
             .map(str::to_owned)
             .ok_or_else(|| ChannelError::later("Slack opened a conversation without an id"))
     }
@@ -141,18 +140,17 @@ impl SlackChannel {
                     end,
                 )
                 .await?;
-            let Some(messages) = answer["messages"].as_array() else {
+            let Some(messages) = answer.get("messages").and_then(Value::as_array) else {
                 return Ok(Found::CannotTell);
             };
             if let Some(ts) = messages
                 .iter()
                 .find(|message| is_of(message, delivery))
-                .and_then(|message| message["ts"].as_str())
+                .and_then(|message| text_at(message, "/ts"))
             {
                 return Ok(Found::Delivered(receipt(channel, ts)));
             }
-            cursor = answer["response_metadata"]["next_cursor"]
-                .as_str()
+            cursor = text_at(&answer, "/response_metadata/next_cursor")
                 .unwrap_or_default()
                 .to_owned();
             if cursor.is_empty() {
@@ -265,27 +263,29 @@ impl PreparedPost {
         thread: Option<&str>,
         end: Instant,
     ) -> Result<String, Failure> {
-        let mut body = json!({
-            "channel": self.channel,
-            "text": text,
-            "unfurl_links": false,
-            "unfurl_media": false,
-        });
-        if !blocks.is_empty() {
-            body["blocks"] = json!(blocks);
-        }
-        match thread {
-            Some(ts) => body["thread_ts"] = json!(ts),
-            None => {
-                body["metadata"] = json!({
+        let belonging = match thread {
+            Some(ts) => ("thread_ts", json!(ts)),
+            None => (
+                "metadata",
+                json!({
                     "event_type": EVENT_TYPE,
                     "event_payload": { "delivery_id": self.delivery.as_str() },
-                });
-            }
+                }),
+            ),
+        };
+        let mut fields = vec![
+            ("channel", json!(self.channel)),
+            ("text", json!(text)),
+            ("unfurl_links", json!(false)),
+            ("unfurl_media", json!(false)),
+            belonging,
+        ];
+        if !blocks.is_empty() {
+            fields.push(("blocks", json!(blocks)));
         }
+        let body: Value = fields.into_iter().collect();
         let answer = self.api.post("chat.postMessage", &body, end).await?;
-        answer["ts"]
-            .as_str()
+        text_at(&answer, "/ts")
             .map(str::to_owned)
             .ok_or_else(|| Failure::Open("Slack took the message and named none".to_owned()))
     }
@@ -347,7 +347,7 @@ impl Api {
         call: impl Future<Output = Result<Value, SlackClientError>>,
     ) -> Result<Value, Failure> {
         match timeout_at(end, call).await {
-            Ok(Ok(answer)) if answer["ok"] == true => Ok(answer),
+            Ok(Ok(answer)) if answer.get("ok") == Some(&Value::Bool(true)) => Ok(answer),
             Ok(Ok(_)) => Err(Failure::Open("the answer is not Slack's".to_owned())),
             Ok(Err(error)) => Err(Failure::of(&error)),
             Err(_) => Err(Failure::Open(format!(
@@ -423,9 +423,13 @@ impl Failure {
 
 /// Is it the message of this delivery?
 fn is_of(message: &Value, delivery: &DeliveryId) -> bool {
-    let metadata = &message["metadata"];
-    metadata["event_type"] == EVENT_TYPE
-        && metadata["event_payload"]["delivery_id"] == delivery.as_str()
+    text_at(message, "/metadata/event_type") == Some(EVENT_TYPE)
+        && text_at(message, "/metadata/event_payload/delivery_id") == Some(delivery.as_str())
+}
+
+/// The text at a JSON Pointer (RFC 6901).
+fn text_at<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
+    value.pointer(pointer).and_then(Value::as_str)
 }
 
 fn receipt(channel: &str, ts: &str) -> Receipt {

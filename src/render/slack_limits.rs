@@ -42,11 +42,14 @@ pub fn check_limits(blocks: &[Value]) -> Result<(), LimitExceeded> {
     }
     let mut sum = 0;
     for (index, block) in blocks.iter().enumerate() {
-        let max = match block["type"].as_str() {
+        let max = match block.get("type").and_then(Value::as_str) {
             Some("header") => MAX_HEADER_CHARACTERS,
             _ => MAX_SECTION_CHARACTERS,
         };
-        let elements = block["elements"].as_array().map_or(&[][..], Vec::as_slice);
+        let elements = block
+            .get("elements")
+            .and_then(Value::as_array)
+            .map_or(&[][..], Vec::as_slice);
         if elements.len() > MAX_CONTEXT_ELEMENTS {
             return Err(LimitExceeded::Elements {
                 block: index,
@@ -55,8 +58,9 @@ pub fn check_limits(blocks: &[Value]) -> Result<(), LimitExceeded> {
         }
         let texts = elements
             .iter()
-            .map(|element| &element["text"])
-            .chain([&block["text"]["text"]]);
+            .map(|element| element.get("text"))
+            .chain([block.pointer("/text/text")])
+            .flatten();
         for text in texts.filter_map(Value::as_str) {
             let characters = characters(text);
             if characters == 0 {
