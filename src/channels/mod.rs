@@ -1,4 +1,20 @@
 //! Channels: where briefs go out. Every message is [`Cleared`](crate::guard::Cleared).
+//!
+//! A delivery has two steps. [`Channel::prepare`] does everything that can fail without a trace: it connects, signs in,
+//! has the recipient accepted. [`Prepared::commit`] delivers. Between the two the outbox saves that delivery begins,
+//! so that after a crash it knows which deliveries to ask about ([`Channel::find`]).
+
+mod folder;
+mod slack;
+mod slack_codes;
+mod smtp;
+
+#[cfg(test)]
+mod tests;
+
+pub use folder::FolderChannel;
+pub use slack::SlackChannel;
+pub use smtp::SmtpChannel;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -98,4 +114,70 @@ pub enum ChannelError {
     /// Delivery had begun and its outcome is not known.
     #[error("{what}")]
     Unclear { what: String },
+}
+
+impl ChannelError {
+    fn later(what: impl Into<String>) -> Self {
+        Self::Later {
+            what: bounded(&what.into()),
+            after: None,
+        }
+    }
+
+    fn never(what: impl Into<String>) -> Self {
+        Self::Never {
+            what: bounded(&what.into()),
+        }
+    }
+
+    fn unclear(what: impl Into<String>) -> Self {
+        Self::Unclear {
+            what: bounded(&what.into()),
+        }
+    }
+}
+
+/// What is wrong with a channel's settings; found when the channel is made, before anything is sent.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    #[error("`{0}` is no mail address")]
+    Sender(String),
+    #[error("{path}: {source}")]
+    File {
+        path: std::path::PathBuf,
+        source: std::io::Error,
+    },
+    #[error("{path}: no certificate in PEM form")]
+    Certificate { path: std::path::PathBuf },
+    #[error("TLS cannot be set up: {0}")]
+    Tls(String),
+    #[error("a user needs a password, and a password a user")]
+    HalfCredentials,
+    #[error(
+        "a password in clear goes only to this machine: use tls = \"starttls\" or \"implicit\""
+    )]
+    PasswordInClear,
+    #[error("`{0}` is no address of an API: use https, or http on this machine")]
+    ApiUrl(String),
+}
+
+/// The longest text of an error, in characters: another side wrote part of it.
+const ERROR_MAX_CHARACTERS: usize = 300;
+
+/// A text of another side as it may stand in an error: one line of bounded length.
+fn bounded(text: &str) -> String {
+    let line: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    crate::text::shorten(line.trim(), ERROR_MAX_CHARACTERS)
+}
+
+/// Is it a name or address of this machine?
+fn is_loopback(host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost")
+        || host
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
 }

@@ -11,8 +11,8 @@ use crate::{
     clock::{Clock, SystemClock},
     demo,
     error::Problems,
-    provision, render,
-    render::Style,
+    provision,
+    render::{self, Instance},
     text::Language,
 };
 
@@ -48,6 +48,10 @@ pub async fn run(command: Demo, json: bool) -> Result<u8, Problems> {
         folder.join("sources").display()
     ));
     let maker = Maker::new(&objects, clock, b"demo".to_vec());
+    let instance = Instance {
+        name: "Acme (sample)".to_owned(),
+        page: None,
+    };
     let mut made = Vec::new();
     let mut first = None;
     for briefing in &objects.briefings {
@@ -72,12 +76,8 @@ pub async fn run(command: Demo, json: bool) -> Result<u8, Problems> {
             }
         };
         let cleared = maker.clear(brief);
-        let paths = write(
-            cleared.get(),
-            &folder.join(briefing.id.as_str()),
-            "Acme (sample)",
-        )
-        .map_err(one)?;
+        let paths =
+            write(cleared.get(), &folder.join(briefing.id.as_str()), &instance).map_err(one)?;
         let brief = cleared.into_inner();
         say(&format!(
             "✓ {}: {} risks in {:.1} s",
@@ -109,13 +109,13 @@ pub async fn run(command: Demo, json: bool) -> Result<u8, Problems> {
         return Ok(0);
     }
     if let Some(brief) = first {
-        let style = if on_terminal() {
-            Style::Terminal
-        } else {
-            Style::Plain
-        };
         print("");
-        print(&render::text(&brief, 78, style));
+        print(&render::text(
+            &brief,
+            &instance,
+            render::TEXT_WIDTH,
+            on_terminal(),
+        ));
     }
     print(&format!(
         "Open {} in a browser; the others lie beside it.",

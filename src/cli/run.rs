@@ -12,8 +12,8 @@ use crate::{
     domain::brief::Brief,
     error::{Problem, Problems},
     ids::{BriefingId, RoleId},
-    provision, render,
-    render::Style,
+    provision,
+    render::{self, Instance},
     text::Language,
 };
 
@@ -75,9 +75,13 @@ pub async fn run(command: Run, json: bool) -> Result<u8, Problems> {
     let made = maker.make(briefing, &edition, &|_| {}).await;
     maker.shutdown().await;
     let Made { brief, findings } = made.map_err(one)?;
+    let instance = Instance {
+        name: "Daybrief".to_owned(),
+        page: None,
+    };
     let cleared = maker.clear(brief);
     if let Some(out) = &command.out {
-        write(cleared.get(), out, "Daybrief").map_err(one)?;
+        write(cleared.get(), out, &instance).map_err(one)?;
     }
     let brief = cleared.into_inner();
     let code = if brief.gaps.is_empty() { 0 } else { 3 };
@@ -85,12 +89,12 @@ pub async fn run(command: Run, json: bool) -> Result<u8, Problems> {
     if json {
         print_json(&Made { brief, findings });
     } else {
-        let style = if on_terminal() {
-            Style::Terminal
-        } else {
-            Style::Plain
-        };
-        print(&render::text(&brief, 78, style));
+        print(&render::text(
+            &brief,
+            &instance,
+            render::TEXT_WIDTH,
+            on_terminal(),
+        ));
         for gap in gaps {
             print(&format!("not checked: {gap}"));
         }
@@ -102,21 +106,15 @@ pub async fn run(command: Run, json: bool) -> Result<u8, Problems> {
 pub fn write(
     brief: &Brief,
     folder: &std::path::Path,
-    sender: &str,
+    instance: &Instance,
 ) -> Result<Vec<PathBuf>, Problem> {
     let folder = app::folder(folder.to_owned())?;
-    let problem = |what: String| Problem::new("unwritable", what).at(folder.display().to_string());
-    let page = render::html(brief, sender).map_err(|error| problem(error.to_string()))?;
-    let json = serde_json::to_string_pretty(brief).map_err(|error| problem(error.to_string()))?;
-    let files = [
-        ("brief.html", page),
-        ("brief.txt", render::text(brief, 78, Style::Plain)),
-        ("brief.json", json),
-    ];
     let mut paths = Vec::new();
-    for (name, content) in files {
-        let path = folder.join(name);
-        std::fs::write(&path, content).map_err(|error| problem(format!("{name}: {error}")))?;
+    for (name, content) in render::folder(brief, instance).files {
+        let path = folder.join(&name);
+        std::fs::write(&path, content).map_err(|error| {
+            Problem::new("unwritable", format!("{name}: {error}")).at(folder.display().to_string())
+        })?;
         paths.push(path);
     }
     Ok(paths)

@@ -121,7 +121,7 @@ impl FactValue {
                 format!("{} {unit}", language.number(Decimal::from(*days), None))
             }
             Self::Hours(hours) => format!(
-                "{} h",
+                "{}\u{a0}h",
                 language.number(*hours, Some(u32::from(hours.fract() != Decimal::ZERO)))
             ),
             Self::Date(date) => language.date(*date, reader.today),

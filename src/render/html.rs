@@ -1,68 +1,71 @@
-//! The brief as one HTML document for a mail or a page: one column of 600 px, tables, no script, nothing remote, no
-//! background of its own, so that it stands in light and dark and in Word's renderer.
+//! The two HTML forms: for mail programs, and for a browser.
 
-use minijinja::{AutoEscape, Environment, context, value::Value};
+use std::sync::LazyLock;
 
-use super::{clock, closed, more_line, resolved_lines, sources_line, status_words};
-use crate::domain::{
-    brief::{Brief, Item},
-    rich::Rich,
+use minijinja::{
+    AutoEscape, Environment, Error, Output, State, UndefinedBehavior, Value, escape_formatter,
+    value::Serde,
 };
 
-const TEMPLATE: &str = include_str!("templates/brief.html.j2");
+use super::view::View;
 
-/// The document. `sender` is the company's name. An error means that the template itself is wrong.
-pub fn html(brief: &Brief, sender: &str) -> Result<String, minijinja::Error> {
-    let mut env = Environment::new();
-    env.set_auto_escape_callback(|_| AutoEscape::Html);
-    let sections: Vec<Value> = [("Decide today", &brief.decide), ("Watch", &brief.watch)]
-        .into_iter()
-        .filter(|(_, items)| !items.is_empty())
-        .map(|(title, items)| {
-            context! { title, items => items.iter().map(|item| item_value(brief, item)).collect::<Vec<_>>() }
-        })
-        .collect();
-    env.render_str(
-        TEMPLATE,
-        context! {
-            sender,
-            sections,
-            language => brief.language.tag(),
-            subject => brief.subject.clone(),
-            preheader => brief.preheader.clone(),
-            title => brief.title.clone(),
-            notices => brief.notices.iter().map(spans).collect::<Vec<_>>(),
-            bottom_line => spans(&brief.bottom_line),
-            more => more_line(brief),
-            resolved => resolved_lines(brief),
-            foot => sources_line(brief),
-            due => format!("{} {}", clock(brief, brief.due), brief.zone),
-        },
-    )
+static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(environment);
+
+const SOURCES: [(&str, &str); 2] = [
+    ("email.html", include_str!("templates/email.html")),
+    ("web.html", include_str!("templates/web.html")),
+];
+
+fn environment() -> Environment<'static> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    environment.set_formatter(write_escaped);
+    for (name, source) in SOURCES {
+        environment
+            .add_template(name, source)
+            .unwrap_or_else(|error| unreachable!("the embedded {name} is read in tests: {error}"));
+    }
+    environment
 }
 
-fn item_value(brief: &Brief, item: &Item) -> Value {
-    let (mut body, mut next) = (item.body.clone(), item.next.clone());
-    for text in [&mut body, &mut next] {
-        if closed(text) != text.text() {
-            text.push(".", None);
-        }
+/// Escapes what HTML gives a meaning, in text and in attributes alike, and leaves the slashes of addresses readable.
+fn write_escaped(out: &mut Output, state: &mut State, value: &Value) -> Result<(), Error> {
+    let Some(text) = value.as_str().filter(|_| !value.is_safe()) else {
+        return escape_formatter(out, state, value);
+    };
+    let mut rest = text;
+    while let Some(at) = rest.find(['&', '<', '>', '"', '\'']) {
+        let (head, tail) = rest.split_at(at);
+        let mut tail = tail.chars();
+        let entity = match tail.next() {
+            Some('&') => "&amp;",
+            Some('<') => "&lt;",
+            Some('>') => "&gt;",
+            Some('"') => "&quot;",
+            _ => "&#39;",
+        };
+        out.write_str(head)?;
+        out.write_str(entity)?;
+        rest = tail.as_str();
     }
-    context! {
-        number => item.number,
-        severity => item.severity.word(),
-        status => status_words(brief, &item.status),
-        headline => spans(&item.headline),
-        body => spans(&body),
-        next => spans(&next),
-        open => item.open.as_ref().map(|open| open.url.to_string()),
-        open_label => item.open.as_ref().map(|open| open.label.clone()),
-    }
+    out.write_str(rest)?;
+    Ok(())
 }
 
-fn spans(text: &Rich) -> Value {
-    text.spans()
-        .iter()
-        .map(|span| context! { text => span.text.clone(), link => span.link.as_ref().map(ToString::to_string) })
-        .collect()
+pub(super) fn email(view: &View) -> String {
+    render("email.html", view)
+}
+
+pub(super) fn web(view: &View) -> String {
+    render("web.html", view)
+}
+
+/// The templates are embedded and a view has each field that they name, whatever a brief holds; tests render both with
+/// every edition.
+fn render(name: &str, view: &View) -> String {
+    TEMPLATES
+        .get_template(name)
+        .and_then(|template| template.render(Serde(view)))
+        .unwrap_or_else(|error| unreachable!("{name} renders every view: {error:#}"))
 }

@@ -1,57 +1,328 @@
-//! A brief in its forms, looked at as text.
+use jiff::Timestamp;
+use url::Url;
 
-use crate::domain::brief::Brief;
+use super::{sample, *};
+use crate::text::Language;
 
-use super::*;
+fn instance() -> Instance {
+    Instance {
+        name: "Acme Ltd".to_owned(),
+        page: Url::parse("https://daybrief.acme.example/briefs/0123").ok(),
+    }
+}
 
-/// A small brief with a hostile text in it.
-pub(crate) fn sample() -> Brief {
-    serde_json::from_value(serde_json::json!({
-        "run": "r1", "briefing": "eng", "title": "Engineering", "role": "vp", "language": "en", "zone": "Europe/Zurich",
-        "due": "2026-11-24T06:10:00Z", "made": "2026-11-24T06:10:05Z", "edition": { "edition": "built-in" },
-        "subject": "Release 4.12 has 3 open blockers (+1 more)", "preheader": "Checkout fails", "notices": [],
-        "bottom_line": [{ "text": "Release <b>4.12</b> will slip." }],
-        "decide": [{
-            "number": 1, "signal": "s", "fingerprint": "f", "severity": "high",
-            "status": { "status": "worse", "from": "1", "to": "3", "unit": "failed runs", "days": 2 },
-            "headline": [{ "text": "Release " }, { "text": "4.12", "link": "https://acme.example/?a=1&b=\"2" }, { "text": " slips" }],
-            "body": [{ "text": "<script>alert(1)</script>" }], "next": [{ "text": "Ask Jonas" }],
-            "open": { "label": "Open", "url": "https://acme.example/1" }, "evidence": []
-        }],
-        "watch": [], "more": 1,
-        "resolved": [{ "fingerprint": "g", "said": "Disk on db-3 grows", "open_days": 6 }], "more_resolved": 0,
-        "sources": [{ "connector": "jira", "title": "Jira", "as_of": "2026-11-24T05:58:00Z" }, { "connector": "sentry", "title": "Sentry" }],
-        "checked": { "checked": 17, "total": 21 }, "gaps": [], "grounding": { "written": 0, "kept": 0, "struck": [] }, "marks": []
-    }))
-    .unwrap()
+fn editions() -> Vec<(&'static str, Brief)> {
+    vec![
+        ("engineering", sample::engineering()),
+        ("quiet", sample::quiet()),
+        ("degraded", sample::degraded()),
+        ("nothing", sample::nothing()),
+        ("hostile", sample::hostile()),
+    ]
+}
+
+/// Each language and edition.
+fn all() -> impl Iterator<Item = (String, Brief)> {
+    let languages = [
+        Language::English,
+        Language::German,
+        Language::French,
+        Language::Spanish,
+    ];
+    languages.into_iter().flat_map(|language| {
+        editions().into_iter().map(move |(name, mut brief)| {
+            brief.language = language;
+            (format!("{name} {}", language.tag()), brief)
+        })
+    })
 }
 
 #[test]
-fn the_text_says_all_that_the_brief_holds() {
-    let text = text(&sample(), 78, Style::Plain);
-    for part in [
-        "Release 4.12 has 3 open blockers (+1 more)\n",
-        "BOTTOM LINE\n",
-        "DECIDE TODAY\n1  [HIGH · worse 1 → 3 failed runs]\n",
-        "   Next: Ask Jonas.\n",
-        "https://acme.example/1",
-        "+ 1 more",
-        "✓ Disk on db-3 grows (open 6 days)",
-        "Checked 17 of 21 signals · Jira 06:58 · Sentry – · fixed wording",
-        "Due 07:10 Europe/Zurich",
+fn the_forms_of_a_working_day_are_as_reviewed() {
+    let brief = sample::engineering();
+    let mail = email(&brief, &instance());
+    insta::assert_snapshot!("engineering.email.html", mail.html);
+    insta::assert_snapshot!("engineering.email.txt", mail.text);
+    let slack = slack(&brief, &instance());
+    insta::assert_snapshot!(
+        "engineering.slack",
+        format!(
+            "{}\n{:#}\n{:#?}",
+            slack.text,
+            serde_json::json!(slack.blocks),
+            slack.replies
+        )
+    );
+    insta::assert_snapshot!(
+        "engineering.terminal",
+        text(&brief, &instance(), 100, true).replace('\u{1b}', "␛")
+    );
+    insta::assert_snapshot!("engineering.web", web(&brief, &instance()));
+}
+
+#[test]
+fn the_forms_of_other_days_are_as_reviewed() {
+    for (name, brief) in [
+        ("quiet", sample::quiet()),
+        ("degraded", sample::degraded()),
+        ("nothing", sample::nothing()),
     ] {
-        assert!(text.contains(part), "{part:?} is missing in\n{text}");
+        insta::assert_snapshot!(
+            format!("{name}.txt"),
+            text(&brief, &instance(), TEXT_WIDTH, false)
+        );
+        let slack = slack(&brief, &instance());
+        insta::assert_snapshot!(
+            format!("{name}.slack"),
+            format!("{:#}", serde_json::json!(slack.blocks))
+        );
+    }
+    let mut german = sample::degraded();
+    german.language = Language::German;
+    insta::assert_snapshot!("german.txt", text(&german, &instance(), TEXT_WIDTH, false));
+}
+
+#[test]
+fn every_slack_message_and_reply_keeps_the_limits() {
+    for (name, brief) in all() {
+        let message = slack(&brief, &instance());
+        assert_eq!(check_limits(&message.blocks), Ok(()), "{name}");
+        assert!(message.text.encode_utf16().count() <= 1_000, "{name}");
+        assert!(!message.replies.is_empty(), "{name}");
+        for (text, blocks) in &message.replies {
+            assert!(!text.is_empty(), "{name}");
+            assert_eq!(check_limits(blocks), Ok(()), "{name}");
+        }
     }
 }
 
 #[test]
-fn the_page_escapes_what_a_source_wrote_and_loads_nothing() {
-    let page = html(&sample(), "Acme").unwrap();
-    assert!(page.contains("&lt;script&gt;alert(1)&lt;"), "{page}");
-    assert!(!page.contains("<script") && !page.contains("<img") && !page.contains("<link"));
-    assert!(page.contains("Release &lt;b&gt;4.12&lt;"));
-    assert!(!page.contains("b=\"2"));
+fn items_without_room_in_slack_stand_whole_in_the_thread() {
+    let mut brief = sample::engineering();
+    let long = "word ".repeat(110);
+    for item in brief.decide.iter_mut().chain(&mut brief.watch) {
+        item.body = crate::domain::rich::Rich::plain(format!("{long}end{}.", item.number));
+    }
+    for number in 6..=22 {
+        let mut item = brief.watch[0].clone();
+        item.number = number;
+        item.body = crate::domain::rich::Rich::plain(format!("{long}end{number}."));
+        brief.watch.push(item);
+    }
+    let message = slack(&brief, &instance());
+    let main = serde_json::json!(message.blocks).to_string();
+    let thread = format!("{:?}", message.replies);
+    for number in 1..=22 {
+        let end = format!("end{number}.");
+        assert!(
+            main.contains(&end) || thread.contains(&end),
+            "item {number} is cut"
+        );
+    }
+    assert!(main.contains("end1.") && !main.contains("end22."));
+}
+
+#[test]
+fn every_mail_is_small_and_says_the_same_in_both_parts() {
+    for (name, brief) in all() {
+        let mail = email(&brief, &instance());
+        assert!(
+            mail.html.len() <= EMAIL_HTML_MAX_BYTES,
+            "{name}: {}",
+            mail.html.len()
+        );
+        assert!(!mail.subject.contains(['\r', '\n', '\u{1b}']), "{name}");
+        assert_eq!(mail.list, "vp-engineering-morning");
+    }
+    let brief = sample::engineering();
+    let mail = email(&brief, &instance());
+    let flat = mail.text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for item in brief.items() {
+        let words = item.headline.spans()[0].text.trim().to_owned();
+        assert!(flat.contains(&words), "{words} in text");
+        assert!(mail.html.contains(&words), "{words} in HTML");
+        let open = item.open.as_ref().unwrap();
+        assert!(mail.text.contains(open.url.as_str()));
+        assert!(mail.html.contains(&open.url.as_str().replace('&', "&amp;")));
+    }
+}
+
+#[test]
+fn nothing_of_a_source_becomes_markup_or_a_mention() {
+    let brief = sample::hostile();
+    let mail = email(&brief, &instance());
+    let page = web(&brief, &instance());
+    for html in [&mail.html, &page] {
+        assert!(!html.contains("<script"));
+        assert!(!html.contains("<b>](") && !html.contains("<!channel>"));
+        assert!(!html.contains('\u{1b}') && !html.contains('\u{202e}'));
+    }
+    // A header is plain text, in which Slack reads no mention.
+    let mut blocks = slack(&brief, &instance()).blocks;
+    assert_eq!(blocks[0]["text"]["type"], "plain_text");
+    blocks.remove(0);
+    let slack = serde_json::json!(blocks).to_string();
+    assert!(!slack.contains("<!channel>") && slack.contains("&lt;!channel&gt;"));
+    assert!(!slack.contains("\"verbatim\":false"));
+    let terminal = text(&brief, &instance(), 80, true);
+    assert!(!terminal.contains("\u{1b}[2J") && !terminal.contains('\u{202e}'));
+}
+
+#[test]
+fn no_form_loads_anything_or_runs_anything() {
+    for (name, brief) in all() {
+        let mail = email(&brief, &instance()).html;
+        let page = web(&brief, &instance());
+        for html in [mail, page] {
+            let lower = html.to_lowercase();
+            for word in [
+                "<img",
+                "<script",
+                "<link",
+                "<iframe",
+                "<form",
+                "@import",
+                "url(",
+                " src=",
+                " onclick=",
+            ] {
+                assert!(!lower.contains(word), "{name}: {word}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_mail_is_one_column_of_tables_that_keep_the_readers_colours() {
+    let html = email(&sample::engineering(), &instance()).html;
+    assert!(html.contains(r#"<meta name="color-scheme" content="light dark">"#));
+    assert!(html.contains(r#"<meta name="supported-color-schemes" content="light dark">"#));
+    assert!(html.contains(r#"<html lang="en""#));
+    assert!(html.contains("<!--[if mso]><table role=\"presentation\" width=\"600\""));
+    let body = html.split("<body").nth(1).unwrap();
+    let tag = body.split('>').next().unwrap();
+    assert!(!tag.contains("color"), "{tag}");
+    assert!(!html.contains("{{") && !html.contains("{%"));
+    // A layout table is no table of data to a screen reader.
+    let tables = html.matches("<table").count();
+    assert_eq!(tables, html.matches("<table role=\"presentation\"").count());
+}
+
+#[test]
+fn neither_tools_nor_the_admins_details_reach_a_reader() {
+    for (name, brief) in editions() {
+        let mail = email(&brief, &instance());
+        let slack = slack(&brief, &instance());
+        let all = [
+            mail.html,
+            mail.text,
+            web(&brief, &instance()),
+            format!("{slack:?}"),
+            text(&brief, &instance(), 80, false),
+        ]
+        .concat();
+        for word in ["jira_search", "/issues/0", "10.0.0.7", &"a".repeat(64)] {
+            assert!(!all.contains(word), "{name}: {word}");
+        }
+    }
+}
+
+#[test]
+fn lines_keep_the_width_but_for_addresses() {
+    for width in [40, 76, 100] {
+        for line in text(&sample::engineering(), &instance(), width, false).lines() {
+            let length = line.chars().count();
+            assert!(length <= width || line.contains("https://"), "{line}");
+        }
+    }
+}
+
+#[test]
+fn a_source_of_another_day_is_shown_with_its_date() {
+    let mut brief = sample::engineering();
+    brief.sources[0].as_of = "2026-11-23T06:09:00Z".parse::<Timestamp>().ok();
+    let text = text(&brief, &instance(), 100, false);
     assert!(
-        page.contains("width=\"600\"") && page.contains("color-scheme") && page.len() < 100_000
+        text.contains("Jira Mon 23 Nov 07:09 · GitLab 06:58"),
+        "{text}"
     );
+}
+
+#[test]
+fn a_gap_that_no_notice_says_stands_in_the_foot() {
+    let text = text(&sample::degraded(), &instance(), 200, false);
+    assert!(text.contains("Checked 17 of 21 signals"));
+    assert!(text.contains("Sentry –"));
+    assert!(text.contains("Not checked: Jira did not answer in time (2 signals)."));
+    let mut brief = sample::degraded();
+    brief.notices.clear();
+    let text = super::text(&brief, &instance(), 200, false);
+    assert!(text.contains("Sentry did not answer in time (2 signals)"));
+}
+
+#[test]
+fn a_folder_has_the_page_first_and_the_brief_as_data() {
+    let brief = sample::engineering();
+    let files = folder(&brief, &instance()).files;
+    let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(
+        names,
+        ["brief.html", "brief.txt", "brief.json", "slack.json"]
+    );
+    let read: Brief = serde_json::from_slice(&files[2].1).unwrap();
+    assert_eq!(read, brief);
+}
+
+#[test]
+fn the_white_words_on_severity_colours_can_be_read() {
+    // WCAG 2.2, relative luminance and contrast ratio; 4.5 is level AA.
+    let luminance = |colour: &str| {
+        let part = |range: std::ops::Range<usize>| {
+            let value = f64::from(u8::from_str_radix(&colour[range], 16).unwrap()) / 255.0;
+            if value <= 0.04045 {
+                value / 12.92
+            } else {
+                ((value + 0.055) / 1.055).powf(2.4)
+            }
+        };
+        0.2126 * part(1..3) + 0.7152 * part(3..5) + 0.0722 * part(5..7)
+    };
+    let contrast = |a: &str, b: &str| {
+        let (a, b) = (luminance(a), luminance(b));
+        (a.max(b) + 0.05) / (a.min(b) + 0.05)
+    };
+    for (name, brief) in editions() {
+        let html = email(&brief, &instance()).html;
+        for cell in html.split("bgcolor=\"").skip(1) {
+            let colour = &cell[..7];
+            assert!(contrast(colour, "#ffffff") >= 4.5, "{name}: {colour}");
+        }
+    }
+    for (text, page) in [
+        ("#0b57d0", "#ffffff"),
+        ("#5f6368", "#ffffff"),
+        ("#a8c7fa", "#1f1f1f"),
+        ("#bdc1c6", "#1f1f1f"),
+    ] {
+        assert!(contrast(text, page) >= 4.5, "{text} on {page}");
+    }
+}
+
+/// Writes the samples where `DAYBRIEF_SAMPLES` says, to be looked at in a browser.
+#[test]
+fn samples_are_written_where_asked() {
+    let Some(folder) = std::env::var_os("DAYBRIEF_SAMPLES").map(std::path::PathBuf::from) else {
+        return;
+    };
+    for (name, brief) in all() {
+        let name = name.replace(' ', ".");
+        let mail = email(&brief, &instance());
+        std::fs::write(folder.join(format!("{name}.email.html")), mail.html).unwrap();
+        std::fs::write(folder.join(format!("{name}.txt")), mail.text).unwrap();
+        std::fs::write(
+            folder.join(format!("{name}.web.html")),
+            web(&brief, &instance()),
+        )
+        .unwrap();
+    }
 }

@@ -1,119 +1,245 @@
-//! The brief as plain text: for a terminal and for a mail's text part.
+//! Plain lines: `text/plain` of a mail, and the terminal. Addresses stand at the end under numbers, so that they do not
+//! break the reading.
 
-use super::{clock, closed, more_line, resolved_lines, sources_line, status_words};
-use crate::domain::brief::{Brief, Item};
+use unicode_segmentation::UnicodeSegmentation;
 
-/// With or without a terminal's bold and faint.
+use super::view::{ItemView, Line, View};
+
+/// No line is wrapped narrower, in characters.
+const MIN_WIDTH: usize = 40;
+
+/// Whether severities carry colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Style {
+pub(super) enum Style {
     Plain,
     Terminal,
 }
 
-impl Style {
-    fn bold(self, text: &str) -> String {
-        self.wrap("1", text)
-    }
-    fn faint(self, text: &str) -> String {
-        self.wrap("2", text)
-    }
-    fn wrap(self, code: &str, text: &str) -> String {
-        match self {
-            Self::Plain => text.to_owned(),
-            Self::Terminal => format!("\u{1b}[{code}m{text}\u{1b}[0m"),
-        }
-    }
+/// The body of a mail, whose subject stands above it.
+pub(super) fn body(view: &View, width: usize) -> String {
+    let mut page = Page::new(view, width, Style::Plain);
+    page.body(view);
+    page.out
 }
 
-/// The brief in lines of at most `width` characters.
-pub fn text(brief: &Brief, width: usize, style: Style) -> String {
-    let mut lines = vec![style.bold(&brief.subject), String::new()];
-    let mut paragraph = |lines: &mut Vec<String>, indent: usize, text: &str| {
-        lines.extend(
-            wrap(text, width.saturating_sub(indent))
-                .into_iter()
-                .map(|line| format!("{:indent$}{line}", "")),
-        );
-    };
-    for notice in &brief.notices {
-        paragraph(&mut lines, 0, &notice.text());
-        lines.push(String::new());
+/// The whole brief with its subject.
+pub(super) fn whole(view: &View, width: usize, style: Style) -> String {
+    let mut page = Page::new(view, width, style);
+    page.gap();
+    if style == Style::Terminal {
+        page.out.push_str("\u{1b}[1m");
     }
-    if !brief.bottom_line.is_empty() {
-        if !brief.decide.is_empty() || !brief.watch.is_empty() {
-            lines.push(style.bold("BOTTOM LINE"));
-        }
-        paragraph(&mut lines, 0, &brief.bottom_line.text());
-        lines.push(String::new());
+    page.wrapped("", "", &view.subject);
+    if style == Style::Terminal {
+        page.out.push_str("\u{1b}[0m");
     }
-    for (title, items) in [("DECIDE TODAY", &brief.decide), ("WATCH", &brief.watch)] {
-        if items.is_empty() {
-            continue;
-        }
-        lines.push(style.bold(title));
-        for item in items {
-            item_lines(brief, item, style, &mut lines, &mut paragraph);
-        }
-        lines.push(String::new());
-    }
-    if let Some(more) = more_line(brief) {
-        lines.extend([more, String::new()]);
-    }
-    let resolved = resolved_lines(brief);
-    if !resolved.is_empty() {
-        lines.push(style.bold("RESOLVED SINCE THE LAST BRIEF"));
-        for line in resolved {
-            paragraph(&mut lines, 0, &format!("✓ {line}"));
-        }
-        lines.push(String::new());
-    }
-    lines.push("-".repeat(width.min(78)));
-    for line in wrap(&sources_line(brief), width) {
-        lines.push(style.faint(&line));
-    }
-    lines.push(style.faint(&format!("Due {} {}", clock(brief, brief.due), brief.zone)));
-    let mut text = lines.join("\n");
-    text.push('\n');
-    text
+    page.body(view);
+    page.out
 }
 
-fn item_lines(
-    brief: &Brief,
-    item: &Item,
+struct Page {
+    out: String,
+    width: usize,
     style: Style,
-    lines: &mut Vec<String>,
-    paragraph: &mut impl FnMut(&mut Vec<String>, usize, &str),
-) {
-    let mark = format!(
-        "{}  [{} · {}]",
-        item.number,
-        item.severity.word().to_uppercase(),
-        status_words(brief, &item.status)
-    );
-    lines.push(style.bold(&mark));
-    paragraph(lines, 3, &item.headline.text());
-    if !item.body.is_empty() {
-        paragraph(lines, 3, &closed(&item.body));
+    links: Vec<String>,
+}
+
+impl Page {
+    fn new(view: &View, width: usize, style: Style) -> Self {
+        let mut page = Self {
+            out: String::new(),
+            width: width.max(MIN_WIDTH),
+            style,
+            links: Vec::new(),
+        };
+        page.line(&format!("{} · {}", view.title, view.due));
+        page
     }
-    if !item.next.is_empty() {
-        paragraph(lines, 3, &format!("Next: {}", closed(&item.next)));
+
+    fn body(&mut self, view: &View) {
+        for notice in &view.notices {
+            let text = self.rich(notice);
+            self.gap();
+            self.wrapped("! ", "  ", &text);
+        }
+        if !view.bottom_line.is_empty() {
+            self.gap();
+            if let Some(label) = view.bottom_label {
+                self.title(label);
+            }
+            let text = self.rich(&view.bottom_line);
+            self.wrapped("", "", &text);
+        }
+        for section in &view.sections {
+            self.gap();
+            self.title(section.title);
+            for (index, item) in section.items.iter().enumerate() {
+                if index > 0 && section.decide {
+                    self.gap();
+                }
+                self.item(item, view.next_label);
+            }
+        }
+        if let Some(more) = &view.more {
+            self.gap();
+            self.wrapped("", "", more);
+        }
+        if !view.resolved.is_empty() || view.more_resolved.is_some() {
+            self.gap();
+            self.title(view.resolved_label);
+            for resolved in &view.resolved {
+                self.wrapped("✓  ", "   ", &resolved.text());
+            }
+            if let Some(more) = &view.more_resolved {
+                self.wrapped("   ", "   ", more);
+            }
+        }
+        self.foot(view);
     }
-    if let Some(open) = &item.open {
-        lines.push(format!("   {}", style.faint(open.url.as_str())));
+
+    fn line(&mut self, text: &str) {
+        self.out.push_str(text.trim_end());
+        self.out.push('\n');
+    }
+
+    fn gap(&mut self) {
+        self.out.push('\n');
+    }
+
+    fn title(&mut self, text: &str) {
+        let title = text.to_uppercase();
+        match self.style {
+            Style::Plain => self.line(&title),
+            Style::Terminal => self.line(&format!("\u{1b}[1m{title}\u{1b}[0m")),
+        }
+    }
+
+    fn item(&mut self, item: &ItemView, next_label: &str) {
+        let number = format!("{:<3}", format!("{} ", item.number));
+        let indent = " ".repeat(number.len());
+        let mark = format!(
+            "[{} · {}]",
+            item.severity.to_uppercase(),
+            item.status.replace(' ', "\u{a0}")
+        );
+        let headline = self.rich(&item.headline);
+        let begin = self.out.len();
+        self.wrapped(&number, &indent, &format!("{mark}  {headline}"));
+        self.paint(begin, item);
+        if !item.body.is_empty() {
+            let body = self.rich(&item.body);
+            self.wrapped(&indent, &indent, &body);
+        }
+        if !item.next.is_empty() {
+            let next = self.rich(&item.next);
+            self.wrapped(&indent, &indent, &format!("{next_label} {next}"));
+        }
+        if let Some(open) = &item.open {
+            let text = self.reference(&open.label, &open.url);
+            self.wrapped(&indent, &indent, &format!("→ {text}"));
+        }
+    }
+
+    /// Colours the severity's word in the item's first line.
+    fn paint(&mut self, begin: usize, item: &ItemView) {
+        if self.style == Style::Plain {
+            return;
+        }
+        let code = match item.level {
+            "high" => "1;31",
+            "medium" => "33",
+            _ => "2",
+        };
+        let word = item.severity.to_uppercase();
+        if let Some(at) = self
+            .out
+            .get(begin..)
+            .and_then(|text| text.find(&word))
+            .map(|at| begin + at)
+        {
+            self.out.insert_str(at + word.len(), "\u{1b}[0m");
+            self.out.insert_str(at, &format!("\u{1b}[{code}m"));
+        }
+    }
+
+    /// The line's text; behind each link its number.
+    fn rich(&mut self, line: &Line) -> String {
+        line.iter()
+            .map(|piece| match &piece.link {
+                Some(url) => self.reference(&piece.text, url),
+                None => piece.text.clone(),
+            })
+            .collect()
+    }
+
+    fn reference(&mut self, text: &str, url: &str) -> String {
+        let number = match self.links.iter().position(|known| known == url) {
+            Some(at) => at + 1,
+            None => {
+                self.links.push(url.to_owned());
+                self.links.len()
+            }
+        };
+        format!("{}\u{a0}[{number}]", text.trim_end())
+    }
+
+    fn foot(&mut self, view: &View) {
+        self.gap();
+        self.line(&"-".repeat(self.width));
+        let mut parts = vec![view.foot.checked.clone()];
+        parts.extend(view.foot.sources.iter().cloned());
+        parts.extend(view.foot.edition.map(str::to_owned));
+        self.wrapped("", "", &parts.join(" · "));
+        if !view.foot.gaps.is_empty() {
+            let gaps = view.foot.gaps.join("; ");
+            self.wrapped("", "", &format!("{}: {gaps}.", view.foot.not_checked_label));
+        }
+        self.wrapped(
+            "",
+            "",
+            &format!("{}: {}", view.foot.why_label, view.foot.why),
+        );
+        if let Some(page) = &view.foot.page {
+            let text = self.reference(view.foot.page_label, page);
+            self.wrapped("", "", &text);
+        }
+        self.wrapped("", "", &view.instance);
+        if self.links.is_empty() {
+            return;
+        }
+        self.gap();
+        for (index, url) in std::mem::take(&mut self.links).iter().enumerate() {
+            self.line(&format!("[{}] {url}", index + 1));
+        }
+    }
+
+    /// The text in lines of at most the page's width, a word that is longer on a line of its own.
+    fn wrapped(&mut self, first: &str, rest: &str, text: &str) {
+        let mut line = first.to_owned();
+        let mut empty = true;
+        for word in text.split(' ').filter(|word| !word.is_empty()) {
+            if !empty && length(&line) + 1 + length(word) > self.width {
+                let full = std::mem::replace(&mut line, rest.to_owned());
+                self.line(&unglued(&full));
+                empty = true;
+            }
+            if !empty {
+                line.push(' ');
+            }
+            line.push_str(word);
+            empty = false;
+        }
+        if !empty {
+            self.line(&unglued(&line));
+        }
     }
 }
 
-/// Breaks at white space; a word longer than the width stands alone.
-fn wrap(text: &str, width: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
-        match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
+fn length(text: &str) -> usize {
+    text.graphemes(true).count()
+}
+
+/// No-break spaces have done their work once lines are broken.
+fn unglued(line: &str) -> String {
+    line.replace('\u{a0}', " ")
 }

@@ -1,0 +1,408 @@
+//! Email by SMTP submission (RFC 6409).
+//!
+//! `prepare` goes as far as the recipient's acceptance (`RCPT TO`), `commit` sends `DATA` and waits for the answer to the
+//! final dot: with it the server takes over (RFC 5321, section 6.1). Answers with 4xx and 5xx are a definite no. A
+//! connection that breaks once the text is on its way leaves the outcome open, and SMTP has no way to ask.
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use async_trait::async_trait;
+use lettre::{
+    Address as MailAddress,
+    message::{
+        Mailbox, Message as Mail, MultiPart, SinglePart,
+        header::{ContentType, HeaderName, HeaderValue},
+    },
+    transport::smtp::{
+        Error as SmtpError,
+        authentication::{Credentials, Mechanism},
+        client::{AsyncSmtpConnection, Certificate, TlsParameters},
+        commands::{Data, Mail as MailFrom, Rcpt},
+        extension::{ClientId, Extension, MailBodyParameter, MailParameter},
+        response::Response,
+    },
+};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::{
+    Channel, ChannelError, EmailMessage, Found, Message, Prepared, Receipt, SetupError, is_loopback,
+};
+use crate::{
+    clock::Clock,
+    domain::delivery::Address,
+    guard::Cleared,
+    ids::DeliveryId,
+    settings::{Email, EmailTls},
+};
+
+/// How long a server may take to say goodbye; what was delivered is delivered.
+const QUIT_MAX_MILLISECONDS: u64 = 500;
+
+/// Delivery over one SMTP server.
+pub struct SmtpChannel {
+    host: String,
+    port: u16,
+    security: Security,
+    credentials: Option<Credentials>,
+    from: Mailbox,
+    hello: ClientId,
+    timeout: Duration,
+    clock: Arc<dyn Clock>,
+}
+
+enum Security {
+    Starttls(TlsParameters),
+    Implicit(TlsParameters),
+    None,
+}
+
+impl SmtpChannel {
+    /// The channel of these settings. `password` is the value of `settings.password`. Reads the CA file; connects to
+    /// nothing.
+    pub fn new(
+        settings: &Email,
+        password: Option<&SecretString>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, SetupError> {
+        let from: Mailbox = settings
+            .from
+            .parse()
+            .map_err(|_| SetupError::Sender(settings.from.clone()))?;
+        let credentials = match (&settings.user, password) {
+            (Some(user), Some(password)) => Some(Credentials::new(
+                user.clone(),
+                password.expose_secret().to_owned(),
+            )),
+            (None, None) => None,
+            _ => return Err(SetupError::HalfCredentials),
+        };
+        let security = match settings.tls {
+            EmailTls::Starttls => Security::Starttls(tls(settings)?),
+            EmailTls::Implicit => Security::Implicit(tls(settings)?),
+            EmailTls::None if credentials.is_some() && !is_loopback(&settings.host) => {
+                return Err(SetupError::PasswordInClear);
+            }
+            EmailTls::None => Security::None,
+        };
+        Ok(Self {
+            host: settings.host.clone(),
+            port: settings.port,
+            security,
+            credentials,
+            from,
+            hello: ClientId::default(),
+            timeout: Duration::from_secs(settings.timeout_seconds.max(1).into()),
+            clock,
+        })
+    }
+
+    /// Connects, protects the connection as set, signs in.
+    async fn connect(&self) -> Result<AsyncSmtpConnection, ChannelError> {
+        let implicit = match &self.security {
+            Security::Implicit(parameters) => Some(parameters.clone()),
+            Security::Starttls(_) | Security::None => None,
+        };
+        let mut connection = AsyncSmtpConnection::connect_tokio1(
+            (self.host.as_str(), self.port),
+            Some(self.timeout),
+            &self.hello,
+            implicit,
+            None,
+        )
+        .await
+        .map_err(|error| self.refused("connecting", &error))?;
+        if let Security::Starttls(parameters) = &self.security {
+            // A network in between could take the offer away to read along, so there is no going on in clear.
+            if !connection.can_starttls() {
+                return Err(ChannelError::later(format!(
+                    "{} does not offer STARTTLS; nothing was sent in clear",
+                    self.server()
+                )));
+            }
+            connection
+                .starttls(parameters.clone(), &self.hello)
+                .await
+                .map_err(|error| self.refused("STARTTLS", &error))?;
+        }
+        if let Some(credentials) = &self.credentials {
+            connection
+                .auth(&[Mechanism::Plain, Mechanism::Login], credentials)
+                .await
+                .map_err(|error| self.refused("signing in", &error))?;
+        }
+        Ok(connection)
+    }
+
+    /// Opens the mail transaction up to the recipient's acceptance.
+    async fn open(&self, mail: &Mail, bytes: &[u8]) -> Result<AsyncSmtpConnection, ChannelError> {
+        let mut connection = self.connect().await?;
+        let envelope = mail.envelope();
+        let mut parameters = Vec::new();
+        let mut need = |feature: Extension, name: &str, parameter: MailParameter| {
+            if !connection.server_info().supports_feature(feature) {
+                return Err(ChannelError::never(format!(
+                    "{} does not take {name}, which this mail needs",
+                    self.server()
+                )));
+            }
+            parameters.push(parameter);
+            Ok(())
+        };
+        let addresses = envelope.from().into_iter().chain(envelope.to());
+        if addresses.into_iter().any(|address| !is_ascii(address)) {
+            need(
+                Extension::SmtpUtfEight,
+                "SMTPUTF8",
+                MailParameter::SmtpUtfEight,
+            )?;
+        }
+        if !bytes.is_ascii() {
+            need(
+                Extension::EightBitMime,
+                "8BITMIME",
+                MailParameter::Body(MailBodyParameter::EightBitMime),
+            )?;
+        }
+        connection
+            .command(MailFrom::new(envelope.from().cloned(), parameters))
+            .await
+            .map_err(|error| self.refused("MAIL FROM", &error))?;
+        for to in envelope.to() {
+            connection
+                .command(Rcpt::new(to.clone(), Vec::new()))
+                .await
+                .map_err(|error| self.refused("RCPT TO", &error))?;
+        }
+        Ok(connection)
+    }
+
+    fn mail(
+        &self,
+        delivery: &DeliveryId,
+        to: MailAddress,
+        message: EmailMessage,
+    ) -> Result<Mail, ChannelError> {
+        let domain = self.from.email.domain();
+        let header = |name: &'static str, value: String| {
+            HeaderValue::new(HeaderName::new_from_ascii_str(name), value)
+        };
+        Mail::builder()
+            .from(self.from.clone())
+            .to(Mailbox::new(None, to))
+            .subject(one_line(&message.subject))
+            .date(system_time(self.clock.now()))
+            .message_id(Some(format!("<db.{delivery}@{domain}>")))
+            // RFC 2919: the list's name, and the domain that it is unique in.
+            .raw_header(header(
+                "List-Id",
+                format!("<{}.{domain}>", label(&message.list)),
+            ))
+            // RFC 3834: no answering machine answers.
+            .raw_header(header("Auto-Submitted", "auto-generated".to_owned()))
+            .raw_header(header("Content-Language", label(&message.language)))
+            .raw_header(header("X-Daybrief-Delivery", delivery.to_string()))
+            .multipart(
+                MultiPart::alternative()
+                    .singlepart(
+                        SinglePart::builder()
+                            .header(ContentType::TEXT_PLAIN)
+                            .body(message.text),
+                    )
+                    .singlepart(
+                        SinglePart::builder()
+                            .header(ContentType::TEXT_HTML)
+                            .body(message.html),
+                    ),
+            )
+            .map_err(|error| ChannelError::never(format!("the mail cannot be built: {error}")))
+    }
+
+    /// An error before any text was on its way: 5xx stays a no, everything else may pass.
+    fn refused(&self, step: &str, error: &SmtpError) -> ChannelError {
+        let what = format!("{}: {step}: {error}", self.server());
+        if error.is_permanent() || error.is_client() {
+            ChannelError::never(what)
+        } else {
+            ChannelError::later(what)
+        }
+    }
+
+    fn server(&self) -> String {
+        format!("{}:{}", self.host, self.port)
+    }
+
+    fn too_slow(&self) -> ChannelError {
+        ChannelError::later(format!(
+            "{} did not answer within {} s",
+            self.server(),
+            self.timeout.as_secs()
+        ))
+    }
+}
+
+#[async_trait]
+impl Channel for SmtpChannel {
+    async fn prepare(
+        &self,
+        delivery: &DeliveryId,
+        to: &Address,
+        message: Cleared<Message>,
+    ) -> Result<Box<dyn Prepared>, ChannelError> {
+        let (Address::Email { to }, Message::Email(message)) = (to, message.into_inner()) else {
+            return Err(ChannelError::never("this channel takes mail only"));
+        };
+        let to: MailAddress = to
+            .parse()
+            .map_err(|_| ChannelError::never("the recipient is no mail address"))?;
+        let mail = self.mail(delivery, to, message)?;
+        let bytes = mail.formatted();
+        let connection = timeout(self.timeout, self.open(&mail, &bytes))
+            .await
+            .map_err(|_| self.too_slow())??;
+        Ok(Box::new(PreparedMail {
+            connection,
+            bytes,
+            server: self.server(),
+            timeout: self.timeout,
+        }))
+    }
+
+    async fn find(&self, _delivery: &DeliveryId, _to: &Address) -> Result<Found, ChannelError> {
+        Ok(Found::CannotTell)
+    }
+
+    async fn check(&self) -> Result<(), ChannelError> {
+        let mut connection = timeout(self.timeout, self.connect())
+            .await
+            .map_err(|_| self.too_slow())??;
+        quit(&mut connection).await;
+        Ok(())
+    }
+}
+
+/// A mail whose recipient the server has accepted. Dropped, the connection ends and the server forgets it.
+struct PreparedMail {
+    connection: AsyncSmtpConnection,
+    bytes: Vec<u8>,
+    server: String,
+    timeout: Duration,
+}
+
+#[async_trait]
+impl Prepared for PreparedMail {
+    async fn commit(mut self: Box<Self>) -> Result<Receipt, ChannelError> {
+        let end = Instant::now() + self.timeout;
+        // Until the server asks for the text (354) it has nothing that it could deliver.
+        match timeout_at(end, self.connection.command(Data)).await {
+            Ok(Ok(response)) if response.has_code(354) => {}
+            Ok(Ok(response)) => {
+                return Err(ChannelError::later(format!(
+                    "{}: DATA: {}",
+                    self.server,
+                    answer(&response)
+                )));
+            }
+            Ok(Err(error)) => {
+                let what = format!("{}: DATA: {error}", self.server);
+                return Err(if error.is_permanent() {
+                    ChannelError::never(what)
+                } else {
+                    ChannelError::later(what)
+                });
+            }
+            Err(_) => {
+                return Err(ChannelError::later(format!(
+                    "{}: DATA: no answer in time",
+                    self.server
+                )));
+            }
+        }
+        match timeout_at(end, self.connection.message(&self.bytes)).await {
+            Ok(Ok(response)) => {
+                let reference = super::bounded(&answer(&response));
+                quit(&mut self.connection).await;
+                Ok(Receipt { reference })
+            }
+            Ok(Err(error)) => {
+                let what = format!("{}: {error}", self.server);
+                Err(if error.is_permanent() {
+                    ChannelError::never(what)
+                } else if error.is_transient() {
+                    ChannelError::later(what)
+                } else {
+                    ChannelError::unclear(what)
+                })
+            }
+            Err(_) => Err(ChannelError::unclear(format!(
+                "{} had the mail and did not answer in time",
+                self.server
+            ))),
+        }
+    }
+}
+
+/// Says goodbye. What the server answers changes nothing.
+async fn quit(connection: &mut AsyncSmtpConnection) {
+    let limit = Duration::from_millis(QUIT_MAX_MILLISECONDS);
+    let _ = timeout(limit, connection.quit()).await;
+}
+
+/// "250 2.0.0 Ok: queued as 4XyZ".
+fn answer(response: &Response) -> String {
+    let lines: Vec<&str> = response.message().collect();
+    format!("{} {}", response.code(), lines.join(" "))
+}
+
+fn tls(settings: &Email) -> Result<TlsParameters, SetupError> {
+    let mut builder = TlsParameters::builder(settings.host.clone());
+    if let Some(path) = &settings.ca_file {
+        let pem = std::fs::read(path).map_err(|source| SetupError::File {
+            path: path.clone(),
+            source,
+        })?;
+        let missing = || SetupError::Certificate { path: path.clone() };
+        if !pem
+            .windows(CERTIFICATE_BEGIN.len())
+            .any(|window| window == CERTIFICATE_BEGIN)
+        {
+            return Err(missing());
+        }
+        let certificate = Certificate::from_pem(&pem).map_err(|_| missing())?;
+        builder = builder.add_root_certificate(certificate);
+    }
+    builder
+        .build_rustls()
+        .map_err(|error| SetupError::Tls(error.to_string()))
+}
+
+/// A file without this line would be taken as no certificate at all, without an error.
+const CERTIFICATE_BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
+
+fn is_ascii(address: &MailAddress) -> bool {
+    let text: &str = address.as_ref();
+    text.is_ascii()
+}
+
+/// The instant in the form that the mail builder takes; to the second, as a `Date` header has it.
+fn system_time(instant: jiff::Timestamp) -> SystemTime {
+    let seconds = u64::try_from(instant.as_second()).unwrap_or(0);
+    SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
+}
+
+/// The text on one line, so that it cannot begin another header.
+fn one_line(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
+}
+
+/// What may stand in a header's token: the rest is left out.
+fn label(text: &str) -> String {
+    text.chars()
+        .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+        .collect()
+}

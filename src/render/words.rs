@@ -1,0 +1,408 @@
+//! The fixed words of a brief, per language, in one place: the same thing is called the same every day.
+
+use rust_decimal::Decimal;
+
+use crate::{
+    domain::{
+        brief::Edition,
+        finding::{GapCause, Severity, Status},
+    },
+    text::Language,
+};
+
+/// The fixed words of one language. `{}`-marks stand where a value is put in.
+#[derive(Debug)]
+pub(super) struct Words {
+    language: Language,
+    pub bottom_line: &'static str,
+    pub decide: &'static str,
+    pub watch: &'static str,
+    pub resolved: &'static str,
+    pub sources: &'static str,
+    pub not_checked: &'static str,
+    pub next: &'static str,
+    pub open: &'static str,
+    pub source: &'static str,
+    pub page: &'static str,
+    pub why_title: &'static str,
+    /// `{title}`, `{role}`, `{due}`.
+    why: &'static str,
+    /// `{checked}`, `{total}`.
+    checked: &'static str,
+    /// `{times}`.
+    data: &'static str,
+    /// `{n}`: one, several.
+    more: [&'static str; 2],
+    /// `{n}`: one, several.
+    more_resolved: [&'static str; 2],
+    /// `{n}`: one, several.
+    open_days: [&'static str; 2],
+    /// `{n}`: one, several.
+    ongoing_days: [&'static str; 2],
+    /// `{n}`: one, several.
+    signals: [&'static str; 2],
+    /// `{n}`: one, several. Items that stand in the thread.
+    in_thread: [&'static str; 2],
+    new: &'static str,
+    ongoing: &'static str,
+    worse: &'static str,
+    better: &'static str,
+    severity: [&'static str; 3],
+    worded_local: &'static str,
+    worded_cloud: &'static str,
+    built_in: &'static str,
+    causes: [&'static str; 8],
+}
+
+impl Words {
+    /// The words of a language.
+    pub fn of(language: Language) -> &'static Self {
+        match language {
+            Language::English => &ENGLISH,
+            Language::German => &GERMAN,
+            Language::French => &FRENCH,
+            Language::Spanish => &SPANISH,
+        }
+    }
+
+    /// High, Medium, Low.
+    pub fn severity(&self, severity: Severity) -> &'static str {
+        let [low, medium, high] = self.severity;
+        match severity {
+            Severity::Low => low,
+            Severity::Medium => medium,
+            Severity::High => high,
+        }
+    }
+
+    /// "new", "ongoing 4 days", "worse 1 → 3 failed runs".
+    pub fn status(&self, status: &Status) -> String {
+        let change = |word: &str, from: Decimal, to: Decimal, unit: &str| {
+            let number = |value| self.language.number(value, None);
+            format!("{word} {} → {} {unit}", number(from), number(to))
+                .trim_end()
+                .to_owned()
+        };
+        match status {
+            Status::New => self.new.to_owned(),
+            Status::Ongoing { days } if *days < 1 => self.ongoing.to_owned(),
+            Status::Ongoing { days } => self.counted(self.ongoing_days, *days),
+            Status::Worse { from, to, unit, .. } => change(self.worse, *from, *to, unit),
+            Status::Better { from, to, unit, .. } => change(self.better, *from, *to, unit),
+        }
+    }
+
+    /// Why something was not checked, as a clause after the source's title.
+    pub fn cause(&self, cause: GapCause) -> &'static str {
+        let [
+            timeout,
+            unreachable,
+            too_large,
+            refused,
+            not_allowed,
+            changed,
+            shape,
+            rule,
+        ] = self.causes;
+        match cause {
+            GapCause::Timeout => timeout,
+            GapCause::Unreachable => unreachable,
+            GapCause::TooLarge => too_large,
+            GapCause::Refused => refused,
+            GapCause::NotAllowed => not_allowed,
+            GapCause::ToolChanged => changed,
+            GapCause::Shape => shape,
+            GapCause::Rule => rule,
+        }
+    }
+
+    /// Who worded the brief; nothing where nobody had to, or a notice says it.
+    pub fn edition(&self, edition: &Edition) -> Option<&'static str> {
+        match edition {
+            Edition::Worded { local: true, .. } => Some(self.worded_local),
+            Edition::Worded { local: false, .. } => Some(self.worded_cloud),
+            Edition::BuiltIn | Edition::Plain { .. } => Some(self.built_in),
+            Edition::Quiet | Edition::Nothing => None,
+        }
+    }
+
+    /// "Open PAY-1182": the label, led by the verb unless it has it already.
+    pub fn button(&self, label: &str) -> String {
+        if label.starts_with(self.open) || label.starts_with(ENGLISH.open) {
+            label.to_owned()
+        } else {
+            format!("{} {label}", self.open)
+        }
+    }
+
+    /// "Checked 18 of 21 signals".
+    pub fn checked(&self, checked: usize, total: usize) -> String {
+        self.checked
+            .replace("{checked}", &self.count(checked))
+            .replace("{total}", &self.count(total))
+    }
+
+    /// "data 06:58–06:59".
+    pub fn data(&self, times: &str) -> String {
+        self.data.replace("{times}", times)
+    }
+
+    /// Why the reader gets this.
+    pub fn why(&self, title: &str, role: &str, due: &str) -> String {
+        // The title comes last: what it holds is not looked at again.
+        self.why
+            .replace("{role}", role)
+            .replace("{due}", due)
+            .replace("{title}", title)
+    }
+
+    pub fn more(&self, count: usize) -> String {
+        self.counted(self.more, as_days(count))
+    }
+
+    pub fn more_resolved(&self, count: usize) -> String {
+        self.counted(self.more_resolved, as_days(count))
+    }
+
+    pub fn open_days(&self, days: i64) -> String {
+        self.counted(self.open_days, days)
+    }
+
+    pub fn signals(&self, count: usize) -> String {
+        self.counted(self.signals, as_days(count))
+    }
+
+    pub fn in_thread(&self, count: usize) -> String {
+        self.counted(self.in_thread, as_days(count))
+    }
+
+    fn count(&self, count: usize) -> String {
+        self.language.number(Decimal::from(count), None)
+    }
+
+    fn counted(&self, [one, several]: [&str; 2], count: i64) -> String {
+        let pattern = if count == 1 { one } else { several };
+        pattern.replace("{n}", &self.language.number(Decimal::from(count), None))
+    }
+}
+
+fn as_days(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+static ENGLISH: Words = Words {
+    language: Language::English,
+    bottom_line: "Bottom line",
+    decide: "Decide today",
+    watch: "Watch",
+    resolved: "Resolved since the last brief",
+    sources: "Sources",
+    not_checked: "Not checked",
+    next: "Next:",
+    open: "Open",
+    source: "Source",
+    page: "Read this brief in the browser",
+    why_title: "Why you get this",
+    why: "You have the role {role}; “{title}” was due {due}.",
+    checked: "Checked {checked} of {total} signals",
+    data: "data {times}",
+    more: [
+        "+ {n} more, ranked lower, is not shown",
+        "+ {n} more, ranked lower, are not shown",
+    ],
+    more_resolved: ["and {n} more", "and {n} more"],
+    open_days: ["open {n} day", "open {n} days"],
+    ongoing_days: ["ongoing {n} day", "ongoing {n} days"],
+    signals: ["{n} signal", "{n} signals"],
+    in_thread: ["+ {n} more in this thread", "+ {n} more in this thread"],
+    new: "new",
+    ongoing: "ongoing",
+    worse: "worse",
+    better: "better",
+    severity: ["Low", "Medium", "High"],
+    worded_local: "wording by a local model",
+    worded_cloud: "wording by a cloud model",
+    built_in: "fixed wording",
+    causes: [
+        "did not answer in time",
+        "could not be reached",
+        "answered with more than can be read",
+        "refused the request",
+        "may not be asked by this role",
+        "changed and waits for an admin",
+        "answered in an unexpected form",
+        "gave a record that a rule could not read",
+    ],
+};
+
+static GERMAN: Words = Words {
+    language: Language::German,
+    bottom_line: "Das Wichtigste",
+    decide: "Heute entscheiden",
+    watch: "Beobachten",
+    resolved: "Erledigt seit dem letzten Bericht",
+    sources: "Quellen",
+    not_checked: "Nicht geprüft",
+    next: "Nächster Schritt:",
+    open: "Öffnen:",
+    source: "Quelle",
+    page: "Diesen Bericht im Browser lesen",
+    why_title: "Warum Sie das erhalten",
+    why: "Sie haben die Rolle {role}; „{title}“ war fällig {due}.",
+    checked: "{checked} von {total} Signalen geprüft",
+    data: "Daten von {times}",
+    more: [
+        "+ {n} weiteres Risiko, geringer gewichtet, ist nicht gezeigt",
+        "+ {n} weitere Risiken, geringer gewichtet, sind nicht gezeigt",
+    ],
+    more_resolved: ["und {n} weiteres", "und {n} weitere"],
+    open_days: ["{n} Tag offen", "{n} Tage offen"],
+    ongoing_days: ["seit {n} Tag", "seit {n} Tagen"],
+    signals: ["{n} Signal", "{n} Signale"],
+    in_thread: [
+        "+ {n} weiteres in diesem Thread",
+        "+ {n} weitere in diesem Thread",
+    ],
+    new: "neu",
+    ongoing: "unverändert",
+    worse: "schlechter",
+    better: "besser",
+    severity: ["Gering", "Mittel", "Hoch"],
+    worded_local: "formuliert von einem lokalen Modell",
+    worded_cloud: "formuliert von einem Cloud-Modell",
+    built_in: "feste Formulierungen",
+    causes: [
+        "hat nicht rechtzeitig geantwortet",
+        "war nicht erreichbar",
+        "hat mehr geantwortet, als gelesen werden kann",
+        "hat die Anfrage abgelehnt",
+        "darf von dieser Rolle nicht gefragt werden",
+        "hat sich geändert und wartet auf die Administration",
+        "hat in unerwarteter Form geantwortet",
+        "hat einen Datensatz geliefert, den eine Regel nicht lesen konnte",
+    ],
+};
+
+static FRENCH: Words = Words {
+    language: Language::French,
+    bottom_line: "L’essentiel",
+    decide: "À décider aujourd’hui",
+    watch: "À surveiller",
+    resolved: "Résolu depuis le dernier point",
+    sources: "Sources",
+    not_checked: "Non vérifié",
+    next: "Prochaine étape :",
+    open: "Ouvrir",
+    source: "Source",
+    page: "Lire ce point dans le navigateur",
+    why_title: "Pourquoi vous recevez ceci",
+    why: "Vous avez le rôle {role} ; « {title} » était prévu {due}.",
+    checked: "{checked} signaux vérifiés sur {total}",
+    data: "données de {times}",
+    more: [
+        "+ {n} autre, de moindre rang, n’est pas montré",
+        "+ {n} autres, de moindre rang, ne sont pas montrés",
+    ],
+    more_resolved: ["et {n} autre", "et {n} autres"],
+    open_days: ["ouvert {n} jour", "ouvert {n} jours"],
+    ongoing_days: ["depuis {n} jour", "depuis {n} jours"],
+    signals: ["{n} signal", "{n} signaux"],
+    in_thread: ["+ {n} autre dans ce fil", "+ {n} autres dans ce fil"],
+    new: "nouveau",
+    ongoing: "inchangé",
+    worse: "pire",
+    better: "mieux",
+    severity: ["Faible", "Moyen", "Élevé"],
+    worded_local: "rédigé par un modèle local",
+    worded_cloud: "rédigé par un modèle dans le cloud",
+    built_in: "formulations fixes",
+    causes: [
+        "n’a pas répondu à temps",
+        "n’était pas joignable",
+        "a répondu plus que ce qui peut être lu",
+        "a refusé la demande",
+        "ne peut pas être interrogé par ce rôle",
+        "a changé et attend un administrateur",
+        "a répondu sous une forme inattendue",
+        "a fourni un enregistrement qu’une règle n’a pas pu lire",
+    ],
+};
+
+static SPANISH: Words = Words {
+    language: Language::Spanish,
+    bottom_line: "Lo esencial",
+    decide: "Decidir hoy",
+    watch: "Vigilar",
+    resolved: "Resuelto desde el último informe",
+    sources: "Fuentes",
+    not_checked: "Sin comprobar",
+    next: "Siguiente paso:",
+    open: "Abrir",
+    source: "Fuente",
+    page: "Leer este informe en el navegador",
+    why_title: "Por qué recibe esto",
+    why: "Usted tiene el rol {role}; «{title}» estaba previsto {due}.",
+    checked: "{checked} de {total} señales comprobadas",
+    data: "datos de {times}",
+    more: [
+        "+ {n} más, de menor rango, no se muestra",
+        "+ {n} más, de menor rango, no se muestran",
+    ],
+    more_resolved: ["y {n} más", "y {n} más"],
+    open_days: ["abierto {n} día", "abierto {n} días"],
+    ongoing_days: ["desde hace {n} día", "desde hace {n} días"],
+    signals: ["{n} señal", "{n} señales"],
+    in_thread: ["+ {n} más en este hilo", "+ {n} más en este hilo"],
+    new: "nuevo",
+    ongoing: "sin cambios",
+    worse: "peor",
+    better: "mejor",
+    severity: ["Bajo", "Medio", "Alto"],
+    worded_local: "redactado por un modelo local",
+    worded_cloud: "redactado por un modelo en la nube",
+    built_in: "textos fijos",
+    causes: [
+        "no respondió a tiempo",
+        "no estaba accesible",
+        "respondió más de lo que se puede leer",
+        "rechazó la petición",
+        "no puede ser consultado por este rol",
+        "cambió y espera a un administrador",
+        "respondió en una forma inesperada",
+        "entregó un registro que una regla no pudo leer",
+    ],
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_says_from_what_to_what() {
+        let worse = Status::Worse {
+            from: Decimal::ONE,
+            to: Decimal::new(30005, 1),
+            unit: "failed runs".to_owned(),
+            days: 2,
+        };
+        assert_eq!(
+            Words::of(Language::English).status(&worse),
+            "worse 1 → 3,000.5 failed runs"
+        );
+        assert_eq!(
+            Words::of(Language::German).status(&worse),
+            "schlechter 1 → 3.000,5 failed runs"
+        );
+        let ongoing = |days| Words::of(Language::English).status(&Status::Ongoing { days });
+        assert_eq!(ongoing(0), "ongoing");
+        assert_eq!(ongoing(1), "ongoing 1 day");
+        assert_eq!(ongoing(4), "ongoing 4 days");
+    }
+
+    #[test]
+    fn a_button_has_its_verb_once() {
+        let words = Words::of(Language::English);
+        assert_eq!(words.button("PAY-1182"), "Open PAY-1182");
+        assert_eq!(words.button("Open PAY-1182"), "Open PAY-1182");
+    }
+}
