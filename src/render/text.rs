@@ -122,16 +122,16 @@ impl Page {
             item.severity.to_uppercase(),
             item.status.replace(' ', "\u{a0}")
         );
-        let headline = self.rich(&item.headline);
+        let headline = self.rich_of(item, &item.headline);
         let begin = self.out.len();
         self.wrapped(&number, &indent, &format!("{mark}  {headline}"));
         self.paint(begin, item);
         if !item.body.is_empty() {
-            let body = self.rich(&item.body);
+            let body = self.rich_of(item, &item.body);
             self.wrapped(&indent, &indent, &body);
         }
         if !item.next.is_empty() {
-            let next = self.rich(&item.next);
+            let next = self.rich_of(item, &item.next);
             self.wrapped(&indent, &indent, &format!("{next_label} {next}"));
         }
         if let Some(open) = &item.open {
@@ -162,14 +162,30 @@ impl Page {
         }
     }
 
-    /// The line's text; behind each link its number.
+    /// The line's text; behind the last piece of each link its number, so that a line names it once.
     fn rich(&mut self, line: &Line) -> String {
-        line.iter()
-            .map(|piece| match &piece.link {
-                Some(url) => self.reference(&piece.text, url),
-                None => piece.text.clone(),
-            })
-            .collect()
+        let mut text = String::new();
+        for (at, piece) in line.iter().enumerate() {
+            let again = line
+                .iter()
+                .skip(at + 1)
+                .any(|later| later.link == piece.link);
+            match &piece.link {
+                Some(url) if !again => text.push_str(&self.reference(&piece.text, url)),
+                _ => text.push_str(&piece.text),
+            }
+        }
+        text
+    }
+
+    /// The text of an item's line. What its own record says carries no number: the item ends with that link.
+    fn rich_of(&mut self, item: &ItemView, line: &Line) -> String {
+        let own = item.open.as_ref().map(|open| &open.url);
+        let mut line = line.clone();
+        for piece in &mut line {
+            piece.link.take_if(|link| Some(&*link) == own);
+        }
+        self.rich(&line)
     }
 
     fn reference(&mut self, text: &str, url: &str) -> String {
