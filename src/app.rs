@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::{
     access::{Principal, Surface},
-    clock::Clock,
+    clock::{Clock, SystemClock},
     compose::{self, Inputs},
     connectors::{Connectors, MemoryPins, SecretSource, SecretUnavailable},
     domain::{
@@ -75,7 +75,7 @@ pub struct Maker {
 
 /// For whom and as of when a brief is made.
 #[derive(Debug, Clone)]
-pub struct Edition<'a> {
+pub struct Occasion<'a> {
     pub role: &'a crate::ids::RoleId,
     pub zone: &'a str,
     pub language: Language,
@@ -116,7 +116,8 @@ impl Maker {
                 objects.connectors.clone(),
                 Arc::new(LocalSecrets),
                 Arc::new(MemoryPins::default()),
-                clock.clone(),
+                // A source answers when it answers, whatever instant the brief is made as of.
+                Arc::new(SystemClock),
             ),
             guard: Guard::new(hosts),
             clock,
@@ -128,24 +129,24 @@ impl Maker {
     pub async fn make(
         &self,
         briefing: &Briefing,
-        edition: &Edition<'_>,
+        occasion: &Occasion<'_>,
         progress: &(dyn Fn(Progress) + Sync),
     ) -> Result<Made, Problem> {
         let role = self
             .roles
             .iter()
-            .find(|role| role.id == *edition.role)
+            .find(|role| role.id == *occasion.role)
             .ok_or_else(|| {
                 Problem::new(
                     "unknown-role",
-                    format!("there is no role `{}`", edition.role),
+                    format!("there is no role `{}`", occasion.role),
                 )
                 .advise("define it in a file of the objects' folder")
             })?;
-        let zone = TimeZone::get(edition.zone).map_err(|_| {
+        let zone = TimeZone::get(occasion.zone).map_err(|_| {
             Problem::new(
                 "unknown-zone",
-                format!("there is no time zone `{}`", edition.zone),
+                format!("there is no time zone `{}`", occasion.zone),
             )
         })?;
         let now = self.clock.now();
@@ -154,8 +155,8 @@ impl Maker {
             zone: zone.clone(),
             calendar: &self.calendar,
             fingerprint_key: &self.fingerprint_key,
-            previous: edition.previous,
-            since_last: edition.since,
+            previous: occasion.previous,
+            since_last: occasion.since,
         };
         let planned = signals::queries(briefing, &context).map_err(|problem| {
             Problem::new("bad-rule", format!("{} {}", problem.field, problem.what)).at(format!(
@@ -198,14 +199,14 @@ impl Maker {
             })
         });
         let reader = Reader {
-            language: edition.language,
+            language: occasion.language,
             today: context.today(),
             zone,
         };
         let run = RunId::new(derived(&[
             briefing.id.as_str(),
             role.id.as_str(),
-            &edition.due.to_string(),
+            &occasion.due.to_string(),
         ]))
         .map_err(|error| Problem::new("internal", error.to_string()))?;
         let brief = compose::compose(Inputs {
@@ -213,8 +214,8 @@ impl Maker {
             briefing,
             role: role.id.clone(),
             reader: &reader,
-            zone: edition.zone,
-            due: edition.due,
+            zone: occasion.zone,
+            due: occasion.due,
             now,
             findings: &assessment.findings,
             resolved: &assessment.resolved,
@@ -223,7 +224,7 @@ impl Maker {
             checked: assessment.checked,
             sources: self.sources(&asks, &outcomes),
             next_date: assessment.next_date,
-            since: edition.since,
+            since: occasion.since,
         });
         Ok(Made {
             brief,

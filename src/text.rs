@@ -133,6 +133,21 @@ impl Language {
     }
 }
 
+/// The text with nothing in it that hides, turns or commands: control characters and line breaks become spaces;
+/// characters that override the direction of writing (Unicode TR 9), that have no width, tags, and those of private use
+/// are taken out. Joiners go too: some emoji then stand as their parts.
+pub fn visible(text: &str) -> String {
+    text.chars()
+        .filter(|c| {
+            !matches!(*c,
+                '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e000}'..='\u{f8ff}' | '\u{fff0}'..='\u{fffb}'
+                | '\u{e0000}'..='\u{e0fff}' | '\u{f0000}'..='\u{10ffff}')
+        })
+        .map(|c| if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') { ' ' } else { c })
+        .collect()
+}
+
 /// Words as a reader counts them: runs between white space that hold a letter or a digit.
 pub fn word_count(text: &str) -> usize {
     text.split_whitespace()
@@ -184,6 +199,15 @@ mod tests {
             Language::German.date(date(2027, 3, 1), today),
             "Mo. 1. März 2027"
         );
+    }
+
+    #[test]
+    fn text_that_hides_turns_or_commands_is_made_plain() {
+        assert_eq!(
+            visible("pay\u{202e}lla\u{200b} now\u{e0041}\u{7}"),
+            "paylla now "
+        );
+        assert_eq!(visible("a\u{1b}[31mb\r\nc\u{2028}d"), "a [31mb  c d");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{on_terminal, one, print, print_json, run::write};
 use crate::{
-    app::{self, Edition, Made, Maker, Tally},
+    app::{self, Made, Maker, Occasion, Tally},
     clock::{Clock, SystemClock},
     demo,
     error::Problems,
@@ -57,7 +57,7 @@ pub async fn run(command: Demo, json: bool) -> Result<u8, Problems> {
     for briefing in &objects.briefings {
         let begun = Instant::now();
         let tally = Tally::default();
-        let edition = Edition {
+        let occasion = Occasion {
             role: &briefing.role,
             zone: &command.zone,
             language: Language::English,
@@ -66,7 +66,7 @@ pub async fn run(command: Demo, json: bool) -> Result<u8, Problems> {
             since: None,
         };
         let result = maker
-            .make(briefing, &edition, &|event| tally.note(&event))
+            .make(briefing, &occasion, &|event| tally.note(&event))
             .await;
         let Made { brief, findings } = match result {
             Ok(made) => made,

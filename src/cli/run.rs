@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::{on_terminal, one, print, print_json};
 use crate::{
-    app::{self, Edition, Made, Maker},
+    app::{self, Made, Maker, Occasion},
     clock::{Clock, ManualClock, SystemClock},
     domain::brief::Brief,
     error::{Problem, Problems},
@@ -64,7 +64,7 @@ pub async fn run(command: Run, json: bool) -> Result<u8, Problems> {
     };
     let due = clock.now();
     let maker = Maker::new(&objects, clock, crate::ids::fresh().into_bytes());
-    let edition = Edition {
+    let occasion = Occasion {
         role: command.role.as_ref().unwrap_or(&briefing.role),
         zone: &command.zone,
         language: Language::English,
@@ -72,7 +72,7 @@ pub async fn run(command: Run, json: bool) -> Result<u8, Problems> {
         previous: &[],
         since: None,
     };
-    let made = maker.make(briefing, &edition, &|_| {}).await;
+    let made = maker.make(briefing, &occasion, &|_| {}).await;
     maker.shutdown().await;
     let Made { brief, findings } = made.map_err(one)?;
     let instance = Instance {

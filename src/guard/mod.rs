@@ -2,7 +2,10 @@
 
 use url::Url;
 
-use crate::domain::{brief::Brief, rich::Rich};
+use crate::{
+    domain::{brief::Brief, rich::Rich},
+    text::visible,
+};
 
 /// What may leave: links to these hosts only.
 #[derive(Debug, Clone, Default)]
@@ -60,19 +63,6 @@ impl Guard {
     }
 }
 
-/// The text without control, bidirectional, zero-width, tag and private-use characters.
-fn visible(text: &str) -> String {
-    text.chars()
-        .filter(|c| {
-            !c.is_control()
-                && !matches!(*c,
-                    '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
-                    | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e000}'..='\u{f8ff}' | '\u{fff0}'..='\u{fffb}'
-                    | '\u{e0000}'..='\u{e0fff}' | '\u{f0000}'..='\u{10ffff}')
-        })
-        .collect()
-}
-
 /// Content that may leave. It cannot be copied and is consumed by sending it.
 #[derive(Debug)]
 #[must_use = "cleared content that is not sent was cleared in vain"]
@@ -121,13 +111,5 @@ mod tests {
         ] {
             assert_eq!(guard.allows(&Url::parse(link).unwrap()), allowed, "{link}");
         }
-    }
-
-    #[test]
-    fn text_that_hides_or_turns_is_made_plain() {
-        assert_eq!(
-            visible("pay\u{202e}lla\u{200b} now\u{e0041}\u{7}"),
-            "paylla now"
-        );
     }
 }

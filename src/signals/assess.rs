@@ -7,9 +7,12 @@ use jiff::Timestamp;
 use minijinja::{Environment, Expression, value::Value};
 use rust_decimal::Decimal;
 use sha2::Sha256;
-use url::Url;
 
-use super::{Assessment, Context, Outcome, Planned, engine, functions, plan, status, wording};
+use super::{
+    Assessment, Context, Outcome, Planned, engine, functions, plan,
+    rules::{LONGEST_TEXT, Let, Rules, eval, key_of, one_line, web_link},
+    status, wording,
+};
 use crate::{
     domain::{
         brief::Checked,
@@ -26,9 +29,6 @@ const MOST_ITEMS: usize = 50_000;
 
 /// Failed items of one signal that are named to the admin.
 const MOST_NAMED: usize = 5;
-
-/// The longest text of a fact, in characters.
-const LONGEST_TEXT: usize = 200;
 
 /// Why a signal could not be checked.
 struct Unchecked {
@@ -495,120 +495,6 @@ impl SignalRun<'_, '_, '_, '_> {
 struct Joined {
     left: String,
     records: BTreeMap<String, Vec<(Value, Evidence)>>,
-}
-
-/// A signal's expressions, compiled once for all of its items.
-struct Rules<'e> {
-    lets: Vec<(String, Let<'e>)>,
-    when: Expression<'e, 'e>,
-    severity: Expression<'e, 'e>,
-    key: Option<Expression<'e, 'e>>,
-    rank: Option<Expression<'e, 'e>>,
-    measure: Option<Expression<'e, 'e>>,
-    link: Option<Expression<'e, 'e>>,
-    cause: Option<Expression<'e, 'e>>,
-    facts: BTreeMap<String, Expression<'e, 'e>>,
-    fact_links: BTreeMap<String, Expression<'e, 'e>>,
-}
-
-enum Let<'e> {
-    Value(Value),
-    Rule(Expression<'e, 'e>),
-}
-
-impl<'e> Rules<'e> {
-    fn compile(env: &'e Environment<'e>, signal: &Signal) -> Result<Self, (String, String)> {
-        let compile = |field: &str, expression: &str| {
-            env.compile_expression_owned(expression.to_owned())
-                .map_err(|error| (field.to_owned(), engine::reason(&error)))
-        };
-        let optional = |field: &str, expression: Option<&String>| {
-            expression
-                .map(|expression| compile(field, expression))
-                .transpose()
-        };
-        let table = |field: &str, expressions: &BTreeMap<String, String>| {
-            expressions
-                .iter()
-                .map(|(name, expression)| {
-                    Ok((
-                        name.clone(),
-                        compile(&format!("{field}.{name}"), expression)?,
-                    ))
-                })
-                .collect::<Result<BTreeMap<_, _>, (String, String)>>()
-        };
-        let mut lets = Vec::new();
-        for (name, value) in &signal.lets {
-            let rule = match value {
-                serde_json::Value::String(expression) => {
-                    Let::Rule(compile(&format!("let.{name}"), expression)?)
-                }
-                other => Let::Value(Value::from(minijinja::value::Serde(other))),
-            };
-            lets.push((name.clone(), rule));
-        }
-        Ok(Self {
-            lets,
-            when: compile("when", &signal.when)?,
-            severity: compile("severity", &signal.severity)?,
-            key: optional("key", signal.key.as_ref())?,
-            rank: optional("rank", signal.rank.as_ref())?,
-            measure: optional(
-                "measure.value",
-                signal.measure.as_ref().map(|measure| &measure.value),
-            )?,
-            link: optional("link", signal.link.as_ref())?,
-            cause: optional("cause", signal.cause.as_ref())?,
-            facts: table("facts", &signal.facts)?,
-            fact_links: table("fact_links", &signal.fact_links)?,
-        })
-    }
-}
-
-fn eval(rule: &Expression<'_, '_>, scope: &[(String, Value)]) -> Result<Value, String> {
-    let value = rule
-        .eval(Value::from_pairs(scope.iter().cloned()))
-        .map_err(|error| engine::reason(&error))?;
-    if value.is_undefined() {
-        Err("a field is missing".to_owned())
-    } else {
-        Ok(value)
-    }
-}
-
-/// The text by which records are compared; nothing for empty and missing keys.
-fn key_of(value: &Value) -> Option<String> {
-    if value.is_undefined() || value.is_none() {
-        return None;
-    }
-    let text = value.to_string().trim().to_owned();
-    (!text.is_empty()).then_some(text)
-}
-
-/// An address that may stand behind a word: https, or http on this machine, without a user in it.
-fn web_link(value: &Value) -> Option<Url> {
-    let url = Url::parse(value.as_str()?.trim()).ok()?;
-    (matches!(url.scheme(), "https" | "http")
-        && url.username().is_empty()
-        && url.password().is_none())
-    .then_some(url)
-}
-
-/// A source's text on one line, without control, format or private-use characters, cut.
-fn one_line(text: &str) -> String {
-    let clean: String = text
-        .chars()
-        .map(|c| if c.is_control() || c.is_whitespace() { ' ' } else { c })
-        .filter(|c| {
-            !matches!(*c,
-                '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e000}'..='\u{f8ff}' | '\u{fff0}'..='\u{fffb}'
-                | '\u{e0000}'..='\u{e0fff}' | '\u{f0000}'..='\u{10ffff}')
-        })
-        .collect();
-    let words: Vec<&str> = clean.split_whitespace().collect();
-    crate::text::shorten(&words.join(" "), LONGEST_TEXT)
 }
 
 fn fingerprint(key: &[u8], signal: &SignalId, item: &str) -> Fingerprint {

@@ -6,7 +6,7 @@ use futures_util::{StreamExt, stream::BoxStream};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 use sqlx::{
-    AssertSqlSafe, Column, Executor, MySqlPool, PgPool, SqlSafeStr, SqlitePool, Statement as _,
+    AssertSqlSafe, Column, Executor, MySqlPool, PgPool, SqlSafeStr, SqlitePool,
     mysql::MySqlPoolOptions,
     postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqlitePoolOptions},
@@ -164,20 +164,10 @@ impl Database {
         let names: Vec<String> = match self {
             Self::Postgres(_) => return Ok(format!("SELECT row_to_json(q)::text FROM ({sql}) q")),
             Self::Sqlite(pool) => {
-                let statement = pool.prepare(text()).await.map_err(|error| clear(&error))?;
-                statement
-                    .columns()
-                    .iter()
-                    .map(|column| column.name().to_owned())
-                    .collect()
+                names_of(&pool.prepare(text()).await.map_err(|error| clear(&error))?)
             }
             Self::Mysql(pool) => {
-                let statement = pool.prepare(text()).await.map_err(|error| clear(&error))?;
-                statement
-                    .columns()
-                    .iter()
-                    .map(|column| column.name().to_owned())
-                    .collect()
+                names_of(&pool.prepare(text()).await.map_err(|error| clear(&error))?)
             }
         };
         if names
@@ -223,6 +213,15 @@ impl Database {
             Self::Mysql(pool) => stream!(pool),
         }
     }
+}
+
+/// The names of a statement's columns.
+fn names_of<S: sqlx::Statement>(statement: &S) -> Vec<String> {
+    statement
+        .columns()
+        .iter()
+        .map(|column| column.name().to_owned())
+        .collect()
 }
 
 /// What of a database's error may be told: its code, never its text, which may hold names and values.
