@@ -23,10 +23,12 @@ pub mod demo;
 
 // Flows: what happens over time.
 pub mod provision;
+pub mod run;
 pub mod schedule;
 
 // Steps: one thing in, one thing out.
 pub mod compose;
+pub mod deliver;
 pub mod gather;
 pub mod render;
 pub mod signals;
@@ -34,11 +36,16 @@ pub mod signals;
 // World: what lies outside the process; each call takes the token of a door.
 pub mod channels;
 pub mod connectors;
+pub mod models;
 
 // Doors: who may, how much, what may leave.
 pub mod access;
+pub mod audit;
 pub mod guard;
 pub mod limits;
+
+// Store: aggregates once, drivers twice.
+pub mod store;
 
 // Words: the product's nouns as plain values.
 pub mod domain;
@@ -50,4 +57,5 @@ pub mod ids;
 pub mod money;
 pub mod secrets;
 pub mod settings;
+pub mod telemetry;
 pub mod text;

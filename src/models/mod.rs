@@ -1,0 +1,148 @@
+//! Models: one trait, one adapter per wire. Every call consumes a [`Reservation`].
+//!
+//! A model's output is hostile input: what comes back is text to be checked, never an instruction.
+
+use async_trait::async_trait;
+use futures_util::stream::BoxStream;
+use serde_json::Value;
+
+use crate::{ids::ModelId, limits::Reservation};
+
+/// What a model is asked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Request {
+    /// What it is told about its task; ours alone, nothing from a source.
+    pub system: String,
+    pub messages: Vec<Message>,
+    /// JSON Schema that the answer must fit; enforced by the server where it can.
+    pub schema: Option<Schema>,
+    /// Tools that it may ask to be called.
+    pub tools: Vec<Tool>,
+    /// Tokens of the answer at most.
+    pub max_output_tokens: u32,
+}
+
+/// The form of an answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Schema {
+    /// A name of letters, digits and `_`, as the wires want one.
+    pub name: String,
+    pub schema: Value,
+}
+
+/// One message of the conversation.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Message {
+    User(String),
+    /// What the model said and asked for before.
+    Assistant {
+        text: String,
+        calls: Vec<ToolCall>,
+    },
+    /// What a tool answered.
+    ToolResult {
+        id: String,
+        content: String,
+    },
+}
+
+/// A tool as a model sees it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tool {
+    /// Letters, digits, `_` and `-`, at most 64.
+    pub name: String,
+    pub description: String,
+    pub input_schema: Value,
+}
+
+/// A call that a model asks for. Its arguments are its own words: hostile.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ToolCall {
+    pub id: String,
+    pub name: String,
+    pub args: Value,
+}
+
+/// What comes back, in order; `Done` is the last.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    Text(String),
+    /// A whole call, once its arguments are complete.
+    Call(ToolCall),
+    Done {
+        usage: Usage,
+        stop: Stop,
+    },
+}
+
+/// Tokens as the server counted them; estimated by characters where it did not.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    pub tokens_in: u64,
+    pub tokens_out: u64,
+}
+
+/// Why the answer ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    End,
+    /// It asks for tools.
+    Calls,
+    /// Cut at `max_output_tokens`.
+    Length,
+    /// The model or its server refused.
+    Refused,
+}
+
+/// Why a model gave no answer. Holds no prompt and no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ModelError {
+    #[error("did not answer within {seconds} s")]
+    Timeout { seconds: u32 },
+    #[error("could not be reached: {what}")]
+    Unreachable { what: String },
+    /// HTTP status 429, 500, 502, 503, 529 after the retries.
+    #[error("is overloaded (HTTP {status})")]
+    Busy { status: u16 },
+    /// Wrong key, no right, unknown model.
+    #[error("refused the request (HTTP {status}): {what}")]
+    Denied { status: u16, what: String },
+    /// The server read less of the prompt than was sent (its own window was smaller).
+    #[error("read {read} tokens of a prompt of about {sent}: its context window is too small")]
+    PromptCut { sent: u64, read: u64 },
+    /// The prompt does not fit `context_tokens`; nothing was sent.
+    #[error("the prompt of about {needed} tokens does not fit its window of {window}")]
+    TooLong { needed: u64, window: u64 },
+    #[error("answered in an unexpected form: {what}")]
+    Shape { what: String },
+    /// The reservation was made for another model or for fewer tokens.
+    #[error("the reservation does not cover this call")]
+    NotReserved,
+}
+
+impl ModelError {
+    /// May the next model of the route be asked instead?
+    pub fn falls_back(&self) -> bool {
+        !matches!(self, Self::NotReserved)
+    }
+}
+
+/// A model that can be asked.
+#[async_trait]
+pub trait Model: Send + Sync {
+    /// Its id in the settings.
+    fn id(&self) -> &ModelId;
+
+    /// True where nothing sent to it leaves the company.
+    fn is_local(&self) -> bool;
+
+    /// Tokens that a request may use at most, in and out: what a reservation must cover.
+    fn bound(&self, request: &Request) -> u64;
+
+    /// Asks. The stream ends after `Done` or the first error; dropping it ends the request.
+    async fn stream(
+        &self,
+        reservation: Reservation,
+        request: Request,
+    ) -> Result<BoxStream<'static, Result<Event, ModelError>>, ModelError>;
+}
