@@ -59,3 +59,6 @@ pub mod secrets;
 pub mod settings;
 pub mod telemetry;
 pub mod text;
+
+#[cfg(test)]
+mod testing;

@@ -1,6 +1,8 @@
 //! Secrets: where they are, never what they are. A [`SecretRef`] stands in settings; the value lives in a
 //! [`SecretString`](secrecy::SecretString), which does not print.
 
+pub mod vault;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

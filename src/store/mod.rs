@@ -1,1 +1,301 @@
-//! The store.
+//! What outlives a process: objects, runs with their briefs, the outbox, usage, audit rows, sealed secrets, pins.
+//!
+//! Aggregates are typed and written once, over a [`driver::Driver`]; SQLite and MongoDB are drivers. Work is shared by
+//! leases: whoever claims a run or a delivery gets a fence, and a write with an older fence does nothing. So two
+//! workers may both believe that they hold a document, but only one of them can go on.
+
+mod audit;
+pub mod driver;
+mod drivers;
+mod objects;
+mod outbox;
+mod pins;
+mod runs;
+mod secrets;
+#[cfg(test)]
+mod tests;
+mod usage;
+
+pub use audit::{AuditRow, AuditRows};
+pub use objects::{Kind, Objects, Pause, Stored};
+pub use outbox::Outbox;
+pub use pins::{PinRow, PinRows};
+pub use runs::Runs;
+pub use secrets::SealedSecrets;
+pub use usage::{Month, MonthRows, Reserved, Spent};
+
+use std::{
+    ops::{Deref, DerefMut},
+    path::Path,
+    sync::Arc,
+};
+
+use jiff::{SignedDuration, Timestamp};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::settings;
+use driver::{Collection, Content, Document, Driver};
+
+/// The name of the embedded store's file in the data folder.
+pub const SQLITE_FILE: &str = "daybrief.db";
+
+/// Why the store did not do what it was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    #[error("the store does not answer: {0}")]
+    Unavailable(String),
+    /// What is kept cannot be read by this version.
+    #[error("the store holds `{key}` of {collection} in a form that cannot be read: {what}")]
+    Unreadable {
+        collection: &'static str,
+        key: String,
+        what: String,
+    },
+    /// Another worker has claimed the document since.
+    #[error("another worker has taken this over")]
+    LeaseLost,
+    /// Others kept changing the same document.
+    #[error("too many write to the same place at once")]
+    Contended,
+}
+
+impl From<StoreError> for crate::error::Problem {
+    fn from(error: StoreError) -> Self {
+        let problem = Self::new("store", error.to_string());
+        match error {
+            StoreError::Unavailable(_) => {
+                problem.advise("check [store] in daybrief.toml, its folder and the disk's free space")
+            }
+            _ => problem,
+        }
+    }
+}
+
+/// The store. Cheap to clone; all clones are one store.
+#[derive(Clone)]
+pub struct Store {
+    driver: Arc<dyn Driver>,
+}
+
+impl Store {
+    /// Opens the store of these settings: for SQLite a file below `folder`, for MongoDB the deployment behind `url`.
+    pub async fn open(
+        settings: &settings::Store,
+        url: Option<&SecretString>,
+        folder: &Path,
+    ) -> Result<Self, StoreError> {
+        let driver: Arc<dyn Driver> = match settings.kind {
+            settings::StoreKind::Sqlite => {
+                tokio::fs::create_dir_all(folder).await.map_err(|error| {
+                    StoreError::Unavailable(format!("{}: {error}", folder.display()))
+                })?;
+                Arc::new(drivers::Sqlite::open(&folder.join(SQLITE_FILE)).await?)
+            }
+            settings::StoreKind::Mongodb => {
+                let url = url.map(ExposeSecret::expose_secret).unwrap_or_default();
+                Arc::new(drivers::Mongo::open(url, &settings.database).await?)
+            }
+        };
+        Ok(Self { driver })
+    }
+
+    /// A store that ends with the process, for commands that keep nothing.
+    pub async fn in_memory() -> Result<Self, StoreError> {
+        Ok(Self {
+            driver: Arc::new(drivers::Sqlite::in_memory().await?),
+        })
+    }
+
+    /// Roles, users, connectors, briefings, schedules, calendars.
+    pub fn objects(&self) -> Objects<'_> {
+        Objects(self)
+    }
+
+    /// Runs and their briefs.
+    pub fn runs(&self) -> Runs<'_> {
+        Runs(self)
+    }
+
+    /// Deliveries.
+    pub fn outbox(&self) -> Outbox<'_> {
+        Outbox(self)
+    }
+
+    /// What was spent and reserved, by role and month.
+    pub fn usage(&self) -> MonthRows<'_> {
+        MonthRows(self)
+    }
+
+    /// The audit trail's rows.
+    pub fn audit(&self) -> AuditRows<'_> {
+        AuditRows(self)
+    }
+
+    /// Secrets, sealed.
+    pub fn secrets(&self) -> SealedSecrets<'_> {
+        SealedSecrets(self)
+    }
+
+    /// Descriptions of tools, as accepted.
+    pub fn pins(&self) -> PinRows<'_> {
+        PinRows(self)
+    }
+
+    /// Removes what is past its retention; how many documents.
+    pub async fn expire(&self, now: Timestamp) -> Result<u64, StoreError> {
+        self.driver.expire(micros(now)).await
+    }
+
+    /// Answers where the store can be read.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.driver
+            .get(Collection::Objects, "ping")
+            .await
+            .map(|_| ())
+    }
+}
+
+/// So often a write is tried again that lost against another.
+const MOST_WRITES: usize = 100;
+
+/// What the aggregates have in common.
+impl Store {
+    /// Makes or replaces a document as one step: `change` gets what is there and gives what shall be; nothing leaves
+    /// it as it is. Asked again where another wrote in between.
+    async fn put(
+        &self,
+        c: Collection,
+        key: &str,
+        mut change: impl FnMut(Option<&Document>) -> Result<Option<Content>, StoreError>,
+    ) -> Result<(), StoreError> {
+        for _ in 0..MOST_WRITES {
+            let before = self.driver.get(c, key).await?;
+            let Some(content) = change(before.as_ref())? else {
+                return Ok(());
+            };
+            let written = match before {
+                None => self.driver.insert(c, key, &content).await?,
+                Some(before) => self.driver.replace(c, key, before.version, &content).await?,
+            };
+            if written {
+                return Ok(());
+            }
+        }
+        Err(StoreError::Contended)
+    }
+
+    async fn claim<T: DeserializeOwned>(
+        &self,
+        c: Collection,
+        now: Timestamp,
+        lease: SignedDuration,
+        limit: u32,
+    ) -> Result<Vec<Leased<T>>, StoreError> {
+        let until = now.checked_add(lease).unwrap_or(Timestamp::MAX);
+        let claimed = self
+            .driver
+            .claim(c, micros(now), micros(until), limit)
+            .await?;
+        // One document that cannot be read must not keep the others from being worked on.
+        Ok(claimed
+            .iter()
+            .filter_map(|document| match from_body(c, document) {
+                Ok(value) => Some(Leased {
+                    value,
+                    fence: document.fence,
+                }),
+                Err(error) => {
+                    tracing::error!(%error, "left alone");
+                    None
+                }
+            })
+            .collect())
+    }
+
+    async fn save<T>(
+        &self,
+        c: Collection,
+        key: &str,
+        leased: &Leased<T>,
+        content: Content,
+        until: Option<Timestamp>,
+    ) -> Result<(), StoreError> {
+        self.driver
+            .save(c, key, leased.fence, &content, until.map(micros))
+            .await?
+            .then_some(())
+            .ok_or(StoreError::LeaseLost)
+    }
+
+    async fn extend<T>(
+        &self,
+        c: Collection,
+        key: &str,
+        leased: &Leased<T>,
+        now: Timestamp,
+        lease: SignedDuration,
+    ) -> Result<(), StoreError> {
+        let until = now.checked_add(lease).unwrap_or(Timestamp::MAX);
+        self.driver
+            .extend(c, key, leased.fence, micros(until))
+            .await?
+            .then_some(())
+            .ok_or(StoreError::LeaseLost)
+    }
+}
+
+/// A document that this worker alone may change until its lease ends.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Leased<T> {
+    value: T,
+    fence: i64,
+}
+
+impl<T> Leased<T> {
+    /// The document without its lease.
+    pub fn into_inner(self) -> T {
+        self.value
+    }
+}
+
+impl<T> Deref for Leased<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+impl<T> DerefMut for Leased<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.value
+    }
+}
+
+fn micros(instant: Timestamp) -> i64 {
+    instant.as_microsecond()
+}
+
+/// The instant after which something that is kept for so many days is gone.
+fn kept_until(from: Timestamp, days: u32) -> i64 {
+    micros(
+        from.checked_add(SignedDuration::from_hours(24 * i64::from(days)))
+            .unwrap_or(Timestamp::MAX),
+    )
+}
+
+fn to_body<T: Serialize>(c: Collection, key: &str, value: &T) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|error| unreadable(c, key, &error))
+}
+
+fn from_body<T: DeserializeOwned>(c: Collection, document: &Document) -> Result<T, StoreError> {
+    serde_json::from_str(&document.body).map_err(|error| unreadable(c, &document.key, &error))
+}
+
+fn unreadable(c: Collection, key: &str, error: &serde_json::Error) -> StoreError {
+    StoreError::Unreadable {
+        collection: c.name(),
+        key: key.to_owned(),
+        what: format!("line {} column {}", error.line(), error.column()),
+    }
+}

@@ -26,6 +26,7 @@ const BANDS: [(&str, &[&str]); 9] = [
             "money",
             "text",
             "telemetry",
+            "testing",
         ],
     ),
 ];

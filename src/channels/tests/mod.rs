@@ -6,20 +6,7 @@ mod smtp;
 
 use crate::ids::DeliveryId;
 
-/// The address of a real peer from the environment. Without it the test has nothing to say: that is said, and is a
-/// failure where peers are required.
-pub(super) fn peer(variable: &str) -> Option<String> {
-    let value = std::env::var(variable)
-        .ok()
-        .filter(|value| !value.is_empty());
-    if value.is_none() {
-        let required = std::env::var("CI").is_ok_and(|ci| ci == "true")
-            || std::env::var("DAYBRIEF_PEERS").is_ok_and(|peers| peers == "required");
-        assert!(!required, "no peer: {variable} is not set");
-        println!("skipped: no peer: {variable}");
-    }
-    value
-}
+pub(super) use crate::testing::peer;
 
 /// A delivery that no other test and no earlier run has.
 pub(super) fn fresh_delivery() -> DeliveryId {

@@ -1,0 +1,325 @@
+//! MongoDB: a collection each, majority writes and reads, leases by compare-and-set on one document.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use async_trait::async_trait;
+use futures_util::TryStreamExt;
+use mongodb::{
+    Client, Collection as Documents, Database, IndexModel,
+    bson::{DateTime, Document as Bson, doc},
+    error::{Error, ErrorKind, WriteFailure},
+    options::{
+        ClientOptions, IndexOptions, ReadConcern, ReturnDocument, SelectionCriteria, ReadPreference,
+        WriteConcern,
+    },
+};
+
+use crate::store::{
+    StoreError,
+    driver::{Collection, Content, Document, Driver, Range},
+};
+
+/// How long a primary is looked for.
+const SELECTION_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a write may wait for the majority.
+const MAJORITY_TIMEOUT: Duration = Duration::from_secs(10);
+/// The server's own word for a key that exists.
+const DUPLICATE_KEY: i32 = 11000;
+
+/// A database of a deployment.
+pub struct Mongo {
+    collections: BTreeMap<&'static str, Documents<Bson>>,
+}
+
+impl Mongo {
+    /// Connects and makes the indexes. `url` holds the password: it stands in no error.
+    pub async fn open(url: &str, database: &str) -> Result<Self, StoreError> {
+        let mut options = ClientOptions::parse(url)
+            .await
+            .map_err(|_| StoreError::Unavailable("its address cannot be read".to_owned()))?;
+        options.app_name = Some("daybrief".to_owned());
+        options
+            .server_selection_timeout
+            .get_or_insert(SELECTION_TIMEOUT);
+        options.connect_timeout.get_or_insert(SELECTION_TIMEOUT);
+        options.read_concern = Some(ReadConcern::majority());
+        options.selection_criteria = Some(SelectionCriteria::ReadPreference(ReadPreference::Primary));
+        options.write_concern = Some(
+            WriteConcern::builder()
+                .w(mongodb::options::Acknowledgment::Majority)
+                .w_timeout(MAJORITY_TIMEOUT)
+                .journal(true)
+                .build(),
+        );
+        let database = Client::with_options(options)
+            .map_err(unavailable)?
+            .database(database);
+        let mongo = Self {
+            collections: Collection::ALL
+                .iter()
+                .map(|c| (c.name(), database.collection(c.name())))
+                .collect(),
+        };
+        mongo.make_indexes(&database).await?;
+        Ok(mongo)
+    }
+
+    async fn make_indexes(&self, database: &Database) -> Result<(), StoreError> {
+        for c in Collection::ALL {
+            let by = |keys: Bson| IndexModel::builder().keys(keys).build();
+            let expiry = IndexModel::builder()
+                .keys(doc! { "expires": 1 })
+                .options(IndexOptions::builder().expire_after(Duration::ZERO).build())
+                .build();
+            database
+                .collection::<Bson>(c.name())
+                .create_indexes([
+                    by(doc! { "group": 1, "order": 1 }),
+                    by(doc! { "due": 1 }),
+                    expiry,
+                ])
+                .await
+                .map_err(unavailable)?;
+        }
+        Ok(())
+    }
+
+    fn of(&self, c: Collection) -> Result<&Documents<Bson>, StoreError> {
+        self.collections
+            .get(c.name())
+            .ok_or_else(|| StoreError::Unavailable("an unknown collection".to_owned()))
+    }
+}
+
+fn unavailable(error: Error) -> StoreError {
+    StoreError::Unavailable(crate::text::shorten(&error.kind.to_string(), 200))
+}
+
+fn is_duplicate(error: &Error) -> bool {
+    match error.kind.as_ref() {
+        ErrorKind::Write(WriteFailure::WriteError(error)) => error.code == DUPLICATE_KEY,
+        ErrorKind::InsertMany(error) => error
+            .write_errors
+            .iter()
+            .flatten()
+            .any(|error| error.code == DUPLICATE_KEY),
+        _ => false,
+    }
+}
+
+/// The fields that every write sets.
+fn fields(content: &Content) -> Bson {
+    doc! {
+        "body": &content.body,
+        "group": content.group.clone(),
+        "order": content.order,
+        "due": content.due,
+        // The server's own expiry needs its type of date, which counts milliseconds.
+        "expires": content.expires.map(|micros| DateTime::from_millis(micros.div_euclid(1000))),
+    }
+}
+
+fn new_document(key: &str, content: &Content) -> Bson {
+    let mut document = doc! { "_id": key, "version": 1_i64, "fence": 0_i64 };
+    document.extend(fields(content));
+    document
+}
+
+fn document(bson: &Bson) -> Result<Document, StoreError> {
+    let read = || {
+        Some(Document {
+            key: bson.get_str("_id").ok()?.to_owned(),
+            version: bson.get_i64("version").ok()?,
+            body: bson.get_str("body").ok()?.to_owned(),
+            order: bson.get_i64("order").ok()?,
+            fence: bson.get_i64("fence").ok()?,
+        })
+    };
+    read().ok_or_else(|| {
+        StoreError::Unavailable("a document has not the form of this version".to_owned())
+    })
+}
+
+#[async_trait]
+impl Driver for Mongo {
+    async fn insert(
+        &self,
+        c: Collection,
+        key: &str,
+        content: &Content,
+    ) -> Result<bool, StoreError> {
+        match self.of(c)?.insert_one(new_document(key, content)).await {
+            Ok(_) => Ok(true),
+            Err(error) if is_duplicate(&error) => Ok(false),
+            Err(error) => Err(unavailable(error)),
+        }
+    }
+
+    async fn insert_all(
+        &self,
+        c: Collection,
+        documents: &[(String, Content)],
+    ) -> Result<usize, StoreError> {
+        if documents.is_empty() {
+            return Ok(0);
+        }
+        let all = documents
+            .iter()
+            .map(|(key, content)| new_document(key, content));
+        match self.of(c)?.insert_many(all).ordered(true).await {
+            Ok(_) => Ok(documents.len()),
+            Err(error) if is_duplicate(&error) => Ok(match error.kind.as_ref() {
+                ErrorKind::InsertMany(error) => error
+                    .write_errors
+                    .iter()
+                    .flatten()
+                    .map(|error| error.index)
+                    .min()
+                    .unwrap_or(0),
+                _ => 0,
+            }),
+            Err(error) => Err(unavailable(error)),
+        }
+    }
+
+    async fn get(&self, c: Collection, key: &str) -> Result<Option<Document>, StoreError> {
+        self.of(c)?
+            .find_one(doc! { "_id": key })
+            .await
+            .map_err(unavailable)?
+            .as_ref()
+            .map(document)
+            .transpose()
+    }
+
+    async fn list(
+        &self,
+        c: Collection,
+        group: &str,
+        range: Range,
+    ) -> Result<Vec<Document>, StoreError> {
+        let way = if range.newest_first { -1 } else { 1 };
+        let found: Vec<Bson> = self
+            .of(c)?
+            .find(doc! { "group": group, "order": { "$gte": range.from, "$lte": range.to } })
+            .sort(doc! { "order": way, "_id": way })
+            .limit(range.limit.into())
+            .await
+            .map_err(unavailable)?
+            .try_collect()
+            .await
+            .map_err(unavailable)?;
+        found.iter().map(document).collect()
+    }
+
+    async fn replace(
+        &self,
+        c: Collection,
+        key: &str,
+        version: i64,
+        content: &Content,
+    ) -> Result<bool, StoreError> {
+        let done = self
+            .of(c)?
+            .update_one(
+                doc! { "_id": key, "version": version },
+                doc! { "$set": fields(content), "$inc": { "version": 1_i64 } },
+            )
+            .await
+            .map_err(unavailable)?;
+        Ok(done.matched_count == 1)
+    }
+
+    async fn delete(&self, c: Collection, key: &str) -> Result<bool, StoreError> {
+        let done = self
+            .of(c)?
+            .delete_one(doc! { "_id": key })
+            .await
+            .map_err(unavailable)?;
+        Ok(done.deleted_count == 1)
+    }
+
+    async fn claim(
+        &self,
+        c: Collection,
+        now: i64,
+        until: i64,
+        limit: u32,
+    ) -> Result<Vec<Document>, StoreError> {
+        let mut claimed = Vec::new();
+        for _ in 0..limit {
+            let found = self
+                .of(c)?
+                .find_one_and_update(
+                    doc! {
+                        "due": { "$ne": null, "$lte": now },
+                        "$or": [{ "lease_until": null }, { "lease_until": { "$lte": now } }],
+                    },
+                    doc! { "$set": { "lease_until": until }, "$inc": { "fence": 1_i64 } },
+                )
+                .sort(doc! { "due": 1, "_id": 1 })
+                .return_document(ReturnDocument::After)
+                .await
+                .map_err(unavailable)?;
+            match found {
+                Some(found) => claimed.push(document(&found)?),
+                None => break,
+            }
+        }
+        claimed.sort_by(|a, b| (a.order, &a.key).cmp(&(b.order, &b.key)));
+        Ok(claimed)
+    }
+
+    async fn save(
+        &self,
+        c: Collection,
+        key: &str,
+        fence: i64,
+        content: &Content,
+        until: Option<i64>,
+    ) -> Result<bool, StoreError> {
+        let mut set = fields(content);
+        set.insert("lease_until", until);
+        let done = self
+            .of(c)?
+            .update_one(
+                doc! { "_id": key, "fence": fence },
+                doc! { "$set": set, "$inc": { "version": 1_i64 } },
+            )
+            .await
+            .map_err(unavailable)?;
+        Ok(done.matched_count == 1)
+    }
+
+    async fn extend(
+        &self,
+        c: Collection,
+        key: &str,
+        fence: i64,
+        until: i64,
+    ) -> Result<bool, StoreError> {
+        let done = self
+            .of(c)?
+            .update_one(
+                doc! { "_id": key, "fence": fence },
+                doc! { "$set": { "lease_until": until } },
+            )
+            .await
+            .map_err(unavailable)?;
+        Ok(done.matched_count == 1)
+    }
+
+    async fn expire(&self, now: i64) -> Result<u64, StoreError> {
+        let mut removed = 0;
+        let until = DateTime::from_millis(now.div_euclid(1000));
+        for c in Collection::ALL {
+            removed += self
+                .of(c)?
+                .delete_many(doc! { "expires": { "$ne": null, "$lte": until } })
+                .await
+                .map_err(unavailable)?
+                .deleted_count;
+        }
+        Ok(removed)
+    }
+}

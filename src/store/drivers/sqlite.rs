@@ -1,0 +1,326 @@
+//! SQLite: one file, write-ahead log, every commit synced to disk (`synchronous = FULL`).
+
+use std::{path::Path, time::Duration};
+
+use async_trait::async_trait;
+use sqlx::{
+    Row, SqlitePool,
+    sqlite::{
+        SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
+    },
+};
+
+use crate::store::{
+    StoreError,
+    driver::{Collection, Content, Document, Driver, Range},
+};
+
+/// How long a write waits for another process's, such as a command beside the daemon.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Connections that read at once.
+const READERS: u32 = 2;
+
+/// A database file.
+pub struct Sqlite {
+    /// One connection: SQLite has one writer at a time anyway.
+    writer: SqlitePool,
+    readers: SqlitePool,
+}
+
+impl Sqlite {
+    /// Opens the file, makes it where it is missing, and brings its tables up to date.
+    pub async fn open(path: &Path) -> Result<Self, StoreError> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(BUSY_TIMEOUT)
+            .pragma("cache_size", "-2000")
+            .pragma("trusted_schema", "OFF");
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(BUSY_TIMEOUT * 3)
+            .connect_with(options.clone())
+            .await
+            .map_err(unavailable)?;
+        migrate(&writer).await?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .acquire_timeout(BUSY_TIMEOUT * 3)
+            .connect_lazy_with(options.read_only(true));
+        Ok(Self { writer, readers })
+    }
+
+    /// A database that ends with the process: one connection, since each connection would be its own database.
+    pub async fn in_memory() -> Result<Self, StoreError> {
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_with(SqliteConnectOptions::new().in_memory(true))
+            .await
+            .map_err(unavailable)?;
+        migrate(&writer).await?;
+        Ok(Self {
+            readers: writer.clone(),
+            writer,
+        })
+    }
+}
+
+async fn migrate(pool: &SqlitePool) -> Result<(), StoreError> {
+    sqlx::migrate!("src/store/drivers/migrations")
+        .run(pool)
+        .await
+        .map_err(|error| StoreError::Unavailable(format!("its tables cannot be made: {error}")))
+}
+
+fn unavailable(error: sqlx::Error) -> StoreError {
+    StoreError::Unavailable(error.to_string())
+}
+
+fn document(row: &SqliteRow) -> Result<Document, StoreError> {
+    let read = || {
+        Ok(Document {
+            key: row.try_get("key")?,
+            version: row.try_get("version")?,
+            body: row.try_get("body")?,
+            order: row.try_get("ord")?,
+            fence: row.try_get("fence")?,
+        })
+    };
+    read().map_err(unavailable)
+}
+
+const INSERT: &str = "INSERT INTO documents (collection, key, version, body, grp, ord, due, expires) \
+                      VALUES (?, ?, 1, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
+
+/// An insert with its values.
+fn insert<'q>(
+    c: Collection,
+    key: &'q str,
+    content: &'q Content,
+) -> sqlx::query::Query<'q, sqlx::Sqlite, sqlx::sqlite::SqliteArguments> {
+    sqlx::query(INSERT)
+        .bind(c.name())
+        .bind(key)
+        .bind(&content.body)
+        .bind(&content.group)
+        .bind(content.order)
+        .bind(content.due)
+        .bind(content.expires)
+}
+
+#[async_trait]
+impl Driver for Sqlite {
+    async fn insert(
+        &self,
+        c: Collection,
+        key: &str,
+        content: &Content,
+    ) -> Result<bool, StoreError> {
+        let done = insert(c, key, content)
+            .execute(&self.writer)
+            .await
+            .map_err(unavailable)?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    async fn insert_all(
+        &self,
+        c: Collection,
+        documents: &[(String, Content)],
+    ) -> Result<usize, StoreError> {
+        let mut transaction = self
+            .writer
+            .begin_with("BEGIN IMMEDIATE")
+            .await
+            .map_err(unavailable)?;
+        let mut inserted = 0;
+        for (key, content) in documents {
+            let done = insert(c, key, content)
+                .execute(&mut *transaction)
+                .await
+                .map_err(unavailable)?;
+            if done.rows_affected() == 0 {
+                break;
+            }
+            inserted += 1;
+        }
+        transaction.commit().await.map_err(unavailable)?;
+        Ok(inserted)
+    }
+
+    async fn get(&self, c: Collection, key: &str) -> Result<Option<Document>, StoreError> {
+        sqlx::query("SELECT key, version, body, ord, fence FROM documents WHERE collection = ? AND key = ?")
+            .bind(c.name())
+            .bind(key)
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(unavailable)?
+            .as_ref()
+            .map(document)
+            .transpose()
+    }
+
+    async fn list(
+        &self,
+        c: Collection,
+        group: &str,
+        range: Range,
+    ) -> Result<Vec<Document>, StoreError> {
+        let sql = if range.newest_first {
+            "SELECT key, version, body, ord, fence FROM documents \
+             WHERE collection = ? AND grp = ? AND ord BETWEEN ? AND ? ORDER BY ord DESC, key DESC LIMIT ?"
+        } else {
+            "SELECT key, version, body, ord, fence FROM documents \
+             WHERE collection = ? AND grp = ? AND ord BETWEEN ? AND ? ORDER BY ord, key LIMIT ?"
+        };
+        sqlx::query(sql)
+            .bind(c.name())
+            .bind(group)
+            .bind(range.from)
+            .bind(range.to)
+            .bind(range.limit)
+            .fetch_all(&self.readers)
+            .await
+            .map_err(unavailable)?
+            .iter()
+            .map(document)
+            .collect()
+    }
+
+    async fn replace(
+        &self,
+        c: Collection,
+        key: &str,
+        version: i64,
+        content: &Content,
+    ) -> Result<bool, StoreError> {
+        let done = sqlx::query(
+            "UPDATE documents SET version = version + 1, body = ?, grp = ?, ord = ?, due = ?, expires = ? \
+             WHERE collection = ? AND key = ? AND version = ?",
+        )
+        .bind(&content.body)
+        .bind(&content.group)
+        .bind(content.order)
+        .bind(content.due)
+        .bind(content.expires)
+        .bind(c.name())
+        .bind(key)
+        .bind(version)
+        .execute(&self.writer)
+        .await
+        .map_err(unavailable)?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    async fn delete(&self, c: Collection, key: &str) -> Result<bool, StoreError> {
+        let done = sqlx::query("DELETE FROM documents WHERE collection = ? AND key = ?")
+            .bind(c.name())
+            .bind(key)
+            .execute(&self.writer)
+            .await
+            .map_err(unavailable)?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    async fn claim(
+        &self,
+        c: Collection,
+        now: i64,
+        until: i64,
+        limit: u32,
+    ) -> Result<Vec<Document>, StoreError> {
+        // Asked first without the write lock: a tick mostly finds nothing, and a writer would sync the disk for it.
+        let any = sqlx::query(
+            "SELECT 1 FROM documents WHERE collection = ? AND due <= ? AND (lease_until IS NULL OR lease_until <= ?) LIMIT 1",
+        )
+        .bind(c.name())
+        .bind(now)
+        .bind(now)
+        .fetch_optional(&self.readers)
+        .await
+        .map_err(unavailable)?;
+        if any.is_none() {
+            return Ok(Vec::new());
+        }
+        let mut claimed: Vec<Document> = sqlx::query(
+            "UPDATE documents SET lease_until = ?, fence = fence + 1 WHERE collection = ? AND key IN \
+             (SELECT key FROM documents WHERE collection = ? AND due <= ? AND (lease_until IS NULL OR lease_until <= ?) \
+              ORDER BY due, key LIMIT ?) RETURNING key, version, body, ord, fence",
+        )
+        .bind(until)
+        .bind(c.name())
+        .bind(c.name())
+        .bind(now)
+        .bind(now)
+        .bind(limit)
+        .fetch_all(&self.writer)
+        .await
+        .map_err(unavailable)?
+        .iter()
+        .map(document)
+        .collect::<Result<_, _>>()?;
+        claimed.sort_by(|a, b| (a.order, &a.key).cmp(&(b.order, &b.key)));
+        Ok(claimed)
+    }
+
+    async fn save(
+        &self,
+        c: Collection,
+        key: &str,
+        fence: i64,
+        content: &Content,
+        until: Option<i64>,
+    ) -> Result<bool, StoreError> {
+        let done = sqlx::query(
+            "UPDATE documents SET version = version + 1, body = ?, grp = ?, ord = ?, due = ?, expires = ?, lease_until = ? \
+             WHERE collection = ? AND key = ? AND fence = ?",
+        )
+        .bind(&content.body)
+        .bind(&content.group)
+        .bind(content.order)
+        .bind(content.due)
+        .bind(content.expires)
+        .bind(until)
+        .bind(c.name())
+        .bind(key)
+        .bind(fence)
+        .execute(&self.writer)
+        .await
+        .map_err(unavailable)?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    async fn extend(
+        &self,
+        c: Collection,
+        key: &str,
+        fence: i64,
+        until: i64,
+    ) -> Result<bool, StoreError> {
+        let done = sqlx::query(
+            "UPDATE documents SET lease_until = ? WHERE collection = ? AND key = ? AND fence = ?",
+        )
+        .bind(until)
+        .bind(c.name())
+        .bind(key)
+        .bind(fence)
+        .execute(&self.writer)
+        .await
+        .map_err(unavailable)?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    async fn expire(&self, now: i64) -> Result<u64, StoreError> {
+        let done = sqlx::query("DELETE FROM documents WHERE expires <= ?")
+            .bind(now)
+            .execute(&self.writer)
+            .await
+            .map_err(unavailable)?;
+        Ok(done.rows_affected())
+    }
+}

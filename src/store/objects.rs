@@ -1,0 +1,164 @@
+//! What people define, as it is in force. Each object has a kind and an id; it knows where it came from.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use super::{
+    Store, StoreError,
+    driver::{Collection, Content, Range},
+    from_body, to_body,
+};
+use crate::ids::ScheduleId;
+
+/// More objects of one kind than this are not read.
+const MOST_OF_A_KIND: u32 = 100_000;
+
+/// The kinds of objects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    Role,
+    User,
+    Connector,
+    Briefing,
+    Schedule,
+    Calendar,
+}
+
+impl Kind {
+    /// All kinds, what others refer to first.
+    pub const ALL: [Self; 6] = [
+        Self::Role,
+        Self::User,
+        Self::Connector,
+        Self::Calendar,
+        Self::Briefing,
+        Self::Schedule,
+    ];
+
+    /// Its name in files and keys.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Role => "role",
+            Self::User => "user",
+            Self::Connector => "connector",
+            Self::Briefing => "briefing",
+            Self::Schedule => "schedule",
+            Self::Calendar => "calendar",
+        }
+    }
+}
+
+/// An object with what the store knows of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Stored<T> {
+    pub object: T,
+    /// The file that it was applied from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// Since when it is as it is. A schedule is not due for instants before.
+    pub since: Timestamp,
+}
+
+/// Whether a schedule is paused, and since when that is so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    pub paused: bool,
+    pub since: Timestamp,
+}
+
+/// The objects of a store.
+pub struct Objects<'a>(pub(super) &'a Store);
+
+fn key(kind: Kind, id: &str) -> String {
+    format!("{}/{id}", kind.name())
+}
+
+impl Objects<'_> {
+    /// All objects of a kind, by id.
+    pub async fn all<T: DeserializeOwned>(&self, kind: Kind) -> Result<Vec<Stored<T>>, StoreError> {
+        self.0
+            .driver
+            .list(
+                Collection::Objects,
+                kind.name(),
+                Range::all(MOST_OF_A_KIND),
+            )
+            .await?
+            .iter()
+            .map(|document| from_body(Collection::Objects, document))
+            .collect()
+    }
+
+    /// One object.
+    pub async fn get<T: DeserializeOwned>(
+        &self,
+        kind: Kind,
+        id: &str,
+    ) -> Result<Option<Stored<T>>, StoreError> {
+        self.0
+            .driver
+            .get(Collection::Objects, &key(kind, id))
+            .await?
+            .map(|document| from_body(Collection::Objects, &document))
+            .transpose()
+    }
+
+    /// Makes or replaces an object; the last writer wins.
+    pub async fn put<T: Serialize>(
+        &self,
+        kind: Kind,
+        id: &str,
+        object: &Stored<T>,
+    ) -> Result<(), StoreError> {
+        let key = key(kind, id);
+        let content = Content {
+            body: to_body(Collection::Objects, &key, object)?,
+            group: Some(kind.name().to_owned()),
+            ..Content::default()
+        };
+        self.0
+            .put(Collection::Objects, &key, |_| Ok(Some(content.clone())))
+            .await
+    }
+
+    /// Removes an object; false where there was none.
+    pub async fn delete(&self, kind: Kind, id: &str) -> Result<bool, StoreError> {
+        self.0
+            .driver
+            .delete(Collection::Objects, &key(kind, id))
+            .await
+    }
+
+    /// Pauses a schedule, or lets it go on from `now`.
+    pub async fn pause(
+        &self,
+        schedule: &ScheduleId,
+        paused: bool,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let content = Content {
+            body: to_body(
+                Collection::Pauses,
+                schedule.as_str(),
+                &Pause { paused, since: now },
+            )?,
+            ..Content::default()
+        };
+        self.0
+            .put(Collection::Pauses, schedule.as_str(), |_| {
+                Ok(Some(content.clone()))
+            })
+            .await
+    }
+
+    /// Whether a schedule was paused by command.
+    pub async fn pause_of(&self, schedule: &ScheduleId) -> Result<Option<Pause>, StoreError> {
+        self.0
+            .driver
+            .get(Collection::Pauses, schedule.as_str())
+            .await?
+            .map(|document| from_body(Collection::Pauses, &document))
+            .transpose()
+    }
+}

@@ -1,0 +1,148 @@
+//! Runs and their briefs.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    Leased, Store, StoreError,
+    driver::{Collection, Content, Range},
+    from_body, kept_until, micros, to_body,
+};
+use crate::{
+    domain::run::{Audience, Run, RunState},
+    ids::{BriefingId, RunId},
+};
+
+/// Runs, and the briefs in them, are kept so long after they were due.
+pub const KEPT_DAYS: u32 = 400;
+
+/// So many earlier runs are looked at for one that has a brief.
+const EARLIER_RUNS: u32 = 30;
+
+/// The runs of a store.
+pub struct Runs<'a>(pub(super) &'a Store);
+
+fn group(briefing: &BriefingId, audience: &Audience) -> String {
+    format!("{briefing}/{}", audience.key())
+}
+
+fn content(run: &Run, next: Option<Timestamp>) -> Result<Content, StoreError> {
+    Ok(Content {
+        body: to_body(Collection::Runs, run.id.as_str(), run)?,
+        group: Some(group(&run.briefing, &run.audience)),
+        order: micros(run.due),
+        due: next.map(micros),
+        expires: Some(kept_until(run.due, KEPT_DAYS)),
+    })
+}
+
+impl Runs<'_> {
+    /// Makes a run, to be worked on from `next`; false where the same run exists.
+    pub async fn create(&self, run: &Run, next: Timestamp) -> Result<bool, StoreError> {
+        self.0
+            .driver
+            .insert(
+                Collection::Runs,
+                run.id.as_str(),
+                &content(run, Some(next))?,
+            )
+            .await
+    }
+
+    pub async fn get(&self, id: &RunId) -> Result<Option<Run>, StoreError> {
+        self.0
+            .driver
+            .get(Collection::Runs, id.as_str())
+            .await?
+            .map(|document| from_body(Collection::Runs, &document))
+            .transpose()
+    }
+
+    /// Leases runs that have work to do.
+    pub async fn claim(
+        &self,
+        now: Timestamp,
+        lease: SignedDuration,
+        limit: u32,
+    ) -> Result<Vec<Leased<Run>>, StoreError> {
+        self.0.claim(Collection::Runs, now, lease, limit).await
+    }
+
+    /// Saves a run under its lease. With `next` the lease is given back and work goes on then; nothing ends the work.
+    pub async fn save(
+        &self,
+        run: &Leased<Run>,
+        next: Option<Timestamp>,
+    ) -> Result<(), StoreError> {
+        self.0
+            .save(Collection::Runs, run.id.as_str(), run, content(run, next)?, None)
+            .await
+    }
+
+    /// Saves a run and keeps its lease.
+    pub async fn save_and_keep(
+        &self,
+        run: &Leased<Run>,
+        now: Timestamp,
+        lease: SignedDuration,
+    ) -> Result<(), StoreError> {
+        self.0
+            .save(
+                Collection::Runs,
+                run.id.as_str(),
+                run,
+                content(run, Some(now))?,
+                now.checked_add(lease).ok(),
+            )
+            .await
+    }
+
+    /// Lengthens a run's lease.
+    pub async fn extend(
+        &self,
+        run: &Leased<Run>,
+        now: Timestamp,
+        lease: SignedDuration,
+    ) -> Result<(), StoreError> {
+        self.0
+            .extend(Collection::Runs, run.id.as_str(), run, now, lease)
+            .await
+    }
+
+    /// Has a run that waits for its deliveries looked at now. Does nothing where somebody works on it.
+    pub async fn wake(&self, id: &RunId, now: Timestamp) -> Result<(), StoreError> {
+        let Some(document) = self.0.driver.get(Collection::Runs, id.as_str()).await? else {
+            return Ok(());
+        };
+        let run: Run = from_body(Collection::Runs, &document)?;
+        if matches!(run.state, RunState::Delivering { .. }) {
+            // A lost race means that somebody works on it just now and will see what is new.
+            self.0
+                .driver
+                .replace(
+                    Collection::Runs,
+                    id.as_str(),
+                    document.version,
+                    &content(&run, Some(now))?,
+                )
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// The last runs of a briefing for an audience that were due before `due`, the last one first.
+    pub async fn earlier(
+        &self,
+        briefing: &BriefingId,
+        audience: &Audience,
+        due: Timestamp,
+    ) -> Result<Vec<Run>, StoreError> {
+        let range = Range::up_to(micros(due).saturating_sub(1), EARLIER_RUNS);
+        self.0
+            .driver
+            .list(Collection::Runs, &group(briefing, audience), range)
+            .await?
+            .iter()
+            .map(|document| from_body(Collection::Runs, document))
+            .collect()
+    }
+}

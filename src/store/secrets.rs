@@ -1,0 +1,52 @@
+//! Secrets as they lie in the store: sealed, under their names. Opening them is `crate::secrets::vault`'s.
+
+use super::{
+    Store, StoreError,
+    driver::{Collection, Content, Range},
+    from_body, to_body,
+};
+use crate::secrets::vault::Sealed;
+
+const GROUP: &str = "all";
+const MOST: u32 = 10_000;
+
+/// The sealed secrets of a store.
+pub struct SealedSecrets<'a>(pub(super) &'a Store);
+
+impl SealedSecrets<'_> {
+    pub async fn get(&self, name: &str) -> Result<Option<Sealed>, StoreError> {
+        self.0
+            .driver
+            .get(Collection::Secrets, name)
+            .await?
+            .map(|document| from_body(Collection::Secrets, &document))
+            .transpose()
+    }
+
+    /// Makes or replaces a secret.
+    pub async fn put(&self, name: &str, sealed: &Sealed) -> Result<(), StoreError> {
+        let content = Content {
+            body: to_body(Collection::Secrets, name, sealed)?,
+            group: Some(GROUP.to_owned()),
+            ..Content::default()
+        };
+        self.0
+            .put(Collection::Secrets, name, |_| Ok(Some(content.clone())))
+            .await
+    }
+
+    /// The names of all secrets, in order.
+    pub async fn names(&self) -> Result<Vec<String>, StoreError> {
+        let documents = self
+            .0
+            .driver
+            .list(Collection::Secrets, GROUP, Range::all(MOST))
+            .await?;
+        Ok(documents.into_iter().map(|document| document.key).collect())
+    }
+
+    /// Removes a secret; false where there was none.
+    pub async fn delete(&self, name: &str) -> Result<bool, StoreError> {
+        self.0.driver.delete(Collection::Secrets, name).await
+    }
+}

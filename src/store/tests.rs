@@ -1,0 +1,362 @@
+//! One suite, every driver. MongoDB's runs against a real server of its wire protocol.
+
+use std::sync::Arc;
+
+use super::{
+    driver::{Collection, Content, Driver, Range},
+    drivers::{Mongo, Sqlite},
+};
+use crate::testing::peer;
+
+fn content(body: &str) -> Content {
+    Content {
+        body: format!("\"{body}\""),
+        ..Content::default()
+    }
+}
+
+fn due(body: &str, due: i64) -> Content {
+    Content {
+        due: Some(due),
+        order: due,
+        ..content(body)
+    }
+}
+
+const C: Collection = Collection::Runs;
+
+async fn an_insert_of_a_key_that_exists_changes_nothing(driver: Arc<dyn Driver>) {
+    assert!(driver.insert(C, "a", &content("first")).await.unwrap());
+    assert!(!driver.insert(C, "a", &content("second")).await.unwrap());
+    let found = driver.get(C, "a").await.unwrap().unwrap();
+    assert_eq!((found.body.as_str(), found.version), ("\"first\"", 1));
+    assert!(driver.get(C, "b").await.unwrap().is_none());
+    assert!(
+        driver.get(Collection::Outbox, "a").await.unwrap().is_none(),
+        "collections are apart"
+    );
+}
+
+async fn of_many_at_once_one_inserts(driver: Arc<dyn Driver>) {
+    let tries = (0..20).map(|n| {
+        let driver = driver.clone();
+        tokio::spawn(async move {
+            driver
+                .insert(C, "once", &content(&n.to_string()))
+                .await
+                .unwrap()
+        })
+    });
+    let won = futures_util::future::join_all(tries)
+        .await
+        .into_iter()
+        .filter(|won| *won.as_ref().unwrap())
+        .count();
+    assert_eq!(won, 1);
+}
+
+async fn insert_all_ends_before_the_first_key_that_exists(driver: Arc<dyn Driver>) {
+    driver
+        .insert(Collection::Audit, "3", &content("there"))
+        .await
+        .unwrap();
+    let rows: Vec<_> = (1..=5)
+        .map(|n| (n.to_string(), content("new")))
+        .collect();
+    assert_eq!(
+        driver.insert_all(Collection::Audit, &rows).await.unwrap(),
+        2
+    );
+    assert!(
+        driver
+            .get(Collection::Audit, "2")
+            .await
+            .unwrap()
+            .is_some()
+    );
+    assert!(
+        driver
+            .get(Collection::Audit, "4")
+            .await
+            .unwrap()
+            .is_none()
+    );
+    assert_eq!(driver.insert_all(Collection::Audit, &[]).await.unwrap(), 0);
+}
+
+async fn a_replace_needs_the_version_that_was_read(driver: Arc<dyn Driver>) {
+    driver.insert(C, "v", &content("one")).await.unwrap();
+    assert!(driver.replace(C, "v", 1, &content("two")).await.unwrap());
+    assert!(!driver.replace(C, "v", 1, &content("three")).await.unwrap());
+    let found = driver.get(C, "v").await.unwrap().unwrap();
+    assert_eq!((found.body.as_str(), found.version), ("\"two\"", 2));
+    assert!(!driver.replace(C, "none", 1, &content("x")).await.unwrap());
+}
+
+async fn of_many_replaces_at_once_none_is_lost(driver: Arc<dyn Driver>) {
+    driver.insert(Collection::Usage, "n", &content("0")).await.unwrap();
+    let adds = (0..10).map(|_| {
+        let driver = driver.clone();
+        tokio::spawn(async move {
+            loop {
+                let found = driver.get(Collection::Usage, "n").await.unwrap().unwrap();
+                let n: u32 = found.body.trim_matches('"').parse().unwrap();
+                let next = content(&(n + 1).to_string());
+                if driver
+                    .replace(Collection::Usage, "n", found.version, &next)
+                    .await
+                    .unwrap()
+                {
+                    break;
+                }
+            }
+        })
+    });
+    futures_util::future::join_all(adds).await;
+    let found = driver.get(Collection::Usage, "n").await.unwrap().unwrap();
+    assert_eq!(found.body, "\"10\"");
+}
+
+async fn a_group_is_listed_in_its_order(driver: Arc<dyn Driver>) {
+    let in_group = |group: &str, order| Content {
+        group: Some(group.to_owned()),
+        order,
+        ..content("x")
+    };
+    for (key, group, order) in [
+        ("c", "g", 3),
+        ("a", "g", 1),
+        ("b2", "g", 2),
+        ("b1", "g", 2),
+        ("z", "other", 1),
+        ("m", "g", i64::MIN),
+    ] {
+        driver
+            .insert(C, key, &in_group(group, order))
+            .await
+            .unwrap();
+    }
+    let keys = async |range| -> Vec<String> {
+        driver
+            .list(C, "g", range)
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|found| found.key)
+            .collect()
+    };
+    assert_eq!(keys(Range::all(10)).await, ["m", "a", "b1", "b2", "c"]);
+    assert_eq!(keys(Range::all(2)).await, ["m", "a"]);
+    assert_eq!(keys(Range::up_to(2, 2)).await, ["b2", "b1"]);
+    assert_eq!(
+        keys(Range {
+            from: 2,
+            to: 2,
+            newest_first: false,
+            limit: 9
+        })
+        .await,
+        ["b1", "b2"]
+    );
+}
+
+async fn a_claim_takes_what_is_due_and_free(driver: Arc<dyn Driver>) {
+    for (key, at) in [("late", 10), ("now", 20), ("later", 30)] {
+        driver.insert(C, key, &due(key, at)).await.unwrap();
+    }
+    driver.insert(C, "never", &content("x")).await.unwrap();
+    let keys = |found: &[super::Document]| -> Vec<String> {
+        found.iter().map(|found| found.key.clone()).collect()
+    };
+    let first = driver.claim(C, 20, 120, 1).await.unwrap();
+    assert_eq!(keys(&first), ["late"], "the longest due first");
+    assert_eq!(keys(&driver.claim(C, 20, 120, 9).await.unwrap()), ["now"]);
+    assert!(driver.claim(C, 20, 120, 9).await.unwrap().is_empty());
+    assert!(driver.claim(C, 29, 120, 9).await.unwrap().is_empty());
+    assert_eq!(keys(&driver.claim(C, 30, 130, 9).await.unwrap()), ["later"]);
+    let again = driver.claim(C, 120, 220, 9).await.unwrap();
+    assert_eq!(keys(&again), ["late", "now"], "what has lost its worker");
+    assert!(again[0].fence > first[0].fence);
+}
+
+async fn no_two_claim_the_same(driver: Arc<dyn Driver>) {
+    for n in 0..40 {
+        driver
+            .insert(C, &format!("{n:02}"), &due("x", 1))
+            .await
+            .unwrap();
+    }
+    let workers = (0..8).map(|_| {
+        let driver = driver.clone();
+        tokio::spawn(async move {
+            let mut got = Vec::new();
+            loop {
+                let claimed = driver.claim(C, 1, 1_000, 3).await.unwrap();
+                if claimed.is_empty() {
+                    return got;
+                }
+                got.extend(claimed.into_iter().map(|found| found.key));
+            }
+        })
+    });
+    let mut got: Vec<String> = futures_util::future::join_all(workers)
+        .await
+        .into_iter()
+        .flat_map(|got| got.unwrap())
+        .collect();
+    got.sort();
+    assert_eq!(got, (0..40).map(|n| format!("{n:02}")).collect::<Vec<_>>());
+}
+
+async fn an_older_fence_writes_nothing(driver: Arc<dyn Driver>) {
+    driver.insert(C, "f", &due("0", 1)).await.unwrap();
+    let old = driver.claim(C, 1, 10, 1).await.unwrap().remove(0);
+    let new = driver.claim(C, 10, 20, 1).await.unwrap().remove(0);
+    assert!(
+        !driver
+            .save(C, "f", old.fence, &due("old", 1), None)
+            .await
+            .unwrap()
+    );
+    assert!(!driver.extend(C, "f", old.fence, 99).await.unwrap());
+    assert!(driver.extend(C, "f", new.fence, 30).await.unwrap());
+    assert!(driver.claim(C, 29, 40, 1).await.unwrap().is_empty());
+    assert!(
+        driver
+            .save(C, "f", new.fence, &due("new", 50), Some(60))
+            .await
+            .unwrap()
+    );
+    assert!(
+        driver.claim(C, 55, 70, 1).await.unwrap().is_empty(),
+        "the lease was kept"
+    );
+    assert!(
+        driver
+            .save(C, "f", new.fence, &due("newer", 50), None)
+            .await
+            .unwrap()
+    );
+    let next = driver.claim(C, 55, 70, 1).await.unwrap();
+    assert_eq!(next[0].body, "\"newer\"");
+    assert!(
+        driver
+            .save(C, "f", next[0].fence, &content("done"), None)
+            .await
+            .unwrap()
+    );
+    assert!(driver.claim(C, 999, 1_000, 1).await.unwrap().is_empty());
+}
+
+async fn what_has_expired_goes_and_nothing_else(driver: Arc<dyn Driver>) {
+    let second = 1_000_000;
+    // Far in the future, so that the server's own expiry leaves them to us.
+    let base = 4_000_000_000 * second;
+    for (key, at) in [
+        ("gone", Some(base)),
+        ("stays", Some(base + second)),
+        ("forever", None),
+    ] {
+        let content = Content {
+            expires: at,
+            ..content(key)
+        };
+        driver.insert(C, key, &content).await.unwrap();
+    }
+    assert_eq!(driver.expire(base).await.unwrap(), 1);
+    assert!(driver.get(C, "gone").await.unwrap().is_none());
+    assert!(driver.get(C, "stays").await.unwrap().is_some());
+    assert!(driver.get(C, "forever").await.unwrap().is_some());
+}
+
+async fn a_deleted_document_is_gone(driver: Arc<dyn Driver>) {
+    driver.insert(C, "d", &content("x")).await.unwrap();
+    assert!(driver.delete(C, "d").await.unwrap());
+    assert!(!driver.delete(C, "d").await.unwrap());
+    assert!(driver.get(C, "d").await.unwrap().is_none());
+}
+
+async fn every_text_comes_back_as_it_was(driver: Arc<dyn Driver>) {
+    let nasty = "\"{$where: 1} ' \\\" \\u0000 \u{1f980} \u{202e} a.b.$c\"";
+    let document = Content {
+        body: nasty.to_owned(),
+        group: Some("$g.é".to_owned()),
+        order: -5,
+        ..Content::default()
+    };
+    driver.insert(C, "k/ey.$x é", &document).await.unwrap();
+    let found = driver.get(C, "k/ey.$x é").await.unwrap().unwrap();
+    assert_eq!((found.body.as_str(), found.order), (nasty, -5));
+    assert_eq!(
+        driver.list(C, "$g.é", Range::all(5)).await.unwrap().len(),
+        1
+    );
+}
+
+macro_rules! suite {
+    ($($case:ident),* $(,)?) => {
+        mod sqlite {
+            use super::*;
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $case() {
+                let folder = tempfile::tempdir().unwrap();
+                let driver = Sqlite::open(&folder.path().join("test.db")).await.unwrap();
+                super::$case(Arc::new(driver)).await;
+            })*
+        }
+        mod sqlite_in_memory {
+            use super::*;
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $case() {
+                super::$case(Arc::new(Sqlite::in_memory().await.unwrap())).await;
+            })*
+        }
+        mod mongo {
+            use super::*;
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $case() {
+                let Some(url) = peer("DAYBRIEF_TEST_MONGO") else { return };
+                let database = format!("test{}", crate::ids::fresh());
+                let driver = Mongo::open(&url, &database).await.unwrap();
+                super::$case(Arc::new(driver)).await;
+            })*
+        }
+    };
+}
+
+suite!(
+    an_insert_of_a_key_that_exists_changes_nothing,
+    of_many_at_once_one_inserts,
+    insert_all_ends_before_the_first_key_that_exists,
+    a_replace_needs_the_version_that_was_read,
+    of_many_replaces_at_once_none_is_lost,
+    a_group_is_listed_in_its_order,
+    a_claim_takes_what_is_due_and_free,
+    no_two_claim_the_same,
+    an_older_fence_writes_nothing,
+    what_has_expired_goes_and_nothing_else,
+    a_deleted_document_is_gone,
+    every_text_comes_back_as_it_was,
+);
+
+#[tokio::test]
+async fn a_file_outlives_its_process_and_takes_a_second_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("test.db");
+    let first = Sqlite::open(&path).await.unwrap();
+    first.insert(C, "a", &content("x")).await.unwrap();
+    let second = Sqlite::open(&path).await.unwrap();
+    assert!(second.get(C, "a").await.unwrap().is_some());
+    second.insert(C, "b", &content("y")).await.unwrap();
+    assert!(first.get(C, "b").await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_mongodb_that_is_not_there_is_named_without_its_password() {
+    let error = Mongo::open("mongodb://someone:s3cret@127.0.0.1:1/?serverSelectionTimeoutMS=300", "x")
+        .await
+        .err()
+        .unwrap()
+        .to_string();
+    assert!(!error.contains("s3cret"), "{error}");
+}
