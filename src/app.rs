@@ -2,272 +2,454 @@
 
 use std::{
     collections::BTreeMap,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use async_trait::async_trait;
-use jiff::{Timestamp, tz::TimeZone};
-use secrecy::SecretString;
-use serde::Serialize;
+use jiff::{SignedDuration, tz::TimeZone};
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
-    access::{Principal, Surface},
+    access::Access,
+    audit::Audit,
+    channels::{Channel, FolderChannel, SlackChannel, SmtpChannel},
     clock::{Clock, SystemClock},
-    compose::{self, Inputs},
-    connectors::{Connectors, MemoryPins, SecretSource, SecretUnavailable},
-    domain::{
-        brief::{Brief, Source},
-        briefing::Briefing,
-        calendar::Calendar,
-        connector::Connector,
-        finding::{Finding, Gap, Mark, Reader},
-        people::Role,
-    },
-    error::Problem,
-    gather::{self, Ask, Asker, Progress},
-    guard::{Cleared, Guard},
-    ids::{ConnectorId, RunId, derived},
+    connectors::{Connectors, PinnedHash, Pins, PinsError, SecretSource, SecretUnavailable},
+    domain::{finding::Gap, schedule::ChannelKind},
+    error::{Problem, Problems},
+    gather::Progress,
+    ids::{CalendarId, ConnectorId, UserId},
+    limits::Limits,
     provision::Objects,
-    secrets::SecretRef,
-    signals::{self, Context, Outcome},
-    text::Language,
+    run::{Company, Defaults, Maker, Parts},
+    secrets::{
+        SecretRef,
+        vault::{Vault, derive, fresh_key},
+    },
+    settings::{self, Settings},
+    store::{PinRow, Store},
 };
 
-/// All sources of a run together have so long.
-const GATHER_WITHIN: Duration = Duration::from_secs(120);
+/// The name of the key's file in the data folder.
+const KEY_FILE: &str = "daybrief.key";
+/// The store's own secret from which the keys of marks and audit are derived. No person's secret can have this name.
+const ROOT: &str = ".root";
+/// The longest description of a tool that is kept for an admin to look at, in characters.
+const LONGEST_DESCRIPTION: usize = 4_000;
 
-/// Secrets from the environment and from files.
-struct LocalSecrets;
+/// Where secrets are: the environment, files, the store.
+#[derive(Clone)]
+pub struct Secrets {
+    store: Store,
+    vault: Arc<Vault>,
+}
+
+impl Secrets {
+    /// The vault, to seal with.
+    pub fn vault(&self) -> &Vault {
+        &self.vault
+    }
+}
+
+/// A secret of the environment or of a file.
+async fn local_secret(reference: &SecretRef) -> Result<SecretString, SecretUnavailable> {
+    let unavailable = |why: &str| SecretUnavailable(format!("the secret `{reference}` {why}"));
+    match reference {
+        SecretRef::Env(name) => std::env::var(name)
+            .map(SecretString::from)
+            .map_err(|_| unavailable("is not set")),
+        SecretRef::File(path) => {
+            let text = tokio::fs::read_to_string(path)
+                .await
+                .map_err(|_| unavailable("cannot be read"))?;
+            Ok(SecretString::from(
+                text.lines().next().unwrap_or_default().trim().to_owned(),
+            ))
+        }
+        SecretRef::Store(_) => Err(unavailable("cannot be in the store here")),
+    }
+}
 
 #[async_trait]
-impl SecretSource for LocalSecrets {
+impl SecretSource for Secrets {
     async fn secret(&self, reference: &SecretRef) -> Result<SecretString, SecretUnavailable> {
-        let unavailable = |why: &str| SecretUnavailable(format!("the secret `{reference}` {why}"));
-        match reference {
-            SecretRef::Env(name) => std::env::var(name)
-                .map(SecretString::from)
-                .map_err(|_| unavailable("is not set")),
-            SecretRef::File(path) => {
-                let text = tokio::fs::read_to_string(path)
-                    .await
-                    .map_err(|_| unavailable("cannot be read"))?;
-                Ok(SecretString::from(
-                    text.lines().next().unwrap_or_default().trim().to_owned(),
-                ))
-            }
-            SecretRef::Store(_) => Err(unavailable("is in a store, and this command has none")),
-        }
-    }
-}
-
-/// What a briefing is made with.
-pub struct Maker {
-    roles: Vec<Role>,
-    connectors: BTreeMap<ConnectorId, Connector>,
-    calendar: Calendar,
-    pool: Connectors,
-    guard: Guard,
-    clock: Arc<dyn Clock>,
-    fingerprint_key: Vec<u8>,
-}
-
-/// For whom and as of when a brief is made.
-#[derive(Debug, Clone)]
-pub struct Occasion<'a> {
-    pub role: &'a crate::ids::RoleId,
-    pub zone: &'a str,
-    pub language: Language,
-    pub due: Timestamp,
-    /// Marks of the brief before, and when it was due.
-    pub previous: &'a [Mark],
-    pub since: Option<Timestamp>,
-}
-
-/// A brief with what it rests on; in memory only.
-#[derive(Debug, Serialize)]
-pub struct Made {
-    #[serde(flatten)]
-    pub brief: Brief,
-    pub findings: Vec<Finding>,
-}
-
-impl Maker {
-    /// A maker over these objects. Starts nothing.
-    pub fn new(objects: &Objects, clock: Arc<dyn Clock>, fingerprint_key: Vec<u8>) -> Self {
-        let hosts = objects
-            .connectors
-            .iter()
-            .flat_map(|connector| connector.link_hosts.clone());
-        Self {
-            roles: objects.roles.clone(),
-            connectors: objects
-                .connectors
-                .iter()
-                .map(|connector| (connector.id.clone(), connector.clone()))
-                .collect(),
-            calendar: objects
-                .calendars
-                .first()
-                .cloned()
-                .unwrap_or_else(Calendar::weekdays),
-            pool: Connectors::new(
-                objects.connectors.clone(),
-                Arc::new(LocalSecrets),
-                Arc::new(MemoryPins::default()),
-                // A source answers when it answers, whatever instant the brief is made as of.
-                Arc::new(SystemClock),
-            ),
-            guard: Guard::new(hosts),
-            clock,
-            fingerprint_key,
-        }
-    }
-
-    /// Asks, assesses and composes.
-    pub async fn make(
-        &self,
-        briefing: &Briefing,
-        occasion: &Occasion<'_>,
-        progress: &(dyn Fn(Progress) + Sync),
-    ) -> Result<Made, Problem> {
-        let role = self
-            .roles
-            .iter()
-            .find(|role| role.id == *occasion.role)
+        let SecretRef::Store(name) = reference else {
+            return local_secret(reference).await;
+        };
+        let unavailable =
+            |why: String| SecretUnavailable(format!("the secret `{reference}` {why}"));
+        let sealed = self
+            .store
+            .secrets()
+            .get(name)
+            .await
+            .map_err(|error| unavailable(error.to_string()))?
             .ok_or_else(|| {
-                Problem::new(
-                    "unknown-role",
-                    format!("there is no role `{}`", occasion.role),
-                )
-                .advise("define it in a file of the objects' folder")
+                unavailable(format!(
+                    "is not there: set it with `daybrief secret set {name}`"
+                ))
             })?;
-        let zone = TimeZone::get(occasion.zone).map_err(|_| {
-            Problem::new(
-                "unknown-zone",
-                format!("there is no time zone `{}`", occasion.zone),
-            )
-        })?;
-        let now = self.clock.now();
-        let context = Context {
-            now,
-            zone: zone.clone(),
-            calendar: &self.calendar,
-            fingerprint_key: &self.fingerprint_key,
-            previous: occasion.previous,
-            since_last: occasion.since,
-        };
-        let planned = signals::queries(briefing, &context).map_err(|problem| {
-            Problem::new("bad-rule", format!("{} {}", problem.field, problem.what)).at(format!(
-                "briefing `{}`, signal `{}`",
-                briefing.id, problem.signal
-            ))
-        })?;
-        let asks: Vec<Ask> = planned
-            .iter()
-            .map(|call| Ask {
-                connector: call.connector.clone(),
-                tool: call.tool.clone(),
-                args: call.args.clone(),
-            })
-            .collect();
-        let principal = Principal {
-            user: None,
-            role: role.id.clone(),
-            surface: Surface::CommandLine,
-        };
-        let asker = Asker {
-            principal: &principal,
-            role,
-            connectors: &self.connectors,
-            within: GATHER_WITHIN,
-        };
-        let outcomes = gather::gather(&asks, &asker, &self.pool, progress).await;
+        self.vault
+            .open(name, &sealed)
+            .map_err(|error| unavailable(format!("does not open: {error}")))
+    }
+}
 
-        let assessment = signals::assess(briefing, &context, &|call| {
-            let at = planned.iter().position(|planned| planned == call)?;
-            Some(match outcomes.get(at)? {
-                Ok(answer) => Outcome::Answered {
-                    value: &answer.value,
-                    as_of: answer.as_of,
-                },
-                Err(failure) => Outcome::Failed {
-                    cause: failure.cause,
-                    detail: &failure.detail,
-                },
-            })
-        });
-        let reader = Reader {
-            language: occasion.language,
-            today: context.today(),
-            zone,
-        };
-        let run = RunId::new(derived(&[
-            briefing.id.as_str(),
-            role.id.as_str(),
-            &occasion.due.to_string(),
-        ]))
-        .map_err(|error| Problem::new("internal", error.to_string()))?;
-        let brief = compose::compose(Inputs {
-            run,
-            briefing,
-            role: role.id.clone(),
-            reader: &reader,
-            zone: occasion.zone,
-            due: occasion.due,
-            now,
-            findings: &assessment.findings,
-            resolved: &assessment.resolved,
-            marks: assessment.marks,
-            gaps: assessment.gaps,
-            checked: assessment.checked,
-            sources: self.sources(&asks, &outcomes),
-            next_date: assessment.next_date,
-            since: occasion.since,
-        });
-        Ok(Made {
-            brief,
-            findings: assessment.findings,
-        })
+/// Pins in the store.
+struct StorePins(Store);
+
+#[async_trait]
+impl Pins for StorePins {
+    async fn get(
+        &self,
+        connector: &ConnectorId,
+        tool: &str,
+    ) -> Result<Option<PinnedHash>, PinsError> {
+        let row = self.0.pins().get(connector, tool).await.map_err(pins)?;
+        Ok(row.map(|row| PinnedHash(row.accepted)))
     }
 
-    /// The brief as it may leave.
-    pub fn clear(&self, brief: Brief) -> Cleared<Brief> {
-        self.guard.clear(brief)
+    async fn first_seen(
+        &self,
+        connector: &ConnectorId,
+        tool: &str,
+        hash: &PinnedHash,
+        canonical: &str,
+    ) -> Result<(), PinsError> {
+        self.0
+            .pins()
+            .change(connector, tool, |before| {
+                before.is_none().then(|| PinRow {
+                    tool: tool.to_owned(),
+                    accepted: hash.0.clone(),
+                    waiting: None,
+                    description: crate::text::shorten(canonical, LONGEST_DESCRIPTION),
+                })
+            })
+            .await
+            .map_err(pins)
+    }
+
+    async fn changed(
+        &self,
+        connector: &ConnectorId,
+        tool: &str,
+        hash: &PinnedHash,
+        canonical: &str,
+    ) -> Result<(), PinsError> {
+        let waiting = (
+            hash.0.clone(),
+            crate::text::shorten(canonical, LONGEST_DESCRIPTION),
+        );
+        self.0
+            .pins()
+            .change(connector, tool, |before| {
+                let row = before?;
+                (row.waiting.as_ref() != Some(&waiting)).then(|| PinRow {
+                    waiting: Some(waiting.clone()),
+                    ..row
+                })
+            })
+            .await
+            .map_err(pins)
+    }
+}
+
+fn pins(error: crate::store::StoreError) -> PinsError {
+    PinsError(error.to_string())
+}
+
+/// An instance with all its parts.
+pub struct App {
+    pub settings: Settings,
+    pub parts: Parts,
+    pub secrets: Secrets,
+    pub limits: Limits,
+}
+
+impl App {
+    /// The instance of these settings. Opens the store, connects to nothing else.
+    pub async fn open(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, Problems> {
+        let one = |problem: Problem| Problems(vec![problem]);
+        let vault = vault(&settings).await.map_err(one)?;
+        let url = match &settings.store.url {
+            Some(url) => Some(local_secret(url).await.map_err(|error| {
+                one(Problem::new("secret", error.to_string()).at("[store] url"))
+            })?),
+            None => None,
+        };
+        let store = Store::open(&settings.store, url.as_ref(), &settings.instance.data)
+            .await
+            .map_err(|error| one(error.into()))?;
+        Self::over(settings, store, vault, clock).await
+    }
+
+    /// An instance that keeps nothing and delivers nowhere.
+    pub async fn temporary(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, Problems> {
+        let one = |problem: Problem| Problems(vec![problem]);
+        let vault =
+            Vault::ephemeral().map_err(|error| one(Problem::new("internal", error.to_string())))?;
+        let store = Store::in_memory()
+            .await
+            .map_err(|error| one(error.into()))?;
+        Self::over(settings, store, vault, clock).await
+    }
+
+    async fn over(
+        settings: Settings,
+        store: Store,
+        vault: Vault,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, Problems> {
+        let one = |problem: Problem| Problems(vec![problem]);
+        let root = root(&store, &vault).await.map_err(one)?;
+        let secrets = Secrets {
+            store: store.clone(),
+            vault: Arc::new(vault),
+        };
+        let audit = Audit::new(store.clone(), derive(&root, "audit"));
+        let zone = TimeZone::get(&settings.instance.zone).map_err(|_| {
+            one(Problem::new(
+                "unknown-zone",
+                format!("there is no time zone `{}`", settings.instance.zone),
+            )
+            .at("[instance] zone"))
+        })?;
+        let pool = Connectors::new(
+            Vec::new(),
+            Arc::new(secrets.clone()),
+            Arc::new(StorePins(store.clone())),
+            // A source answers when it answers, whatever instant a brief is made as of.
+            Arc::new(SystemClock),
+        );
+        let maker = Maker {
+            pool,
+            access: Access::new(audit.clone()),
+            clock: clock.clone(),
+            fingerprint_key: Arc::from(derive(&root, "fingerprints").as_slice()),
+        };
+        let channels = channels(&settings, &secrets, &clock).await?;
+        let company = Company {
+            name: settings.instance.name.clone(),
+            defaults: Defaults {
+                zone: settings.instance.zone.clone(),
+                language: settings.instance.language,
+            },
+            calendar: settings
+                .instance
+                .calendar
+                .clone()
+                .and_then(|id| CalendarId::new(id).ok()),
+            allowed_hosts: allowed_hosts(&settings),
+            admin: settings
+                .instance
+                .admin
+                .clone()
+                .and_then(|id| UserId::new(id).ok()),
+            lease: SignedDuration::from_secs(settings.store.lease_seconds.max(1).into()),
+        };
+        Ok(Self {
+            limits: Limits::new(store.clone(), zone),
+            parts: Parts {
+                store,
+                audit,
+                clock,
+                maker,
+                channels,
+                company: Arc::new(company),
+            },
+            settings,
+            secrets,
+        })
     }
 
     /// Ends all connections.
     pub async fn shutdown(&self) {
-        self.pool.shutdown().await;
+        self.parts.maker.pool.shutdown().await;
     }
+}
 
-    /// Each source once, with when it answered last.
-    fn sources(
-        &self,
-        asks: &[Ask],
-        outcomes: &[Result<gather::Answer, gather::Failure>],
-    ) -> Vec<Source> {
-        let mut sources: Vec<Source> = Vec::new();
-        for (ask, outcome) in asks.iter().zip(outcomes) {
-            let as_of = outcome.as_ref().ok().map(|answer| answer.as_of);
-            match sources
-                .iter_mut()
-                .find(|source| source.connector == ask.connector)
-            {
-                Some(source) => source.as_of = source.as_of.max(as_of),
-                None => sources.push(Source {
-                    connector: ask.connector.clone(),
-                    title: self.connectors.get(&ask.connector).map_or_else(
-                        || ask.connector.to_string(),
-                        |connector| connector.title.clone(),
-                    ),
-                    as_of,
-                }),
-            }
-        }
-        sources
+/// Hosts that links may have: those set, and the instance's own.
+fn allowed_hosts(settings: &Settings) -> Vec<String> {
+    let own = settings
+        .instance
+        .url
+        .as_deref()
+        .and_then(|url| url::Url::parse(url).ok())
+        .and_then(|url| url.host_str().map(str::to_owned));
+    settings
+        .guard
+        .allowed_hosts
+        .iter()
+        .cloned()
+        .chain(own)
+        .collect()
+}
+
+/// The keys of the settings, or the data folder's own, which is made where it is missing.
+async fn vault(settings: &Settings) -> Result<Vault, Problem> {
+    let secret = |error: SecretUnavailable, place: &str| {
+        Problem::new("secret", error.to_string()).at(place.to_owned())
+    };
+    let key = match &settings.secrets.key {
+        Some(reference) => local_secret(reference)
+            .await
+            .map_err(|error| secret(error, "[secrets] key"))?,
+        None => key_file(&settings.instance.data).await?,
+    };
+    let mut old = Vec::new();
+    for reference in &settings.secrets.old_keys {
+        old.push(
+            local_secret(reference)
+                .await
+                .map_err(|error| secret(error, "[secrets] old_keys"))?,
+        );
     }
+    Vault::new(&key, &old)
+        .map_err(|error| Problem::new("bad-key", error.to_string()).at("[secrets]"))
+}
+
+/// The key in the data folder, readable by its owner alone.
+async fn key_file(folder: &Path) -> Result<SecretString, Problem> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let path = folder.join(KEY_FILE);
+    let problem = |what: String| Problem::new("key-file", what).at(path.display().to_string());
+    if let Ok(text) = tokio::fs::read_to_string(&path).await {
+        return Ok(SecretString::from(text.trim().to_owned()));
+    }
+    folder_at(folder)?;
+    let key = fresh_key().map_err(|error| problem(error.to_string()))?;
+    let made = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&path)
+        .and_then(|mut file| {
+            use std::io::Write;
+            file.write_all(key.expose_secret().as_bytes())?;
+            file.sync_all()
+        });
+    match made {
+        Ok(()) => Ok(key),
+        // Another process made it in the same moment.
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            tokio::fs::read_to_string(&path)
+                .await
+                .map(|text| SecretString::from(text.trim().to_owned()))
+                .map_err(|error| problem(format!("cannot be read: {error}")))
+        }
+        Err(error) => Err(problem(format!("cannot be made: {error}"))),
+    }
+}
+
+/// The store's root secret, made with the store.
+async fn root(store: &Store, vault: &Vault) -> Result<SecretString, Problem> {
+    let broken = |error: crate::secrets::vault::VaultError| {
+        Problem::new(
+            "key",
+            format!("the store's own secret does not open: {error}"),
+        )
+        .advise("give the key that the store was made with, as [secrets] key or among old_keys")
+    };
+    for _ in 0..2 {
+        if let Some(sealed) = store.secrets().get(ROOT).await? {
+            return vault.open(ROOT, &sealed).map_err(broken);
+        }
+        let sealed = vault
+            .seal(ROOT, &fresh_key().map_err(broken)?)
+            .map_err(broken)?;
+        // Read again: another process may have been first.
+        store.secrets().make(ROOT, &sealed).await?;
+    }
+    Err(Problem::new(
+        "store",
+        "the store does not keep what it is given",
+    ))
+}
+
+/// The channels that the settings set up.
+async fn channels(
+    settings: &Settings,
+    secrets: &Secrets,
+    clock: &Arc<dyn Clock>,
+) -> Result<BTreeMap<ChannelKind, Arc<dyn Channel>>, Problems> {
+    let mut channels: BTreeMap<ChannelKind, Arc<dyn Channel>> = BTreeMap::new();
+    let mut problems = Vec::new();
+    if let Some(email) = &settings.email {
+        match email_channel(email, secrets, clock.clone()).await {
+            Ok(channel) => {
+                channels.insert(ChannelKind::Email, Arc::new(channel));
+            }
+            Err(problem) => problems.push(problem.at("[email]")),
+        }
+    }
+    if let Some(slack) = &settings.slack {
+        match slack_channel(slack, secrets, clock.clone()).await {
+            Ok(channel) => {
+                channels.insert(ChannelKind::Slack, Arc::new(channel));
+            }
+            Err(problem) => problems.push(problem.at("[slack]")),
+        }
+    }
+    if let Some(folder) = &settings.folder {
+        channels.insert(ChannelKind::Folder, Arc::new(FolderChannel::new(folder)));
+    }
+    if problems.is_empty() {
+        Ok(channels)
+    } else {
+        Err(Problems(problems))
+    }
+}
+
+async fn email_channel(
+    email: &settings::Email,
+    secrets: &Secrets,
+    clock: Arc<dyn Clock>,
+) -> Result<SmtpChannel, Problem> {
+    let password = match &email.password {
+        Some(reference) => Some(
+            secrets
+                .secret(reference)
+                .await
+                .map_err(|error| Problem::new("secret", error.to_string()))?,
+        ),
+        None => None,
+    };
+    SmtpChannel::new(email, password.as_ref(), clock)
+        .map_err(|error| Problem::new("email", error.to_string()))
+}
+
+async fn slack_channel(
+    slack: &settings::Slack,
+    secrets: &Secrets,
+    clock: Arc<dyn Clock>,
+) -> Result<SlackChannel, Problem> {
+    let token = secrets
+        .secret(&slack.token)
+        .await
+        .map_err(|error| Problem::new("secret", error.to_string()))?;
+    SlackChannel::new(slack, &token, clock)
+        .map_err(|error| Problem::new("slack", error.to_string()))
+}
+
+/// The calendar that a person's own command goes by: the company's, else the only one that is defined.
+pub fn calendar_of<'a>(
+    parts: &Parts,
+    objects: &'a Objects,
+) -> Option<&'a crate::domain::calendar::Calendar> {
+    parts
+        .calendar(objects)
+        .or(match objects.calendars.as_slice() {
+            [only] => Some(only),
+            _ => None,
+        })
+}
+
+fn folder_at(path: &Path) -> Result<(), Problem> {
+    folder(path.to_owned()).map(|_| ())
 }
 
 /// Gaps in one line each, for the admin.

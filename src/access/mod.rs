@@ -1,13 +1,17 @@
 //! The door to the data: who may call which tool. A connector takes a [`Permit`], and only this module makes one.
 
+use jiff::Timestamp;
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 
 use crate::{
+    audit::{Act, Audit, Entry, Outcome},
     domain::{
         connector::{Connector, ToolClass, matches_pattern},
         people::Role,
     },
-    ids::{ConnectorId, RoleId, UserId},
+    ids::{ConnectorId, RoleId, UserId, hex},
+    store::StoreError,
 };
 
 /// Who acts: one user or none (a schedule), with one role, over one surface.
@@ -24,6 +28,23 @@ pub struct Principal {
 pub enum Surface {
     Schedule,
     CommandLine,
+}
+
+impl Principal {
+    /// An audit entry of what this principal does, allowed unless said otherwise.
+    pub fn entry(&self, at: Timestamp, act: Act, on: String) -> Entry {
+        Entry {
+            at,
+            act,
+            user: self.user.as_ref().map(ToString::to_string),
+            role: Some(self.role.to_string()),
+            surface: self.surface.name().to_owned(),
+            on,
+            outcome: Outcome::Allowed,
+            why: String::new(),
+            detail: String::new(),
+        }
+    }
 }
 
 impl Surface {
@@ -158,20 +179,66 @@ pub fn decide(role: &Role, connector: &Connector, tool: &str) -> (Decision, Opti
     }
 }
 
+/// One call that somebody wants to make.
+#[derive(Debug, Clone)]
+pub struct Wanted<'a> {
+    pub connector: &'a Connector,
+    pub tool: &'a str,
+    pub args: Map<String, Value>,
+}
+
+/// The door: decides, writes what it decided into the audit trail, and only then hands permits out.
+#[derive(Clone)]
+pub struct Access {
+    audit: Audit,
+}
+
+impl Access {
+    pub fn new(audit: Audit) -> Self {
+        Self { audit }
+    }
+
+    /// A permit for each call, or the decision that refuses it, in their order. Where the trail cannot be written
+    /// there is no permit for any.
+    pub async fn permits(
+        &self,
+        principal: &Principal,
+        role: &Role,
+        wanted: Vec<Wanted<'_>>,
+        now: Timestamp,
+    ) -> Result<Vec<Result<Permit, Decision>>, StoreError> {
+        let (mut outcomes, mut entries) = (Vec::new(), Vec::new());
+        for call in wanted {
+            let hash = hex(&Sha256::digest(
+                Value::Object(call.args.clone()).to_string().as_bytes(),
+            ));
+            let mut entry = principal.entry(
+                now,
+                Act::ToolCall,
+                format!("{}/{}", call.connector.id, call.tool),
+            );
+            entry.detail = format!("args {}", hash.get(..16).unwrap_or_default());
+            let outcome = permit(principal, role, call);
+            if let Err(decision) = &outcome {
+                entry.outcome = Outcome::Denied;
+                entry.why = format!("{}: {}", decision.rule, decision.why);
+            }
+            entries.push(entry);
+            outcomes.push(outcome);
+        }
+        self.audit.write(&entries).await?;
+        Ok(outcomes)
+    }
+}
+
 /// The permit for one call, or the decision that refuses it.
-pub fn permit(
-    principal: &Principal,
-    role: &Role,
-    connector: &Connector,
-    tool: &str,
-    args: Map<String, Value>,
-) -> Result<Permit, Decision> {
-    match decide(role, connector, tool) {
+fn permit(principal: &Principal, role: &Role, call: Wanted<'_>) -> Result<Permit, Decision> {
+    match decide(role, call.connector, call.tool) {
         (decision, Some(class)) if decision.allowed && principal.role == role.id => Ok(Permit {
             principal: principal.clone(),
-            connector: connector.id.clone(),
-            tool: tool.to_owned(),
-            args,
+            connector: call.connector.id.clone(),
+            tool: call.tool.to_owned(),
+            args: call.args,
             class,
         }),
         (decision, _) if decision.allowed => Err(Decision {
@@ -254,15 +321,58 @@ mod tests {
                 role: RoleId::new("r").unwrap(),
                 surface: Surface::Schedule,
             };
-            assert_eq!(
-                permit(&principal, &role, &connector(), tool, Map::new()).is_ok(),
-                allowed
-            );
+            let connector = connector();
+            let call = || Wanted {
+                connector: &connector,
+                tool,
+                args: Map::new(),
+            };
+            assert_eq!(permit(&principal, &role, call()).is_ok(), allowed);
             let other = Principal {
                 role: RoleId::new("other").unwrap(),
                 ..principal
             };
-            assert!(permit(&other, &role, &connector(), tool, Map::new()).is_err());
+            assert!(permit(&other, &role, call()).is_err());
         }
+    }
+
+    #[tokio::test]
+    async fn what_was_decided_is_in_the_trail_before_there_is_a_permit() {
+        let store = crate::store::Store::in_memory().await.unwrap();
+        let access = Access::new(Audit::new(store.clone(), [1; 32]));
+        let role: Role =
+            toml::from_str("id = 'r'\ntitle = 'R'\n[[grants]]\nconnector = 'jira'\ntools = ['*']")
+                .unwrap();
+        let principal = Principal {
+            user: None,
+            role: role.id.clone(),
+            surface: Surface::Schedule,
+        };
+        let connector = connector();
+        let mut args = Map::new();
+        args.insert("jql".to_owned(), "salary of Mara".into());
+        let call = |tool| Wanted {
+            connector: &connector,
+            tool,
+            args: args.clone(),
+        };
+        let permits = access
+            .permits(
+                &principal,
+                &role,
+                vec![call("jira_search"), call("jira_add_comment")],
+                Timestamp::UNIX_EPOCH,
+            )
+            .await
+            .unwrap();
+        assert!(permits[0].is_ok() && permits[1].is_err());
+        let rows = store.audit().from(1, 10).await.unwrap();
+        assert_eq!(rows[0].entry["on"], "jira/jira_search");
+        assert_eq!(rows[0].entry["outcome"], "allowed");
+        assert_eq!(rows[1].entry["outcome"], "denied");
+        assert!(
+            !format!("{rows:?}").contains("Mara"),
+            "arguments stand as their hash"
+        );
     }
 }

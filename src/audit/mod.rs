@@ -217,7 +217,13 @@ mod tests {
         rows[2].entry["on"] = "another".into();
         let forged = Store::in_memory().await.unwrap();
         forged.audit().append(&rows).await.unwrap();
-        let verified = Audit { store: forged, ..audit }.verify().await.unwrap();
+        let verified = Audit {
+            store: forged,
+            ..audit
+        }
+        .verify()
+        .await
+        .unwrap();
         assert_eq!((verified.ok, verified.first_bad), (false, Some(3)));
     }
 
@@ -238,7 +244,10 @@ mod tests {
             forge(&mut rows);
             let forged = Store::in_memory().await.unwrap();
             forged.audit().append(&rows).await.unwrap();
-            let audit = Audit { store: forged, ..audit.clone() };
+            let audit = Audit {
+                store: forged,
+                ..audit.clone()
+            };
             assert_eq!(audit.verify().await.unwrap().first_bad, Some(2));
         }
     }
@@ -254,9 +263,7 @@ mod tests {
     #[tokio::test]
     async fn nodes_that_write_at_once_leave_one_chain() {
         let store = Store::in_memory().await.unwrap();
-        let nodes: Vec<Audit> = (0..8)
-            .map(|_| Audit::new(store.clone(), [7; 32]))
-            .collect();
+        let nodes: Vec<Audit> = (0..8).map(|_| Audit::new(store.clone(), [7; 32])).collect();
         let writes = nodes.iter().map(|audit| async move {
             for row in 0..10 {
                 audit

@@ -19,7 +19,13 @@ pub use smtp::SmtpChannel;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::{domain::delivery::Address, guard::Cleared, ids::DeliveryId};
+use std::sync::Arc;
+
+use crate::{
+    domain::{delivery::Address, schedule::ChannelKind},
+    guard::Cleared,
+    ids::DeliveryId,
+};
 
 /// A brief in the form of one channel, made by `render`.
 #[derive(Debug, Clone, PartialEq)]
@@ -180,4 +186,44 @@ fn is_loopback(host: &str) -> bool {
         || host
             .parse::<std::net::IpAddr>()
             .is_ok_and(|address| address.is_loopback())
+}
+
+/// A channel that is not set up: says so to whoever would use it.
+#[derive(Debug)]
+struct Missing(ChannelKind);
+
+/// What stands where the settings have no such channel.
+pub fn missing(kind: ChannelKind) -> Arc<dyn Channel> {
+    Arc::new(Missing(kind))
+}
+
+impl Missing {
+    fn error(&self) -> ChannelError {
+        let table = match self.0 {
+            ChannelKind::Email => "email",
+            ChannelKind::Slack => "slack",
+            ChannelKind::Folder => "folder",
+        };
+        ChannelError::never(format!("daybrief.toml has no [{table}]"))
+    }
+}
+
+#[async_trait]
+impl Channel for Missing {
+    async fn prepare(
+        &self,
+        _: &DeliveryId,
+        _: &Address,
+        _: Cleared<Message>,
+    ) -> Result<Box<dyn Prepared>, ChannelError> {
+        Err(self.error())
+    }
+
+    async fn find(&self, _: &DeliveryId, _: &Address) -> Result<Found, ChannelError> {
+        Ok(Found::CannotTell)
+    }
+
+    async fn check(&self) -> Result<(), ChannelError> {
+        Err(self.error())
+    }
 }

@@ -5,14 +5,20 @@ use std::{path::PathBuf, sync::Arc, time::Instant};
 use clap::Args;
 use serde_json::json;
 
-use super::{on_terminal, one, print, print_json, run::write};
+use super::{
+    on_terminal, one, print, print_json,
+    run::{fresh_run, write},
+};
 use crate::{
-    app::{self, Made, Maker, Occasion, Tally},
+    access::Surface,
+    app::{self, App, Tally},
     clock::{Clock, SystemClock},
     demo,
     error::Problems,
     provision,
     render::{self, Instance},
+    run::{Made, Occasion},
+    settings::Settings,
     text::Language,
 };
 
@@ -47,7 +53,7 @@ pub async fn run(command: Demo, json: bool) -> Result<u8, Problems> {
         objects.connectors.len(),
         folder.join("sources").display()
     ));
-    let maker = Maker::new(&objects, clock, b"demo".to_vec());
+    let demo = App::temporary(Settings::default(), clock).await?;
     let instance = Instance {
         name: "Acme (sample)".to_owned(),
         page: None,
@@ -58,6 +64,9 @@ pub async fn run(command: Demo, json: bool) -> Result<u8, Problems> {
         let begun = Instant::now();
         let tally = Tally::default();
         let occasion = Occasion {
+            run: fresh_run().map_err(one)?,
+            calendar: None,
+            surface: Surface::CommandLine,
             role: &briefing.role,
             zone: &command.zone,
             language: Language::English,
@@ -65,17 +74,19 @@ pub async fn run(command: Demo, json: bool) -> Result<u8, Problems> {
             previous: &[],
             since: None,
         };
-        let result = maker
-            .make(briefing, &occasion, &|event| tally.note(&event))
+        let result = demo
+            .parts
+            .maker
+            .make(&objects, briefing, &occasion, &|event| tally.note(&event))
             .await;
         let Made { brief, findings } = match result {
             Ok(made) => made,
             Err(problem) => {
-                maker.shutdown().await;
+                demo.shutdown().await;
                 return Err(one(problem));
             }
         };
-        let cleared = maker.clear(brief);
+        let cleared = demo.parts.guard(&objects).clear(brief);
         let paths =
             write(cleared.get(), &folder.join(briefing.id.as_str()), &instance).map_err(one)?;
         let brief = cleared.into_inner();
@@ -103,7 +114,7 @@ pub async fn run(command: Demo, json: bool) -> Result<u8, Problems> {
             first = Some(brief);
         }
     }
-    maker.shutdown().await;
+    demo.shutdown().await;
     if json {
         print_json(&json!({ "briefs": made }));
         return Ok(0);

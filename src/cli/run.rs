@@ -7,13 +7,16 @@ use jiff::Timestamp;
 
 use super::{on_terminal, one, print, print_json};
 use crate::{
-    app::{self, Made, Maker, Occasion},
+    access::Surface,
+    app::{self, App},
     clock::{Clock, ManualClock, SystemClock},
     domain::brief::Brief,
     error::{Problem, Problems},
-    ids::{BriefingId, RoleId},
+    ids::{BriefingId, RoleId, RunId},
     provision,
     render::{self, Instance},
+    run::{Made, Occasion},
+    settings::Settings,
     text::Language,
 };
 
@@ -63,23 +66,30 @@ pub async fn run(command: Run, json: bool) -> Result<u8, Problems> {
         None => Arc::new(SystemClock),
     };
     let due = clock.now();
-    let maker = Maker::new(&objects, clock, crate::ids::fresh().into_bytes());
+    let app = App::temporary(Settings::default(), clock).await?;
     let occasion = Occasion {
+        run: fresh_run().map_err(one)?,
         role: command.role.as_ref().unwrap_or(&briefing.role),
         zone: &command.zone,
         language: Language::English,
+        calendar: app::calendar_of(&app.parts, &objects),
+        surface: Surface::CommandLine,
         due,
         previous: &[],
         since: None,
     };
-    let made = maker.make(briefing, &occasion, &|_| {}).await;
-    maker.shutdown().await;
+    let made = app
+        .parts
+        .maker
+        .make(&objects, briefing, &occasion, &|_| {})
+        .await;
+    app.shutdown().await;
     let Made { brief, findings } = made.map_err(one)?;
     let instance = Instance {
         name: "Daybrief".to_owned(),
         page: None,
     };
-    let cleared = maker.clear(brief);
+    let cleared = app.parts.guard(&objects).clear(brief);
     if let Some(out) = &command.out {
         write(cleared.get(), out, &instance).map_err(one)?;
     }
@@ -100,6 +110,11 @@ pub async fn run(command: Run, json: bool) -> Result<u8, Problems> {
         }
     }
     Ok(code)
+}
+
+/// The id of a run that no schedule has.
+pub fn fresh_run() -> Result<RunId, Problem> {
+    RunId::new(crate::ids::fresh()).map_err(|error| Problem::new("internal", error.to_string()))
 }
 
 /// Writes the renderings of a brief into a folder; the first is the one a person opens.

@@ -24,7 +24,7 @@ const MOST_ITEMS: usize = 7;
 /// Words above the details: 60 seconds at 238 words a minute (Brysbaert 2019), rounded down.
 const MOST_WORDS: usize = 220;
 /// Characters of the subject and of the preheader.
-const SUBJECT_CHARS: usize = 70;
+pub(super) const SUBJECT_CHARS: usize = 70;
 const PREHEADER_CHARS: usize = 110;
 /// Words of the bottom line.
 const BOTTOM_LINE_WORDS: usize = 45;

@@ -67,6 +67,10 @@ pub enum Edition {
     Quiet,
     /// No source answered.
     Nothing,
+    /// Its time was over before it could be made: one line says so instead.
+    TooLate,
+    /// Not a brief: a word to the admin about one.
+    Notice,
 }
 
 /// One risk as it stands in the brief.

@@ -23,6 +23,9 @@ pub struct Run {
     pub due: Timestamp,
     /// Not sent after this instant.
     pub expires: Timestamp,
+    /// Instants before at which it was due and no run was made, because nobody was there to make one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missed: Vec<Timestamp>,
     pub state: RunState,
 }
 
@@ -63,8 +66,6 @@ pub enum RunState {
     },
     /// Nothing was to be sent: a quiet day with `when_quiet = "skip"`.
     Quiet { brief: Box<Brief> },
-    /// Too late to be of use; readers got one line instead.
-    Expired,
     /// It could not be made; the admin was told.
     Failed { problem: Problem },
 }
@@ -78,7 +79,6 @@ impl RunState {
             Self::Delivering { .. } => "delivering",
             Self::Done { .. } => "done",
             Self::Quiet { .. } => "quiet",
-            Self::Expired => "expired",
             Self::Failed { .. } => "failed",
         }
     }
@@ -87,7 +87,7 @@ impl RunState {
     pub fn is_final(&self) -> bool {
         matches!(
             self,
-            Self::Done { .. } | Self::Quiet { .. } | Self::Expired | Self::Failed { .. }
+            Self::Done { .. } | Self::Quiet { .. } | Self::Failed { .. }
         )
     }
 
@@ -98,7 +98,7 @@ impl RunState {
             | Self::Delivering { brief }
             | Self::Done { brief, .. }
             | Self::Quiet { brief } => Some(brief),
-            Self::Due | Self::Expired | Self::Failed { .. } => None,
+            Self::Due | Self::Failed { .. } => None,
         }
     }
 }

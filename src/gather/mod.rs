@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::{
-    access::{Principal, permit},
+    access::{Access, Permit, Principal, Wanted},
     connectors::Connectors,
     domain::{connector::Connector, finding::GapCause, people::Role},
     ids::ConnectorId,
@@ -61,7 +61,10 @@ pub enum Progress {
 pub struct Asker<'a> {
     pub principal: &'a Principal,
     pub role: &'a Role,
+    pub access: &'a Access,
     pub connectors: &'a BTreeMap<ConnectorId, Connector>,
+    /// When the permits are asked for.
+    pub now: Timestamp,
     /// All answers that are not in by then are failures.
     pub within: Duration,
 }
@@ -73,7 +76,6 @@ pub async fn gather(
     pool: &Connectors,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Vec<Result<Answer, Failure>> {
-    let until = tokio::time::Instant::now() + asker.within;
     let mut outcomes: Vec<Result<Answer, Failure>> = asks
         .iter()
         .map(|_| {
@@ -83,16 +85,19 @@ pub async fn gather(
             })
         })
         .collect();
+    let permits = permits(asks, asker).await;
+    let until = tokio::time::Instant::now() + asker.within;
     let mut running: FuturesUnordered<_> = asks
         .iter()
+        .zip(permits)
         .enumerate()
-        .map(|(index, ask)| async move {
+        .map(|(index, (ask, permit))| async move {
             progress(Progress::Asking {
                 connector: ask.connector.clone(),
                 tool: ask.tool.clone(),
             });
             let begun = tokio::time::Instant::now();
-            let outcome = match tokio::time::timeout_at(until, one(ask, asker, pool)).await {
+            let outcome = match tokio::time::timeout_at(until, one(permit, pool)).await {
                 Ok(outcome) => outcome,
                 Err(_) => Err(Failure {
                     cause: GapCause::Timeout,
@@ -127,25 +132,61 @@ pub async fn gather(
     outcomes
 }
 
-async fn one(ask: &Ask, asker: &Asker<'_>, pool: &Connectors) -> Result<(Answer, usize), Failure> {
-    let Some(connector) = asker.connectors.get(&ask.connector) else {
-        return Err(Failure {
-            cause: GapCause::Unreachable,
-            detail: format!("there is no connector `{}`", ask.connector),
-        });
+/// A permit for each question, all asked for at once: one write into the audit trail.
+async fn permits(asks: &[Ask], asker: &Asker<'_>) -> Vec<Result<Permit, Failure>> {
+    let known: Vec<Option<&Connector>> = asks
+        .iter()
+        .map(|ask| asker.connectors.get(&ask.connector))
+        .collect();
+    let wanted = asks
+        .iter()
+        .zip(&known)
+        .filter_map(|(ask, connector)| {
+            Some(Wanted {
+                connector: (*connector)?,
+                tool: &ask.tool,
+                args: ask.args.clone(),
+            })
+        })
+        .collect();
+    let decided = asker
+        .access
+        .permits(asker.principal, asker.role, wanted, asker.now)
+        .await;
+    let mut decided = match decided {
+        Ok(decided) => decided.into_iter(),
+        Err(error) => {
+            let failure = Failure {
+                cause: GapCause::NotAllowed,
+                detail: format!("the audit trail cannot be written: {error}"),
+            };
+            return asks.iter().map(|_| Err(failure.clone())).collect();
+        }
     };
-    let permit = permit(
-        asker.principal,
-        asker.role,
-        connector,
-        &ask.tool,
-        ask.args.clone(),
-    )
-    .map_err(|denied| Failure {
-        cause: GapCause::NotAllowed,
-        detail: format!("{}: {}", denied.rule, denied.why),
-    })?;
-    match pool.call(permit).await {
+    asks.iter()
+        .zip(known)
+        .map(|(ask, connector)| {
+            let decision = connector.and_then(|_| decided.next());
+            match decision {
+                Some(Ok(permit)) => Ok(permit),
+                Some(Err(denied)) => Err(Failure {
+                    cause: GapCause::NotAllowed,
+                    detail: format!("{}: {}", denied.rule, denied.why),
+                }),
+                None => Err(Failure {
+                    cause: GapCause::Unreachable,
+                    detail: format!("there is no connector `{}`", ask.connector),
+                }),
+            }
+        })
+        .collect()
+}
+
+async fn one(
+    permit: Result<Permit, Failure>,
+    pool: &Connectors,
+) -> Result<(Answer, usize), Failure> {
+    match pool.call(permit?).await {
         Ok(answer) => Ok((
             Answer {
                 value: answer.value,

@@ -1,12 +1,22 @@
 //! Objects from TOML files: roles, connectors, briefings, calendars. The shipped briefings are in the binary.
 
+mod stored;
+
+pub use stored::{Change, ChangeKind, apply, load, plan};
+
 use std::path::{Path, PathBuf};
 
 use include_dir::{Dir, include_dir};
 use serde::de::DeserializeOwned;
 
 use crate::{
-    domain::{briefing::Briefing, calendar::Calendar, connector::Connector, people::Role},
+    domain::{
+        briefing::Briefing,
+        calendar::Calendar,
+        connector::Connector,
+        people::{Role, User},
+        schedule::Schedule,
+    },
     error::{Problem, Problems},
     signals,
 };
@@ -20,8 +30,10 @@ const DEEPEST_FOLDER: usize = 8;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Objects {
     pub roles: Vec<Role>,
+    pub users: Vec<User>,
     pub connectors: Vec<Connector>,
     pub briefings: Vec<Briefing>,
+    pub schedules: Vec<Schedule>,
     pub calendars: Vec<Calendar>,
 }
 
@@ -121,6 +133,8 @@ impl Reading {
             for value in values {
                 match kind.as_str() {
                     "role" => self.objects.roles.extend(object(&mut self.problems, place, &kind, value)),
+                    "user" => self.objects.users.extend(object(&mut self.problems, place, &kind, value)),
+                    "schedule" => self.objects.schedules.extend(object(&mut self.problems, place, &kind, value)),
                     "connector" => self.objects.connectors.extend(object(&mut self.problems, place, &kind, value)),
                     "calendar" => self.objects.calendars.extend(object(&mut self.problems, place, &kind, value)),
                     other => self.problems.push(

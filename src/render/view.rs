@@ -111,7 +111,10 @@ impl View {
     pub fn new(brief: &Brief, instance: &Instance) -> Self {
         let words = Words::of(brief.language);
         let times = Times::new(brief);
-        let short = matches!(brief.edition, Edition::Quiet | Edition::Nothing);
+        let short = matches!(
+            brief.edition,
+            Edition::Quiet | Edition::Nothing | Edition::TooLate | Edition::Notice
+        );
         let items = |items: &[Item]| {
             items
                 .iter()

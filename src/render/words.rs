@@ -122,7 +122,7 @@ impl Words {
             Edition::Worded { local: true, .. } => Some(self.worded_local),
             Edition::Worded { local: false, .. } => Some(self.worded_cloud),
             Edition::BuiltIn | Edition::Plain { .. } => Some(self.built_in),
-            Edition::Quiet | Edition::Nothing => None,
+            Edition::Quiet | Edition::Nothing | Edition::TooLate | Edition::Notice => None,
         }
     }
 

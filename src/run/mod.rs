@@ -1,1 +1,346 @@
-//! Runs.
+//! Runs as durable state machines: due → composed → delivering → done. Each step is saved under the run's lease before the
+//! next begins, so that a crash loses the step at hand and nothing else. A run that dies before it is composed asks its
+//! sources afresh; one that dies after keeps its brief.
+
+mod audience;
+mod make;
+mod notices;
+mod worker;
+
+#[cfg(test)]
+mod tests;
+
+pub use audience::{Defaults, address, audiences};
+pub use make::{Made, Maker, Occasion, zone};
+pub use notices::tell_admin;
+pub use worker::{Counts, Worker};
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{
+    access::Surface,
+    audit::{Act, Audit, Entry, Outcome},
+    channels::Channel,
+    clock::Clock,
+    compose,
+    domain::{
+        brief::{Brief, Edition},
+        briefing::WhenQuiet,
+        calendar::Calendar,
+        delivery::{Delivery, DeliveryState},
+        people::User,
+        run::{Run, RunState},
+        schedule::ChannelKind,
+    },
+    error::Problem,
+    guard::Guard,
+    ids::{CalendarId, DeliveryId, UserId, derived},
+    provision::{self, Objects},
+    render,
+    store::{Kind, Leased, Store, StoreError},
+};
+
+/// A run that waits for its deliveries is looked at so often, besides whenever one of them ends.
+const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(60);
+/// The word that a brief is too late, or a notice, may arrive so long after.
+const NOTICE_EXPIRES: SignedDuration = SignedDuration::from_hours(24);
+
+/// What the instance is, beside its parts.
+#[derive(Debug, Clone)]
+pub struct Company {
+    pub name: String,
+    pub defaults: Defaults,
+    pub calendar: Option<CalendarId>,
+    /// Hosts that links may have besides those of the connectors.
+    pub allowed_hosts: Vec<String>,
+    /// Who is told when something fails.
+    pub admin: Option<UserId>,
+    /// How long a worker that fell silent keeps what it works on.
+    pub lease: SignedDuration,
+}
+
+/// The parts that runs and deliveries are worked with.
+#[derive(Clone)]
+pub struct Parts {
+    pub store: Store,
+    pub audit: Audit,
+    pub clock: Arc<dyn Clock>,
+    pub maker: Maker,
+    pub channels: BTreeMap<ChannelKind, Arc<dyn Channel>>,
+    pub company: Arc<Company>,
+}
+
+impl Parts {
+    /// The objects in force, from the store.
+    pub async fn objects(&self) -> Result<Objects, StoreError> {
+        provision::load(&self.store).await
+    }
+
+    /// The guard over these objects.
+    pub fn guard(&self, objects: &Objects) -> Guard {
+        let hosts = objects
+            .connectors
+            .iter()
+            .flat_map(|connector| connector.link_hosts.clone())
+            .chain(self.company.allowed_hosts.clone());
+        Guard::new(hosts)
+    }
+
+    fn instance(&self) -> render::Instance {
+        render::Instance {
+            name: self.company.name.clone(),
+            page: None,
+        }
+    }
+
+    /// Takes a run as far as it goes now and saves each step. An error means that nothing more was done: another worker
+    /// has it, or the store does not answer.
+    pub async fn work_on(&self, run: &mut Leased<Run>) -> Result<(), StoreError> {
+        loop {
+            match &run.state {
+                RunState::Due => {
+                    run.state = self.make(run).await?;
+                    if run.state.is_final() {
+                        self.note(run, Outcome::Done).await?;
+                        return self.store.runs().save(run, None).await;
+                    }
+                    self.store
+                        .runs()
+                        .save_and_keep(run, self.clock.now(), self.company.lease)
+                        .await?;
+                }
+                RunState::Composed { brief } => {
+                    let deliveries = deliveries(run, brief, self.clock.now());
+                    self.store.outbox().queue(&deliveries).await?;
+                    run.state = RunState::Delivering {
+                        brief: brief.clone(),
+                    };
+                    let next = self.clock.now().checked_add(LOOK_AGAIN).ok();
+                    self.store.runs().save(run, next).await?;
+                    return Ok(());
+                }
+                RunState::Delivering { brief } => {
+                    let deliveries = self.store.outbox().of_run(&run.id).await?;
+                    if !deliveries.iter().all(|delivery| delivery.state.is_final()) {
+                        let next = self.clock.now().checked_add(LOOK_AGAIN).ok();
+                        return self.store.runs().save(run, next).await;
+                    }
+                    let delivered = deliveries
+                        .iter()
+                        .filter(|delivery| matches!(delivery.state, DeliveryState::Sent { .. }))
+                        .count();
+                    run.state = RunState::Done {
+                        brief: brief.clone(),
+                        delivered: u32::try_from(delivered).unwrap_or(u32::MAX),
+                        total: u32::try_from(deliveries.len()).unwrap_or(u32::MAX),
+                    };
+                    let whole = delivered == deliveries.len();
+                    let outcome = if whole {
+                        Outcome::Done
+                    } else {
+                        Outcome::Failed
+                    };
+                    self.note(run, outcome).await?;
+                    if !whole {
+                        notices::undelivered(self, run, &deliveries).await?;
+                    }
+                    return self.store.runs().save(run, None).await;
+                }
+                RunState::Done { .. } | RunState::Quiet { .. } | RunState::Failed { .. } => {
+                    return self.store.runs().save(run, None).await;
+                }
+            }
+        }
+    }
+
+    /// The end of a run in the audit trail.
+    async fn note(&self, run: &Run, outcome: Outcome) -> Result<(), StoreError> {
+        let why = match &run.state {
+            RunState::Failed { problem } => problem.to_string(),
+            _ => String::new(),
+        };
+        let outcome = match run.state {
+            RunState::Failed { .. } => Outcome::Failed,
+            _ => outcome,
+        };
+        self.audit
+            .write(&[Entry {
+                at: self.clock.now(),
+                act: Act::Run,
+                user: None,
+                role: Some(run.audience.role.to_string()),
+                surface: Surface::Schedule.name().to_owned(),
+                on: format!("{}/{}", run.briefing, run.id),
+                outcome,
+                why,
+                detail: format!("due {}, {}", run.due, run.state.name()),
+            }])
+            .await
+    }
+
+    /// The step from due on: a brief, a word that it is too late, or the problem that kept it from being made.
+    async fn make(&self, run: &Run) -> Result<RunState, StoreError> {
+        let objects = self.objects().await?;
+        let now = self.clock.now();
+        let Some(briefing) = objects
+            .briefings
+            .iter()
+            .find(|briefing| briefing.id == run.briefing)
+        else {
+            let problem = Problem::new(
+                "unknown-briefing",
+                format!("there is no briefing `{}`", run.briefing),
+            )
+            .advise("apply it again, or change the schedule");
+            return self.failed(run, problem).await;
+        };
+        if run.expires <= now {
+            let brief = notices::too_late(run, briefing, now);
+            notices::late(self, run, now).await?;
+            return Ok(RunState::Composed {
+                brief: Box::new(brief),
+            });
+        }
+        let earlier = self
+            .store
+            .runs()
+            .earlier(&run.briefing, &run.audience, run.due)
+            .await?;
+        let before = earlier.iter().find_map(|earlier| {
+            let brief = earlier.state.brief()?;
+            let lost = matches!(earlier.state, RunState::Done { delivered: 0, .. });
+            let compares = !matches!(brief.edition, Edition::TooLate | Edition::Nothing);
+            (compares && !lost).then_some((brief, earlier.due))
+        });
+        let occasion = Occasion {
+            run: run.id.clone(),
+            role: &run.audience.role,
+            zone: &run.audience.zone,
+            language: run.audience.language,
+            calendar: self.calendar(&objects),
+            surface: Surface::Schedule,
+            due: run.due,
+            previous: before.map_or(&[], |(brief, _)| brief.marks.as_slice()),
+            since: before.map(|(_, due)| due),
+        };
+        let made = self
+            .maker
+            .make(&objects, briefing, &occasion, &|_| {})
+            .await;
+        let mut brief = match made {
+            Ok(made) => made.brief,
+            Err(problem) => return self.failed(run, problem).await,
+        };
+        brief.notices.extend(notices::of_the_past(run, &earlier));
+        let brief = Box::new(brief);
+        let skipped = briefing.when_quiet == WhenQuiet::Skip && brief.edition == Edition::Quiet;
+        Ok(if skipped && !notices::is_week_begin(run) {
+            RunState::Quiet { brief }
+        } else {
+            RunState::Composed { brief }
+        })
+    }
+
+    async fn failed(&self, run: &Run, problem: Problem) -> Result<RunState, StoreError> {
+        tracing::error!(run = %run.id, briefing = %run.briefing, %problem, "a brief was not made");
+        notices::not_made(self, run, &problem).await?;
+        Ok(RunState::Failed { problem })
+    }
+
+    /// The company's calendar.
+    pub fn calendar<'a>(&self, objects: &'a Objects) -> Option<&'a Calendar> {
+        let id = self.company.calendar.as_ref()?;
+        objects.calendars.iter().find(|calendar| calendar.id == *id)
+    }
+
+    /// Takes a delivery as far as it goes now.
+    pub async fn deliver(&self, delivery: &mut Leased<Delivery>) -> Result<(), StoreError> {
+        let Some(run) = self.store.runs().get(&delivery.run).await? else {
+            return Err(StoreError::Unavailable(format!(
+                "the run {} of a delivery is not there",
+                delivery.run
+            )));
+        };
+        let kind = match delivery.to {
+            crate::domain::delivery::Address::Email { .. } => ChannelKind::Email,
+            crate::domain::delivery::Address::Slack { .. } => ChannelKind::Slack,
+            crate::domain::delivery::Address::Folder { .. } => ChannelKind::Folder,
+        };
+        let missing = crate::channels::missing(kind);
+        let channel = self.channels.get(&kind).unwrap_or(&missing);
+        let attempt = crate::deliver::Attempt {
+            store: &self.store,
+            audit: &self.audit,
+            channel: channel.as_ref(),
+            clock: self.clock.as_ref(),
+            lease: self.company.lease,
+        };
+        if !self.may_still_have(delivery, &run).await? {
+            attempt.revoke(delivery).await?;
+        } else if let Some(brief) = run.state.brief() {
+            let objects = self.objects().await?;
+            let cleared = self.guard(&objects).clear(brief.clone());
+            let message =
+                cleared.map(|brief| render::message(&brief, &self.instance(), &delivery.to));
+            attempt.run(delivery, message).await?;
+        }
+        if delivery.state.is_final() {
+            self.store
+                .runs()
+                .wake(&delivery.run, self.clock.now())
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Does the person still have the role? Asked right before sending: who was disabled since gets nothing more.
+    async fn may_still_have(&self, delivery: &Delivery, run: &Run) -> Result<bool, StoreError> {
+        let Some(user) = &delivery.user else {
+            return Ok(true);
+        };
+        // What is being sent already is asked about, not taken back.
+        if matches!(delivery.state, DeliveryState::Sending { .. }) {
+            return Ok(true);
+        }
+        let stored = self
+            .store
+            .objects()
+            .get::<User>(Kind::User, user.as_str())
+            .await?;
+        Ok(stored.is_some_and(|stored| {
+            let user = stored.object;
+            !user.disabled && user.roles.contains(&run.audience.role)
+        }))
+    }
+}
+
+/// The deliveries of a composed run: one a recipient and channel, under ids that the same run always gives.
+fn deliveries(run: &Run, brief: &Brief, now: Timestamp) -> Vec<Delivery> {
+    let notice = matches!(brief.edition, Edition::TooLate | Edition::Notice);
+    let expires = if notice {
+        now.checked_add(NOTICE_EXPIRES).unwrap_or(Timestamp::MAX)
+    } else {
+        run.expires
+    };
+    run.audience
+        .recipients
+        .iter()
+        .filter_map(|target| {
+            let id = derived(&[run.id.as_str(), target.to.kind(), target.to.target()]);
+            Some(Delivery {
+                id: DeliveryId::new(id).ok()?,
+                run: run.id.clone(),
+                user: target.user.clone(),
+                to: target.to.clone(),
+                state: DeliveryState::Waiting {
+                    next: now,
+                    last: None,
+                },
+                attempts: 0,
+                expires,
+            })
+        })
+        .collect()
+}

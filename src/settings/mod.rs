@@ -75,6 +75,8 @@ pub struct Store {
     pub url: Option<SecretRef>,
     /// MongoDB only: the database's name.
     pub database: String,
+    /// How long a worker that fell silent keeps what it was working on, in seconds; then another goes on.
+    pub lease_seconds: u32,
 }
 
 impl Default for Store {
@@ -83,6 +85,7 @@ impl Default for Store {
             kind: StoreKind::Sqlite,
             url: None,
             database: "daybrief".to_owned(),
+            lease_seconds: 30,
         }
     }
 }

@@ -64,9 +64,8 @@ impl From<StoreError> for crate::error::Problem {
     fn from(error: StoreError) -> Self {
         let problem = Self::new("store", error.to_string());
         match error {
-            StoreError::Unavailable(_) => {
-                problem.advise("check [store] in daybrief.toml, its folder and the disk's free space")
-            }
+            StoreError::Unavailable(_) => problem
+                .advise("check [store] in daybrief.toml, its folder and the disk's free space"),
             _ => problem,
         }
     }
@@ -176,7 +175,11 @@ impl Store {
             };
             let written = match before {
                 None => self.driver.insert(c, key, &content).await?,
-                Some(before) => self.driver.replace(c, key, before.version, &content).await?,
+                Some(before) => {
+                    self.driver
+                        .replace(c, key, before.version, &content)
+                        .await?
+                }
             };
             if written {
                 return Ok(());

@@ -79,11 +79,7 @@ impl Objects<'_> {
     pub async fn all<T: DeserializeOwned>(&self, kind: Kind) -> Result<Vec<Stored<T>>, StoreError> {
         self.0
             .driver
-            .list(
-                Collection::Objects,
-                kind.name(),
-                Range::all(MOST_OF_A_KIND),
-            )
+            .list(Collection::Objects, kind.name(), Range::all(MOST_OF_A_KIND))
             .await?
             .iter()
             .map(|document| from_body(Collection::Objects, document))

@@ -5,7 +5,9 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     Leased, Store, StoreError,
     driver::{Collection, Content, Range},
-    from_body, kept_until, micros, runs::KEPT_DAYS, to_body,
+    from_body, kept_until, micros,
+    runs::KEPT_DAYS,
+    to_body,
 };
 use crate::{
     domain::delivery::{Delivery, DeliveryState},
@@ -55,11 +57,7 @@ impl Outbox<'_> {
     pub async fn of_run(&self, run: &RunId) -> Result<Vec<Delivery>, StoreError> {
         self.0
             .driver
-            .list(
-                Collection::Outbox,
-                run.as_str(),
-                Range::all(MOST_OF_A_RUN),
-            )
+            .list(Collection::Outbox, run.as_str(), Range::all(MOST_OF_A_RUN))
             .await?
             .iter()
             .map(|document| from_body(Collection::Outbox, document))
@@ -74,6 +72,24 @@ impl Outbox<'_> {
         limit: u32,
     ) -> Result<Vec<Leased<Delivery>>, StoreError> {
         self.0.claim(Collection::Outbox, now, lease, limit).await
+    }
+
+    /// Lengthens a delivery's lease.
+    pub async fn extend(
+        &self,
+        delivery: &Leased<Delivery>,
+        now: Timestamp,
+        lease: SignedDuration,
+    ) -> Result<(), StoreError> {
+        self.0
+            .extend(
+                Collection::Outbox,
+                delivery.id.as_str(),
+                delivery,
+                now,
+                lease,
+            )
+            .await
     }
 
     /// Saves a delivery under its lease. While it is being sent the lease is kept, otherwise given back.

@@ -68,13 +68,15 @@ impl Runs<'_> {
     }
 
     /// Saves a run under its lease. With `next` the lease is given back and work goes on then; nothing ends the work.
-    pub async fn save(
-        &self,
-        run: &Leased<Run>,
-        next: Option<Timestamp>,
-    ) -> Result<(), StoreError> {
+    pub async fn save(&self, run: &Leased<Run>, next: Option<Timestamp>) -> Result<(), StoreError> {
         self.0
-            .save(Collection::Runs, run.id.as_str(), run, content(run, next)?, None)
+            .save(
+                Collection::Runs,
+                run.id.as_str(),
+                run,
+                content(run, next)?,
+                None,
+            )
             .await
     }
 

@@ -23,15 +23,31 @@ impl SealedSecrets<'_> {
             .transpose()
     }
 
+    /// Makes a secret unless there is one of this name.
+    pub async fn make(&self, name: &str, sealed: &Sealed) -> Result<(), StoreError> {
+        self.change(name, sealed, |exists| !exists).await
+    }
+
     /// Makes or replaces a secret.
     pub async fn put(&self, name: &str, sealed: &Sealed) -> Result<(), StoreError> {
+        self.change(name, sealed, |_| true).await
+    }
+
+    async fn change(
+        &self,
+        name: &str,
+        sealed: &Sealed,
+        wanted: impl Fn(bool) -> bool + Send,
+    ) -> Result<(), StoreError> {
         let content = Content {
             body: to_body(Collection::Secrets, name, sealed)?,
             group: Some(GROUP.to_owned()),
             ..Content::default()
         };
         self.0
-            .put(Collection::Secrets, name, |_| Ok(Some(content.clone())))
+            .put(Collection::Secrets, name, |before| {
+                Ok(wanted(before.is_some()).then(|| content.clone()))
+            })
             .await
     }
 

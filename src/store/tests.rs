@@ -60,27 +60,13 @@ async fn insert_all_ends_before_the_first_key_that_exists(driver: Arc<dyn Driver
         .insert(Collection::Audit, "3", &content("there"))
         .await
         .unwrap();
-    let rows: Vec<_> = (1..=5)
-        .map(|n| (n.to_string(), content("new")))
-        .collect();
+    let rows: Vec<_> = (1..=5).map(|n| (n.to_string(), content("new"))).collect();
     assert_eq!(
         driver.insert_all(Collection::Audit, &rows).await.unwrap(),
         2
     );
-    assert!(
-        driver
-            .get(Collection::Audit, "2")
-            .await
-            .unwrap()
-            .is_some()
-    );
-    assert!(
-        driver
-            .get(Collection::Audit, "4")
-            .await
-            .unwrap()
-            .is_none()
-    );
+    assert!(driver.get(Collection::Audit, "2").await.unwrap().is_some());
+    assert!(driver.get(Collection::Audit, "4").await.unwrap().is_none());
     assert_eq!(driver.insert_all(Collection::Audit, &[]).await.unwrap(), 0);
 }
 
@@ -94,7 +80,10 @@ async fn a_replace_needs_the_version_that_was_read(driver: Arc<dyn Driver>) {
 }
 
 async fn of_many_replaces_at_once_none_is_lost(driver: Arc<dyn Driver>) {
-    driver.insert(Collection::Usage, "n", &content("0")).await.unwrap();
+    driver
+        .insert(Collection::Usage, "n", &content("0"))
+        .await
+        .unwrap();
     let adds = (0..10).map(|_| {
         let driver = driver.clone();
         tokio::spawn(async move {
@@ -353,10 +342,13 @@ async fn a_file_outlives_its_process_and_takes_a_second_one() {
 
 #[tokio::test]
 async fn a_mongodb_that_is_not_there_is_named_without_its_password() {
-    let error = Mongo::open("mongodb://someone:s3cret@127.0.0.1:1/?serverSelectionTimeoutMS=300", "x")
-        .await
-        .err()
-        .unwrap()
-        .to_string();
+    let error = Mongo::open(
+        "mongodb://someone:s3cret@127.0.0.1:1/?serverSelectionTimeoutMS=300",
+        "x",
+    )
+    .await
+    .err()
+    .unwrap()
+    .to_string();
     assert!(!error.contains("s3cret"), "{error}");
 }

@@ -40,12 +40,10 @@ pub struct Reserved {
 impl Month {
     /// Tokens that are gone: spent and reserved.
     pub fn taken(&self) -> u64 {
-        let spent = self
-            .spent
-            .values()
-            .fold(0_u64, |sum, spent| {
-                sum.saturating_add(spent.tokens_in).saturating_add(spent.tokens_out)
-            });
+        let spent = self.spent.values().fold(0_u64, |sum, spent| {
+            sum.saturating_add(spent.tokens_in)
+                .saturating_add(spent.tokens_out)
+        });
         self.reserved
             .values()
             .fold(spent, |sum, reserved| sum.saturating_add(reserved.tokens))

@@ -9,8 +9,8 @@ use mongodb::{
     bson::{DateTime, Document as Bson, doc},
     error::{Error, ErrorKind, WriteFailure},
     options::{
-        ClientOptions, IndexOptions, ReadConcern, ReturnDocument, SelectionCriteria, ReadPreference,
-        WriteConcern,
+        ClientOptions, IndexOptions, ReadConcern, ReadPreference, ReturnDocument,
+        SelectionCriteria, WriteConcern,
     },
 };
 
@@ -43,7 +43,8 @@ impl Mongo {
             .get_or_insert(SELECTION_TIMEOUT);
         options.connect_timeout.get_or_insert(SELECTION_TIMEOUT);
         options.read_concern = Some(ReadConcern::majority());
-        options.selection_criteria = Some(SelectionCriteria::ReadPreference(ReadPreference::Primary));
+        options.selection_criteria =
+            Some(SelectionCriteria::ReadPreference(ReadPreference::Primary));
         options.write_concern = Some(
             WriteConcern::builder()
                 .w(mongodb::options::Acknowledgment::Majority)

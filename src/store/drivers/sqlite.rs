@@ -154,15 +154,17 @@ impl Driver for Sqlite {
     }
 
     async fn get(&self, c: Collection, key: &str) -> Result<Option<Document>, StoreError> {
-        sqlx::query("SELECT key, version, body, ord, fence FROM documents WHERE collection = ? AND key = ?")
-            .bind(c.name())
-            .bind(key)
-            .fetch_optional(&self.readers)
-            .await
-            .map_err(unavailable)?
-            .as_ref()
-            .map(document)
-            .transpose()
+        sqlx::query(
+            "SELECT key, version, body, ord, fence FROM documents WHERE collection = ? AND key = ?",
+        )
+        .bind(c.name())
+        .bind(key)
+        .fetch_optional(&self.readers)
+        .await
+        .map_err(unavailable)?
+        .as_ref()
+        .map(document)
+        .transpose()
     }
 
     async fn list(

@@ -1,0 +1,207 @@
+//! Makes a brief: ask, assess, compose, word. What comes in between stays in memory.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use jiff::{Timestamp, tz::TimeZone};
+use serde::Serialize;
+
+use crate::{
+    access::{Access, Principal, Surface},
+    clock::Clock,
+    compose::{self, Inputs},
+    connectors::Connectors,
+    domain::{
+        brief::{Brief, Source},
+        briefing::Briefing,
+        calendar::Calendar,
+        connector::Connector,
+        finding::{Finding, Mark, Reader},
+        people::Role,
+    },
+    error::Problem,
+    gather::{self, Ask, Asker, Progress},
+    ids::{ConnectorId, RunId},
+    provision::Objects,
+    signals::{self, Context, Outcome},
+    text::Language,
+};
+
+/// All sources of a run together have so long.
+const GATHER_WITHIN: Duration = Duration::from_secs(120);
+
+/// What briefs are made with.
+#[derive(Clone)]
+pub struct Maker {
+    pub pool: Connectors,
+    pub access: Access,
+    pub clock: Arc<dyn Clock>,
+    /// Under which findings are told apart over time.
+    pub fingerprint_key: Arc<[u8]>,
+}
+
+/// For whom and as of when a brief is made.
+#[derive(Debug, Clone)]
+pub struct Occasion<'a> {
+    pub run: RunId,
+    pub role: &'a crate::ids::RoleId,
+    pub zone: &'a str,
+    pub language: Language,
+    pub calendar: Option<&'a Calendar>,
+    pub surface: Surface,
+    pub due: Timestamp,
+    /// Marks of the brief before, and when it was due.
+    pub previous: &'a [Mark],
+    pub since: Option<Timestamp>,
+}
+
+/// A brief with what it rests on; in memory only.
+#[derive(Debug, Serialize)]
+pub struct Made {
+    #[serde(flatten)]
+    pub brief: Brief,
+    pub findings: Vec<Finding>,
+}
+
+impl Maker {
+    /// Asks, assesses and composes.
+    pub async fn make(
+        &self,
+        objects: &Objects,
+        briefing: &Briefing,
+        occasion: &Occasion<'_>,
+        progress: &(dyn Fn(Progress) + Sync),
+    ) -> Result<Made, Problem> {
+        let role = role(objects, occasion.role)?;
+        let zone = zone(occasion.zone)?;
+        let connectors: BTreeMap<ConnectorId, Connector> = objects
+            .connectors
+            .iter()
+            .map(|connector| (connector.id.clone(), connector.clone()))
+            .collect();
+        self.pool.replace(objects.connectors.clone());
+        let weekdays = Calendar::weekdays();
+        let now = self.clock.now();
+        let context = Context {
+            now,
+            zone: zone.clone(),
+            calendar: occasion.calendar.unwrap_or(&weekdays),
+            fingerprint_key: &self.fingerprint_key,
+            previous: occasion.previous,
+            since_last: occasion.since,
+        };
+        let planned = signals::queries(briefing, &context).map_err(|problem| {
+            Problem::new("bad-rule", format!("{} {}", problem.field, problem.what)).at(format!(
+                "briefing `{}`, signal `{}`",
+                briefing.id, problem.signal
+            ))
+        })?;
+        let asks: Vec<Ask> = planned
+            .iter()
+            .map(|call| Ask {
+                connector: call.connector.clone(),
+                tool: call.tool.clone(),
+                args: call.args.clone(),
+            })
+            .collect();
+        let principal = Principal {
+            user: None,
+            role: role.id.clone(),
+            surface: occasion.surface,
+        };
+        let asker = Asker {
+            principal: &principal,
+            role,
+            access: &self.access,
+            connectors: &connectors,
+            now: self.clock.now(),
+            within: GATHER_WITHIN,
+        };
+        let outcomes = gather::gather(&asks, &asker, &self.pool, progress).await;
+        let assessment = signals::assess(briefing, &context, &|call| {
+            let at = planned.iter().position(|planned| planned == call)?;
+            Some(match outcomes.get(at)? {
+                Ok(answer) => Outcome::Answered {
+                    value: &answer.value,
+                    as_of: answer.as_of,
+                },
+                Err(failure) => Outcome::Failed {
+                    cause: failure.cause,
+                    detail: &failure.detail,
+                },
+            })
+        });
+        let reader = Reader {
+            language: occasion.language,
+            today: context.today(),
+            zone,
+        };
+        let brief = compose::compose(Inputs {
+            run: occasion.run.clone(),
+            briefing,
+            role: role.id.clone(),
+            reader: &reader,
+            zone: occasion.zone,
+            due: occasion.due,
+            now,
+            findings: &assessment.findings,
+            resolved: &assessment.resolved,
+            marks: assessment.marks,
+            gaps: assessment.gaps,
+            checked: assessment.checked,
+            sources: sources(&connectors, &asks, &outcomes),
+            next_date: assessment.next_date,
+            since: occasion.since,
+        });
+        Ok(Made {
+            brief,
+            findings: assessment.findings,
+        })
+    }
+}
+
+/// The role of this id.
+pub fn role<'a>(objects: &'a Objects, id: &crate::ids::RoleId) -> Result<&'a Role, Problem> {
+    objects
+        .roles
+        .iter()
+        .find(|role| role.id == *id)
+        .ok_or_else(|| {
+            Problem::new("unknown-role", format!("there is no role `{id}`"))
+                .advise("define it in a file of the objects' folder and apply that")
+        })
+}
+
+/// The zone of an IANA name.
+pub fn zone(name: &str) -> Result<TimeZone, Problem> {
+    TimeZone::get(name).map_err(|_| {
+        Problem::new("unknown-zone", format!("there is no time zone `{name}`"))
+            .advise("use a name of the IANA database, such as Europe/Zurich")
+    })
+}
+
+/// Each source once, with when it answered last.
+fn sources(
+    connectors: &BTreeMap<ConnectorId, Connector>,
+    asks: &[Ask],
+    outcomes: &[Result<gather::Answer, gather::Failure>],
+) -> Vec<Source> {
+    let mut sources: Vec<Source> = Vec::new();
+    for (ask, outcome) in asks.iter().zip(outcomes) {
+        let as_of = outcome.as_ref().ok().map(|answer| answer.as_of);
+        match sources
+            .iter_mut()
+            .find(|source| source.connector == ask.connector)
+        {
+            Some(source) => source.as_of = source.as_of.max(as_of),
+            None => sources.push(Source {
+                connector: ask.connector.clone(),
+                title: connectors.get(&ask.connector).map_or_else(
+                    || ask.connector.to_string(),
+                    |connector| connector.title.clone(),
+                ),
+                as_of,
+            }),
+        }
+    }
+    sources
+}

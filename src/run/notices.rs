@@ -1,0 +1,245 @@
+//! Words about briefs instead of briefs: a reader never has to guess whether silence is good news, and the admin is told
+//! once of everything that did not go as it should.
+
+use jiff::Timestamp;
+
+use super::{Parts, address, compose, make};
+use crate::{
+    domain::{
+        brief::{Brief, Edition},
+        briefing::Briefing,
+        delivery::{Delivery, DeliveryState},
+        rich::Rich,
+        run::{Audience, Run, RunState, Target},
+        schedule::ChannelKind,
+    },
+    error::Problem,
+    ids::{BriefingId, RunId},
+    store::StoreError,
+};
+
+/// The word to the admin is a run of this briefing, which no file can define: its id is taken.
+pub const NOTICE: &str = "daybrief-notice";
+
+/// "07:10", or "Mon 23 Nov 07:10" where it is another day than `today`.
+fn local(instant: Timestamp, run: &Run, now: Timestamp) -> String {
+    let zone = make::zone(&run.audience.zone).unwrap_or(jiff::tz::TimeZone::UTC);
+    let (at, today) = (zone.to_datetime(instant), zone.to_datetime(now).date());
+    let time = format!("{:02}:{:02}", at.hour(), at.minute());
+    if at.date() == today {
+        time
+    } else {
+        format!("{} {time}", run.audience.language.date(at.date(), today))
+    }
+}
+
+/// The line that readers get instead of a brief whose time is over.
+pub(super) fn too_late(run: &Run, briefing: &Briefing, now: Timestamp) -> Brief {
+    let due = local(run.due, run, now);
+    compose::notice(compose::Notice {
+        run: run.id.clone(),
+        briefing: briefing.id.clone(),
+        title: briefing.title.clone(),
+        audience: &run.audience,
+        due: run.due,
+        now,
+        edition: Edition::TooLate,
+        subject: format!("{}: no brief today, too late", briefing.title),
+        text: format!(
+            "The brief due {due} could not be made before {}: Daybrief or its machine was not running. Nothing was checked; the next one comes at its usual time.",
+            local(run.expires, run, now)
+        ),
+    })
+}
+
+/// What a brief says of those before it: instants that were missed, briefs that did not arrive, quiet days.
+pub(super) fn of_the_past(run: &Run, earlier: &[Run]) -> Vec<Rich> {
+    let mut notices = Vec::new();
+    if let (Some(first), count) = (run.missed.first(), run.missed.len()) {
+        let (word, verb) = if count == 1 {
+            ("brief", "was")
+        } else {
+            ("briefs", "were")
+        };
+        notices.push(Rich::plain(format!(
+            "{count} {word} before this one {verb} not made, since {}: Daybrief was not running.",
+            local(*first, run, run.due)
+        )));
+    }
+    if let Some(last) = earlier.first()
+        && let RunState::Done {
+            delivered, total, ..
+        } = last.state
+        && delivered < total
+    {
+        notices.push(Rich::plain(format!(
+            "The brief of {} may not have reached everyone it was for.",
+            local(last.due, run, run.due)
+        )));
+    }
+    let quiet = earlier
+        .iter()
+        .take_while(|earlier| matches!(earlier.state, RunState::Quiet { .. }))
+        .count();
+    if quiet > 0 {
+        let word = if quiet == 1 { "day" } else { "days" };
+        notices.push(Rich::plain(format!(
+            "{quiet} quiet {word} before: nothing was sent."
+        )));
+    }
+    notices
+}
+
+/// Is it a Monday for its readers? Then also a quiet brief is sent, so that silence is never taken for failure.
+pub(super) fn is_week_begin(run: &Run) -> bool {
+    make::zone(&run.audience.zone).is_ok_and(|zone| {
+        zone.to_datetime(run.due).date().weekday() == jiff::civil::Weekday::Monday
+    })
+}
+
+/// Tells the admin that a brief was not made.
+pub(super) async fn not_made(
+    parts: &Parts,
+    run: &Run,
+    problem: &Problem,
+) -> Result<(), StoreError> {
+    let text = format!(
+        "The brief `{}` for {} was not made. {problem}",
+        run.briefing,
+        run.audience.key()
+    );
+    let subject = format!("Brief {} was not made", run.briefing);
+    tell_admin(parts, &format!("not-made/{}", run.id), &subject, &text).await
+}
+
+/// Tells the admin that a brief was too late.
+pub(super) async fn late(parts: &Parts, run: &Run, now: Timestamp) -> Result<(), StoreError> {
+    let text = format!(
+        "The brief `{}` for {} was due {} and was not made until {}, past its time. Its readers were told so in one line. Run {}.",
+        run.briefing,
+        run.audience.key(),
+        run.due,
+        now,
+        run.id
+    );
+    let subject = format!("Brief {} was too late", run.briefing);
+    tell_admin(parts, &format!("late/{}", run.id), &subject, &text).await
+}
+
+/// Tells the admin which deliveries did not arrive, or may not have.
+pub(super) async fn undelivered(
+    parts: &Parts,
+    run: &Run,
+    deliveries: &[Delivery],
+) -> Result<(), StoreError> {
+    let lines: Vec<String> = deliveries
+        .iter()
+        .filter_map(|delivery| {
+            let why = match &delivery.state {
+                DeliveryState::Failed { why, .. } => format!("failed: {why}"),
+                DeliveryState::Unclear { why, .. } => format!("may have arrived or not: {why}"),
+                DeliveryState::Expired { .. } => "not delivered in time".to_owned(),
+                // That is what the admin wanted.
+                DeliveryState::Revoked { .. } | DeliveryState::Sent { .. } => return None,
+                DeliveryState::Waiting { .. } | DeliveryState::Sending { .. } => return None,
+            };
+            Some(format!(
+                "{} {}: {why}.",
+                delivery.to.kind(),
+                delivery.to.target()
+            ))
+        })
+        .collect();
+    if lines.is_empty() {
+        return Ok(());
+    }
+    let text = format!(
+        "The brief `{}` due {} (run {}): {}",
+        run.briefing,
+        run.due,
+        run.id,
+        lines.join(" ")
+    );
+    let subject = format!(
+        "Brief {}: {} of {} not delivered",
+        run.briefing,
+        lines.len(),
+        deliveries.len()
+    );
+    tell_admin(parts, &format!("undelivered/{}", run.id), &subject, &text).await
+}
+
+/// Sends a word to the admin, once for each `about`, over every channel on which they are reached. A word about a word is
+/// not sent: it stands in the log alone.
+pub async fn tell_admin(
+    parts: &Parts,
+    about: &str,
+    subject: &str,
+    text: &str,
+) -> Result<(), StoreError> {
+    tracing::error!(about, text, "the admin is told");
+    let objects = parts.objects().await?;
+    let admin = parts.company.admin.as_ref().and_then(|id| {
+        objects
+            .users
+            .iter()
+            .find(|user| user.id == *id && !user.disabled)
+    });
+    let Some((admin, role)) = admin.and_then(|admin| Some((admin, admin.roles.first()?))) else {
+        return Ok(());
+    };
+    if about.contains(NOTICE) {
+        return Ok(());
+    }
+    let Ok(briefing) = BriefingId::new(NOTICE) else {
+        return Ok(());
+    };
+    let audience = Audience {
+        role: role.clone(),
+        language: admin.language.unwrap_or(parts.company.defaults.language),
+        zone: admin
+            .zone
+            .clone()
+            .unwrap_or_else(|| parts.company.defaults.zone.clone()),
+        recipients: parts
+            .channels
+            .keys()
+            .filter_map(|kind| reach(admin, *kind))
+            .collect(),
+    };
+    let now = parts.clock.now();
+    // The same word has the same id whenever it is said.
+    let id = RunId::of(about, Timestamp::UNIX_EPOCH, &audience);
+    let brief = compose::notice(compose::Notice {
+        run: id.clone(),
+        briefing: briefing.clone(),
+        title: "Daybrief".to_owned(),
+        audience: &audience,
+        due: now,
+        now,
+        edition: Edition::Notice,
+        subject: subject.to_owned(),
+        text: text.to_owned(),
+    });
+    let run = Run {
+        id,
+        schedule: None,
+        briefing,
+        audience,
+        due: now,
+        expires: now,
+        missed: Vec::new(),
+        state: RunState::Composed {
+            brief: Box::new(brief),
+        },
+    };
+    parts.store.runs().create(&run, now).await?;
+    Ok(())
+}
+
+fn reach(admin: &crate::domain::people::User, kind: ChannelKind) -> Option<Target> {
+    Some(Target {
+        user: Some(admin.id.clone()),
+        to: address(admin, kind)?,
+    })
+}
