@@ -9,10 +9,11 @@ use sqlx::{AssertSqlSafe, Connection, Executor, SqliteConnection, sqlite::Sqlite
 use crate::{
     domain::{
         connector::{Connector, ConnectorLimits, Launch, ToolClass},
-        people::{Grant, Role},
+        people::{Grant, Role, User},
+        schedule::{ChannelKind, OnDayOff, Recipient, Schedule},
     },
     error::Problem,
-    ids::{ConnectorId, RoleId},
+    ids::{ConnectorId, RoleId, ScheduleId, UserId},
     provision::Objects,
 };
 
@@ -29,6 +30,17 @@ const SOURCES: [(&str, &str); 9] = [
     ("billing", "Billing"),
     ("ledger", "Ledger"),
     ("support", "Support"),
+];
+
+/// What the sample company is called.
+pub const COMPANY_NAME: &str = "Acme (sample)";
+
+/// Its people: id, name, role.
+const PEOPLE: [(&str, &str, &str); 4] = [
+    ("mara", "Mara Keller", "vp-engineering"),
+    ("lena", "Lena Vogt", "vp-sales"),
+    ("tariq", "Tariq Aziz", "finance"),
+    ("ines", "Ines Moreau", "ceo"),
 ];
 
 /// Role → title and the sources that it may read.
@@ -141,9 +153,64 @@ pub async fn lay_out(
             prompt: String::new(),
             grants,
             models: Vec::new(),
-            monthly_tokens: 0,
+            monthly_tokens: 2_000_000,
             blind: false,
         });
     }
+    for (id, person, role) in PEOPLE {
+        let name = |error: crate::ids::BadName| Problem::new("demo", error.to_string());
+        objects.users.push(User {
+            id: UserId::new(id).map_err(name)?,
+            name: person.to_owned(),
+            email: None,
+            slack: None,
+            roles: vec![RoleId::new(role).map_err(name)?],
+            zone: None,
+            language: None,
+            disabled: false,
+        });
+    }
+    for briefing in &objects.briefings {
+        let name = |error: crate::ids::BadName| Problem::new("demo", error.to_string());
+        objects.schedules.push(Schedule {
+            id: ScheduleId::new(briefing.id.as_str()).map_err(name)?,
+            briefing: briefing.id.clone(),
+            when: "weekdays at 07:10".to_owned(),
+            zone: "recipient".to_owned(),
+            calendar: None,
+            on_day_off: OnDayOff::default(),
+            to: vec![Recipient::Role {
+                role: briefing.role.clone(),
+                via: vec![ChannelKind::Folder],
+            }],
+            expires_after_minutes: 240,
+            paused: false,
+        });
+    }
     Ok(objects)
+}
+
+/// Writes what an instance over the sample company needs: its settings and its objects as files.
+pub fn write_instance(folder: &Path, objects: &Objects, zone: &str) -> Result<(), Problem> {
+    let write = |path: &Path, text: &str| {
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent)?;
+        }
+        std::fs::write(path, text)
+    };
+    let problem = |error: std::io::Error| {
+        Problem::new("demo", format!("cannot be written: {error}")).at(folder.display().to_string())
+    };
+    for (kind, id, text) in objects.files() {
+        let path = folder.join(format!("objects/{}s/{id}.toml", kind.name()));
+        write(&path, &text).map_err(problem)?;
+    }
+    let settings = format!(
+        "# The sample company's instance: `daybrief serve --config {}/daybrief.toml` delivers its briefs every weekday.\n\
+         [instance]\nname = \"{COMPANY_NAME}\"\nzone = \"{zone}\"\ndata = \"data\"\nobjects = [\"objects\"]\nadmin = \"mara\"\n\n\
+         # Where briefs are delivered. With [email] and [slack] beside it they go there too.\n\
+         [folder]\npath = \"delivered\"\n",
+        folder.display()
+    );
+    write(&folder.join("daybrief.toml"), &settings).map_err(problem)
 }

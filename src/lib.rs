@@ -19,7 +19,11 @@
 // The command line and the wiring.
 pub mod app;
 pub mod cli;
+pub mod daemon;
 pub mod demo;
+
+// Surfaces: where people and machines ask.
+pub mod api;
 
 // Flows: what happens over time.
 pub mod provision;

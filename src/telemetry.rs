@@ -1,1 +1,33 @@
-//! Logs and metrics.
+//! Logs. They carry what the program does, never what a source answered.
+
+use std::io::IsTerminal;
+
+use tracing_subscriber::{EnvFilter, fmt};
+
+/// What is logged unless the environment says otherwise. The MCP library logs whole answers at its lowest level: it is
+/// never heard, whatever is asked for.
+const FILTER: &str = "info,sqlx=warn,hyper=warn,reqwest=warn,tokio_cron_scheduler=warn";
+const NEVER: [&str; 2] = ["rmcp=off", "process_wrap=off"];
+
+/// The variable that says what is logged, in the form of `EnvFilter`: `debug`, `daybrief::run=debug`.
+pub const VARIABLE: &str = "DAYBRIEF_LOG";
+
+/// Begins to log on standard error: lines for a person at a terminal, JSON objects otherwise. `quiet` logs warnings and
+/// errors only, for commands whose output is their answer.
+pub fn begin(quiet: bool) {
+    let wanted = std::env::var(VARIABLE).ok().filter(|text| !text.is_empty());
+    let wanted = wanted.unwrap_or_else(|| if quiet { "error" } else { FILTER }.to_owned());
+    let filter = NEVER.iter().fold(EnvFilter::new(wanted), |filter, never| {
+        match never.parse() {
+            Ok(directive) => filter.add_directive(directive),
+            Err(_) => filter,
+        }
+    });
+    let builder = fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A second call, as in tests, changes nothing.
+    let _ = if std::io::stderr().is_terminal() {
+        builder.compact().try_init()
+    } else {
+        builder.json().flatten_event(true).try_init()
+    };
+}

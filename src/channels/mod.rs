@@ -199,12 +199,7 @@ pub fn missing(kind: ChannelKind) -> Arc<dyn Channel> {
 
 impl Missing {
     fn error(&self) -> ChannelError {
-        let table = match self.0 {
-            ChannelKind::Email => "email",
-            ChannelKind::Slack => "slack",
-            ChannelKind::Folder => "folder",
-        };
-        ChannelError::never(format!("daybrief.toml has no [{table}]"))
+        ChannelError::never(format!("daybrief.toml has no [{}]", self.0))
     }
 }
 

@@ -43,6 +43,7 @@ pub async fn run(command: Demo, json: bool) -> Result<u8, Problems> {
     let objects = demo::lay_out(&sources, now, provision::shipped()?)
         .await
         .map_err(one)?;
+    demo::write_instance(&folder, &objects, &command.zone).map_err(one)?;
     let say = |line: &str| {
         if !json {
             print(line);
@@ -53,9 +54,9 @@ pub async fn run(command: Demo, json: bool) -> Result<u8, Problems> {
         objects.connectors.len(),
         folder.join("sources").display()
     ));
-    let demo = App::temporary(Settings::default(), clock).await?;
+    let app = App::temporary(Settings::default(), clock).await?;
     let instance = Instance {
-        name: "Acme (sample)".to_owned(),
+        name: demo::COMPANY_NAME.to_owned(),
         page: None,
     };
     let mut made = Vec::new();
@@ -74,7 +75,7 @@ pub async fn run(command: Demo, json: bool) -> Result<u8, Problems> {
             previous: &[],
             since: None,
         };
-        let result = demo
+        let result = app
             .parts
             .maker
             .make(&objects, briefing, &occasion, &|event| tally.note(&event))
@@ -82,11 +83,11 @@ pub async fn run(command: Demo, json: bool) -> Result<u8, Problems> {
         let Made { brief, findings } = match result {
             Ok(made) => made,
             Err(problem) => {
-                demo.shutdown().await;
+                app.shutdown().await;
                 return Err(one(problem));
             }
         };
-        let cleared = demo.parts.guard(&objects).clear(brief);
+        let cleared = app.parts.guard(&objects).clear(brief);
         let paths =
             write(cleared.get(), &folder.join(briefing.id.as_str()), &instance).map_err(one)?;
         let brief = cleared.into_inner();
@@ -114,7 +115,7 @@ pub async fn run(command: Demo, json: bool) -> Result<u8, Problems> {
             first = Some(brief);
         }
     }
-    demo.shutdown().await;
+    app.shutdown().await;
     if json {
         print_json(&json!({ "briefs": made }));
         return Ok(0);
@@ -132,9 +133,15 @@ pub async fn run(command: Demo, json: bool) -> Result<u8, Problems> {
         "Open {} in a browser; the others lie beside it.",
         folder.join("vp-engineering-morning/brief.html").display()
     ));
-    print(
-        "With your own data: write a connector, a role and a briefing as in briefings/ into a folder `objects`,",
-    );
-    print("then: daybrief run YOUR-BRIEFING --objects objects --zone Europe/Zurich");
+    let config = folder.join("daybrief.toml");
+    print(&format!(
+        "Have it every weekday at 07:10:  daybrief serve --config {}",
+        config.display()
+    ));
+    print(&format!(
+        "With your own data: change the files in {}, then see the difference with  daybrief apply --config {}",
+        folder.join("objects").display(),
+        config.display()
+    ));
     Ok(0)
 }

@@ -1,16 +1,31 @@
 //! The command line: one file per command. It parses, calls and prints; it holds no rules.
 
+mod apply;
+mod audit;
+mod check;
+mod connector;
 mod connector_sql;
 mod demo;
 mod run;
 mod schedule;
+mod secret;
+mod serve;
 
-use std::io::{IsTerminal, Write};
+use std::{
+    io::{IsTerminal, Write},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use clap::{Parser, Subcommand};
 use serde::Serialize;
 
-use crate::error::{Problem, Problems};
+use crate::{
+    app::App,
+    clock::SystemClock,
+    error::{Problem, Problems},
+    settings, telemetry,
+};
 
 /// Tells each leader every morning what could go wrong today.
 #[derive(Debug, Parser)]
@@ -19,6 +34,15 @@ pub struct Cli {
     /// Print JSON, for machines.
     #[arg(long, global = true)]
     json: bool,
+    /// The settings.
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "DAYBRIEF_CONFIG",
+        default_value = "daybrief.toml"
+    )]
+    config: PathBuf,
     #[command(subcommand)]
     command: Command,
 }
@@ -27,32 +51,46 @@ pub struct Cli {
 enum Command {
     /// A sample company: its sources, connectors and briefs, with nothing to set up.
     Demo(demo::Demo),
+    /// The daemon: makes and delivers what is due, until it is told to stop.
+    Serve(serve::Serve),
     /// Makes one brief now and prints it; delivers nothing.
     Run(run::Run),
     /// When things are due.
     #[command(subcommand)]
     Schedule(schedule::Command),
-    /// Connectors of our own.
+    /// Looks whether everything that is set up works.
+    Check(check::Check),
+    /// Brings the objects of a folder into force; shows the difference first.
+    Apply(apply::Apply),
+    /// Writes the objects in force into a folder.
+    Export(apply::Export),
+    /// Connectors: their tools, and our own.
     #[command(subcommand)]
-    Connector(ConnectorCommand),
-}
-
-#[derive(Debug, Subcommand)]
-enum ConnectorCommand {
-    /// An MCP server over standard input and output for SQLite, PostgreSQL, MySQL or MariaDB that can only read.
-    Sql(connector_sql::Sql),
+    Connector(connector::Command),
+    /// Secrets in the store, encrypted.
+    #[command(subcommand)]
+    Secret(secret::Command),
+    /// The audit trail.
+    #[command(subcommand)]
+    Audit(audit::Command),
 }
 
 /// Runs a command line; the exit code: 0 done, 1 a problem, 3 done with gaps.
 pub async fn main(cli: Cli) -> u8 {
     let json = cli.json;
+    telemetry::begin(!matches!(cli.command, Command::Serve(_)));
+    let config = cli.config.as_path();
     let result = match cli.command {
+        Command::Serve(command) => serve::run(command, config).await,
+        Command::Check(command) => check::run(&command, config, json).await,
+        Command::Apply(command) => apply::run(command, config, json).await,
+        Command::Export(command) => apply::export(command, config, json).await,
+        Command::Secret(command) => secret::run(command, config, json).await,
+        Command::Audit(command) => audit::run(&command, config, json).await,
         Command::Demo(command) => demo::run(command, json).await,
-        Command::Run(command) => run::run(command, json).await,
-        Command::Schedule(command) => schedule::run(&command, json).map(|()| 0).map_err(one),
-        Command::Connector(ConnectorCommand::Sql(command)) => {
-            connector_sql::run(command).await.map(|()| 0)
-        }
+        Command::Run(command) => run::run(command, config, json).await,
+        Command::Schedule(command) => schedule::run(&command, config, json).await,
+        Command::Connector(command) => connector::run(command, config, json).await,
     };
     match result {
         Ok(code) => code,
@@ -67,6 +105,11 @@ pub async fn main(cli: Cli) -> u8 {
     }
 }
 
+/// The instance of the settings' file.
+async fn open(config: &Path) -> Result<App, Problems> {
+    App::open(settings::load(config)?, Arc::new(SystemClock)).await
+}
+
 fn one(problem: Problem) -> Problems {
     Problems(vec![problem])
 }
@@ -76,10 +119,28 @@ fn print(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 
+/// Prints a line for a person beside the output.
+fn to_stderr(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
 fn print_json(value: &impl Serialize) {
     if let Ok(text) = serde_json::to_string(value) {
         print(&text);
     }
+}
+
+/// A yes from a person at a terminal; a no where nobody can be asked.
+fn confirmed(question: &str) -> bool {
+    if !std::io::stdin().is_terminal() {
+        return false;
+    }
+    let mut stderr = std::io::stderr();
+    let _ = write!(stderr, "{question} [y/N] ");
+    let _ = stderr.flush();
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer).is_ok()
+        && matches!(answer.trim(), "y" | "Y" | "yes" | "Yes")
 }
 
 fn on_terminal() -> bool {

@@ -1,6 +1,9 @@
 //! `daybrief run`: one brief, now or as of an instant.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use clap::Args;
 use jiff::Timestamp;
@@ -16,34 +19,52 @@ use crate::{
     provision,
     render::{self, Instance},
     run::{Made, Occasion},
-    settings::Settings,
-    text::Language,
+    settings::{self, Settings},
 };
 
 /// `run …`
 #[derive(Debug, Args)]
 pub struct Run {
     briefing: BriefingId,
-    /// Folder with the connectors, roles and briefings in TOML.
-    #[arg(long, value_name = "DIR", default_value = "objects")]
-    objects: PathBuf,
+    /// Folder with the connectors, roles and briefings in TOML, instead of those in force. Nothing is kept then.
+    #[arg(long, value_name = "DIR")]
+    objects: Option<PathBuf>,
     /// Under whose rights; the briefing's own role without it.
     #[arg(long)]
     role: Option<RoleId>,
     /// As of this instant (RFC 3339) instead of now.
     #[arg(long, value_name = "TIME")]
     at: Option<Timestamp>,
-    /// IANA zone of the reader.
-    #[arg(long, default_value = "UTC")]
-    zone: String,
+    /// IANA zone of the reader; the instance's without it.
+    #[arg(long)]
+    zone: Option<String>,
     /// Folder for the renderings.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }
 
 /// Makes the brief. Exit code 3 where something could not be checked.
-pub async fn run(command: Run, json: bool) -> Result<u8, Problems> {
-    let objects = provision::read(&command.objects)?;
+pub async fn run(command: Run, config: &Path, json: bool) -> Result<u8, Problems> {
+    let clock: Arc<dyn Clock> = match command.at {
+        Some(at) => Arc::new(ManualClock::at(at)),
+        None => Arc::new(SystemClock),
+    };
+    let due = clock.now();
+    let (app, objects) = match &command.objects {
+        Some(folder) => {
+            let objects = provision::read(folder)?;
+            (App::temporary(Settings::default(), clock).await?, objects)
+        }
+        None => {
+            let app = App::open(settings::load(config)?, clock).await?;
+            let objects = app
+                .parts
+                .objects()
+                .await
+                .map_err(|error| one(error.into()))?;
+            (app, objects)
+        }
+    };
     let briefing = objects
         .briefings
         .iter()
@@ -58,20 +79,17 @@ pub async fn run(command: Run, json: bool) -> Result<u8, Problems> {
                 "unknown-briefing",
                 format!("there is no briefing `{}`", command.briefing),
             )
-            .at(command.objects.display().to_string())
             .advise(format!("it has: {}", known.join(", "))))
         })?;
-    let clock: Arc<dyn Clock> = match command.at {
-        Some(at) => Arc::new(ManualClock::at(at)),
-        None => Arc::new(SystemClock),
-    };
-    let due = clock.now();
-    let app = App::temporary(Settings::default(), clock).await?;
+    let zone = command
+        .zone
+        .as_deref()
+        .unwrap_or(&app.settings.instance.zone);
     let occasion = Occasion {
         run: fresh_run().map_err(one)?,
         role: command.role.as_ref().unwrap_or(&briefing.role),
-        zone: &command.zone,
-        language: Language::English,
+        zone,
+        language: app.settings.instance.language,
         calendar: app::calendar_of(&app.parts, &objects),
         surface: Surface::CommandLine,
         due,
@@ -86,7 +104,7 @@ pub async fn run(command: Run, json: bool) -> Result<u8, Problems> {
     app.shutdown().await;
     let Made { brief, findings } = made.map_err(one)?;
     let instance = Instance {
-        name: "Daybrief".to_owned(),
+        name: app.settings.instance.name.clone(),
         page: None,
     };
     let cleared = app.parts.guard(&objects).clear(brief);

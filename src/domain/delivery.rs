@@ -3,7 +3,10 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{DeliveryId, RunId, UserId};
+use crate::{
+    domain::schedule::ChannelKind,
+    ids::{DeliveryId, RunId, UserId},
+};
 
 /// Where a delivery goes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -18,13 +21,18 @@ pub enum Address {
 }
 
 impl Address {
+    /// The channel that it is an address of.
+    pub fn channel(&self) -> ChannelKind {
+        match self {
+            Self::Email { .. } => ChannelKind::Email,
+            Self::Slack { .. } => ChannelKind::Slack,
+            Self::Folder { .. } => ChannelKind::Folder,
+        }
+    }
+
     /// The kind in one word, for metrics and audit.
     pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Email { .. } => "email",
-            Self::Slack { .. } => "slack",
-            Self::Folder { .. } => "folder",
-        }
+        self.channel().name()
     }
 
     /// Where it goes, in one line.
@@ -79,6 +87,19 @@ pub enum DeliveryState {
 }
 
 impl DeliveryState {
+    /// The state's name.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Waiting { .. } => "waiting",
+            Self::Sending { .. } => "sending",
+            Self::Sent { .. } => "sent",
+            Self::Failed { .. } => "failed",
+            Self::Unclear { .. } => "unclear",
+            Self::Expired { .. } => "expired",
+            Self::Revoked { .. } => "revoked",
+        }
+    }
+
     /// Will nothing more happen?
     pub fn is_final(&self) -> bool {
         !matches!(self, Self::Waiting { .. } | Self::Sending { .. })

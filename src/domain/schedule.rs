@@ -92,3 +92,20 @@ pub enum ChannelKind {
     Slack,
     Folder,
 }
+
+impl ChannelKind {
+    /// Its name in settings, metrics and audit.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Email => "email",
+            Self::Slack => "slack",
+            Self::Folder => "folder",
+        }
+    }
+}
+
+impl std::fmt::Display for ChannelKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}

@@ -5,6 +5,7 @@
 mod audience;
 mod make;
 mod notices;
+mod preflight;
 mod worker;
 
 #[cfg(test)]
@@ -13,6 +14,7 @@ mod tests;
 pub use audience::{Defaults, address, audiences};
 pub use make::{Made, Maker, Occasion, zone};
 pub use notices::tell_admin;
+pub use preflight::{Finding as PreflightFinding, preflight};
 pub use worker::{Counts, Worker};
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -263,11 +265,7 @@ impl Parts {
                 delivery.run
             )));
         };
-        let kind = match delivery.to {
-            crate::domain::delivery::Address::Email { .. } => ChannelKind::Email,
-            crate::domain::delivery::Address::Slack { .. } => ChannelKind::Slack,
-            crate::domain::delivery::Address::Folder { .. } => ChannelKind::Folder,
-        };
+        let kind = delivery.to.channel();
         let missing = crate::channels::missing(kind);
         let channel = self.channels.get(&kind).unwrap_or(&missing);
         let attempt = crate::deliver::Attempt {

@@ -1,5 +1,9 @@
 //! The instance's settings: `daybrief.toml`. Plain structs, defaults in one place.
 
+mod load;
+
+pub use load::{load, parse};
+
 use std::path::PathBuf;
 
 use schemars::JsonSchema;

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 /// The bands from top to bottom. Modules of one band do not import each other, but where a flow starts another flow.
 const BANDS: [(&str, &[&str]); 9] = [
-    ("command line", &["cli", "app", "demo"]),
+    ("command line", &["cli", "app", "daemon", "demo"]),
     ("surfaces", &["api"]),
     ("flows", &["schedule", "run", "provision"]),
     (

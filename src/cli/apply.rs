@@ -1,0 +1,180 @@
+//! `daybrief apply` and `export`: objects between files and the store.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::json;
+
+use super::{confirmed, one, open, print, print_json};
+use crate::{
+    app::{self, App},
+    audit::{Act, Entry, Outcome},
+    error::{Problem, Problems},
+    provision::{self, Change, Objects},
+};
+
+/// `apply …`
+#[derive(Debug, Args)]
+pub struct Apply {
+    /// Folders of TOML files; those of the settings without one.
+    #[arg(value_name = "DIR")]
+    folders: Vec<PathBuf>,
+    /// Shows the difference and changes nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Applies without asking.
+    #[arg(long)]
+    yes: bool,
+}
+
+/// `export …`
+#[derive(Debug, Args)]
+pub struct Export {
+    /// An empty or new folder.
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+}
+
+/// The objects of folders over the shipped briefings.
+fn read(folders: &[PathBuf]) -> Result<Objects, Problems> {
+    let mut objects = Objects::default();
+    for folder in folders {
+        let more = provision::read(folder)?;
+        objects.roles.extend(more.roles);
+        objects.users.extend(more.users);
+        objects.connectors.extend(more.connectors);
+        objects.briefings.extend(more.briefings);
+        objects.schedules.extend(more.schedules);
+        objects.calendars.extend(more.calendars);
+    }
+    Ok(objects)
+}
+
+/// Applies folders as the daemon does at its start; how many objects changed.
+pub async fn bring_into_force(app: &App, folders: &[PathBuf]) -> Result<usize, Problems> {
+    let objects = read(folders)?;
+    let changes = provision::plan(&app.parts.store, &objects)
+        .await
+        .map_err(|error| one(error.into()))?;
+    make(app, &objects, &changes).await?;
+    Ok(changes.len())
+}
+
+/// Makes the changes, after writing them into the audit trail.
+async fn make(app: &App, objects: &Objects, changes: &[Change]) -> Result<(), Problems> {
+    let now = app.parts.clock.now();
+    let entries: Vec<Entry> = changes
+        .iter()
+        .map(|change| Entry {
+            at: now,
+            act: Act::ObjectChange,
+            user: None,
+            role: None,
+            surface: "cli".to_owned(),
+            on: format!("{}/{}", change.kind.name(), change.id),
+            outcome: Outcome::Allowed,
+            why: String::new(),
+            detail: change.change.sign().to_string(),
+        })
+        .collect();
+    let store = &app.parts.store;
+    let done = async {
+        app.parts.audit.write(&entries).await?;
+        provision::apply(store, objects, changes, now).await
+    };
+    done.await.map_err(|error| one(error.into()))
+}
+
+/// Shows the difference, asks, applies.
+pub async fn run(command: Apply, config: &Path, json: bool) -> Result<u8, Problems> {
+    let app = open(config).await?;
+    let folders = if command.folders.is_empty() {
+        app.settings.instance.objects.clone()
+    } else {
+        command.folders
+    };
+    if folders.is_empty() {
+        return Err(one(Problem::new(
+            "no-folder",
+            "no folder of objects is named",
+        )
+        .advise("name one, or set `objects` under [instance]")));
+    }
+    let objects = read(&folders)?;
+    let changes = provision::plan(&app.parts.store, &objects)
+        .await
+        .map_err(|error| one(error.into()))?;
+    if json {
+        for change in &changes {
+            print_json(change);
+        }
+    } else {
+        for change in &changes {
+            print(&format!(
+                "{} {} {}",
+                change.change.sign(),
+                change.kind.name(),
+                change.id
+            ));
+            for line in &change.lines {
+                print(&format!("    {line}"));
+            }
+        }
+    }
+    if changes.is_empty() {
+        if !json {
+            print("nothing changes");
+        }
+        return Ok(0);
+    }
+    if command.dry_run {
+        return Ok(0);
+    }
+    if !command.yes && !confirmed("Apply this?") {
+        return Err(one(Problem::new("not-applied", "nothing was applied")
+            .advise("answer y at a terminal, or give --yes")));
+    }
+    make(&app, &objects, &changes).await?;
+    if json {
+        print_json(&json!({ "applied": changes.len() }));
+    } else {
+        print(&format!("{} objects applied", changes.len()));
+    }
+    Ok(0)
+}
+
+/// Writes every object into a file of its own.
+pub async fn export(command: Export, config: &Path, json: bool) -> Result<u8, Problems> {
+    let app = open(config).await?;
+    let objects = app
+        .parts
+        .objects()
+        .await
+        .map_err(|error| one(error.into()))?;
+    let folder = app::folder(command.folder).map_err(one)?;
+    let unwritable = |place: &Path, what: String| {
+        one(Problem::new("unwritable", what).at(place.display().to_string()))
+    };
+    let occupied = std::fs::read_dir(&folder)
+        .map_err(|error| unwritable(&folder, format!("cannot be read: {error}")))?
+        .next()
+        .is_some();
+    if occupied {
+        return Err(one(Problem::new("not-empty", "the folder is not empty")
+            .at(folder.display().to_string())
+            .advise("name an empty or a new one: nothing is overwritten")));
+    }
+    let files = objects.files();
+    for (kind, id, text) in &files {
+        let place = app::folder(folder.join(format!("{}s", kind.name()))).map_err(one)?;
+        let path = place.join(format!("{id}.toml"));
+        std::fs::write(&path, text)
+            .map_err(|error| unwritable(&path, format!("cannot be written: {error}")))?;
+    }
+    if json {
+        print_json(&json!({ "exported": files.len() }));
+    } else {
+        print(&format!("{} objects in {}", files.len(), folder.display()));
+    }
+    Ok(0)
+}

@@ -1,0 +1,158 @@
+//! `daybrief check`: a doctor. Looks at everything that a brief will need; asks nothing of the business, sends nothing.
+
+use std::path::Path;
+
+use clap::Args;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{one, open, print, print_json};
+use crate::{
+    app::App,
+    domain::schedule::Schedule,
+    error::Problems,
+    run::{audiences, preflight},
+    schedule::ticker,
+    store::Kind,
+};
+
+/// `check …`
+#[derive(Debug, Args)]
+pub struct Check {}
+
+/// One thing that was looked at.
+#[derive(Debug, Serialize)]
+struct Line {
+    on: String,
+    ok: bool,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    what: String,
+}
+
+/// Looks at everything; exit code 1 where something is wrong.
+pub async fn run(_: &Check, config: &Path, json: bool) -> Result<u8, Problems> {
+    let app = open(config).await?;
+    let lines = look(&app).await;
+    app.shutdown().await;
+    let lines = lines?;
+    for line in &lines {
+        if json {
+            print_json(line);
+        } else {
+            let sign = if line.ok { '✓' } else { '✗' };
+            let what = if line.what.is_empty() {
+                String::new()
+            } else {
+                format!(": {}", line.what)
+            };
+            print(&format!("{sign} {}{what}", line.on));
+        }
+    }
+    Ok(u8::from(lines.iter().any(|line| !line.ok)))
+}
+
+async fn look(app: &App) -> Result<Vec<Line>, Problems> {
+    let parts = &app.parts;
+    let fail = |error: crate::store::StoreError| one(error.into());
+    let good = |on: String, what: String| Line { on, ok: true, what };
+    let bad = |on: String, what: String| Line {
+        on,
+        ok: false,
+        what,
+    };
+    let mut lines = vec![good("settings".to_owned(), String::new())];
+    parts.store.ping().await.map_err(fail)?;
+    lines.push(good("store".to_owned(), String::new()));
+    let trail = parts.audit.verify().await.map_err(fail)?;
+    lines.push(match trail.first_bad {
+        None => good(
+            "audit trail".to_owned(),
+            format!("{} rows, whole", trail.entries),
+        ),
+        Some(row) => bad(
+            "audit trail".to_owned(),
+            format!("row {row} is not as it was written"),
+        ),
+    });
+    for (kind, channel) in &parts.channels {
+        let on = format!("channel {kind}");
+        lines.push(match channel.check().await {
+            Ok(()) => good(on, String::new()),
+            Err(error) => bad(on, error.to_string()),
+        });
+    }
+    let objects = parts.objects().await.map_err(fail)?;
+    let schedules = parts
+        .store
+        .objects()
+        .all::<Schedule>(Kind::Schedule)
+        .await
+        .map_err(fail)?;
+    if schedules.is_empty() {
+        lines.push(bad(
+            "schedules".to_owned(),
+            "there is none: no brief will ever be due".to_owned(),
+        ));
+    }
+    for stored in &schedules {
+        let schedule = &stored.object;
+        let on = format!("schedule {}", schedule.id);
+        let times = ticker::times(stored, &objects, &parts.store, &parts.company.defaults)
+            .await
+            .map_err(fail)?;
+        match times {
+            Err(problem) => lines.push(bad(on, problem.to_string())),
+            Ok(times) => {
+                let next = times
+                    .iter()
+                    .filter_map(|times| times.after(parts.clock.now()))
+                    .map(|due| due.due)
+                    .min();
+                lines.push(next_line(on, schedule, next));
+            }
+        }
+        let audiences = audiences(schedule, &objects, &parts.company.defaults);
+        if audiences.is_empty() {
+            lines.push(bad(
+                format!("schedule {}", schedule.id),
+                "nobody gets it: no recipient has the role and an address".to_owned(),
+            ));
+        }
+        let Some(briefing) = objects
+            .briefings
+            .iter()
+            .find(|briefing| briefing.id == schedule.briefing)
+        else {
+            lines.push(bad(
+                format!("schedule {}", schedule.id),
+                format!("there is no briefing `{}`", schedule.briefing),
+            ));
+            continue;
+        };
+        let findings = preflight(parts, &objects, briefing, &audiences).await;
+        if findings.is_empty() {
+            lines.push(good(
+                format!("briefing {}", briefing.id),
+                "its sources, tools and channels are there".to_owned(),
+            ));
+        }
+        lines.extend(findings.into_iter().map(|finding| {
+            bad(
+                format!("briefing {}, {}", briefing.id, finding.on),
+                finding.what,
+            )
+        }));
+    }
+    Ok(lines)
+}
+
+fn next_line(on: String, schedule: &Schedule, next: Option<Timestamp>) -> Line {
+    let (ok, what) = match next {
+        Some(next) => (true, format!("`{}`, next due {next}", schedule.when)),
+        None => (
+            schedule.paused,
+            "is not due: it is paused, or its rule names no day".to_owned(),
+        ),
+    };
+    Line { on, ok, what }
+}

@@ -1,0 +1,67 @@
+//! `daybrief serve`: the daemon.
+
+use std::path::Path;
+
+use clap::Args;
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{apply, one, open, print};
+use crate::{
+    daemon,
+    error::{Problem, Problems},
+};
+
+/// `serve …`
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// Where its HTTP surface answers, instead of the settings' `listen`.
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<String>,
+}
+
+/// Applies the folders of the settings, then runs until SIGTERM or SIGINT.
+pub async fn run(command: Serve, config: &Path) -> Result<u8, Problems> {
+    let app = open(config).await?;
+    if !app.settings.instance.objects.is_empty() {
+        let folders = app.settings.instance.objects.clone();
+        let applied = apply::bring_into_force(&app, &folders).await?;
+        tracing::info!(changes = applied, "objects applied");
+    }
+    let address = command
+        .listen
+        .unwrap_or_else(|| app.settings.instance.listen.clone());
+    let listener = TcpListener::bind(&address).await.map_err(|error| {
+        one(Problem::new(
+            "listen",
+            format!("{address} cannot be listened on: {error}"),
+        )
+        .at("[instance] listen")
+        .advise("choose another port, or end what uses this one"))
+    })?;
+    let bound = listener
+        .local_addr()
+        .map_or(address, |bound| bound.to_string());
+    let stop = CancellationToken::new();
+    let signals =
+        |kind| signal(kind).map_err(|error| one(Problem::new("signals", error.to_string())));
+    let (mut term, mut interrupt) = (
+        signals(SignalKind::terminate())?,
+        signals(SignalKind::interrupt())?,
+    );
+    let stopper = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        stopper.cancel();
+    });
+    // Standard output has this one line, so that whoever started it knows when and where.
+    print(&format!("ready on http://{bound}"));
+    daemon::run(&app, listener, stop).await.map_err(one)?;
+    Ok(0)
+}

@@ -1,0 +1,203 @@
+//! The daemon: a tick every few seconds makes what is due into runs, workers take them on, an HTTP surface tells how it is.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::{net::TcpListener, sync::Notify};
+use tokio_cron_scheduler::{Job, JobScheduler};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    api::{Api, Metrics},
+    app::App,
+    audit::{Act, Entry, Outcome},
+    domain::schedule::Schedule,
+    error::Problem,
+    provision::Objects,
+    run::{Parts, Worker, audiences, preflight, tell_admin},
+    schedule::ticker,
+    store::{Kind, StoreError},
+};
+
+/// Every two seconds, in UTC: a tick and nothing more. What is due is decided from the clock and the store.
+const TICK: &str = "*/2 * * * * *";
+/// Where the ticker fails to tick, the loop looks by itself after this.
+const LOOK_AT_LATEST: Duration = Duration::from_secs(15);
+/// A brief is looked at so long before it is due.
+const PREFLIGHT_BEFORE: SignedDuration = SignedDuration::from_mins(30);
+/// What is past its retention goes so often.
+const EXPIRE_EVERY: SignedDuration = SignedDuration::from_hours(1);
+/// What runs when the daemon is told to stop has so long to come to a point where it can be left.
+const STOP_WITHIN: Duration = Duration::from_secs(20);
+
+/// Runs until `stop` is cancelled. `listener` is where the HTTP surface answers.
+pub async fn run(app: &App, listener: TcpListener, stop: CancellationToken) -> Result<(), Problem> {
+    let parts = &app.parts;
+    parts
+        .audit
+        .write(&[Entry {
+            at: parts.clock.now(),
+            act: Act::Start,
+            user: None,
+            role: None,
+            surface: "daemon".to_owned(),
+            on: format!("daybrief {}", env!("CARGO_PKG_VERSION")),
+            outcome: Outcome::Done,
+            why: String::new(),
+            detail: String::new(),
+        }])
+        .await?;
+    let metrics = Arc::new(Metrics::new());
+    metrics.ticked(parts.clock.now());
+    let api = Api {
+        metrics: metrics.clone(),
+        store: parts.store.clone(),
+        clock: parts.clock.clone(),
+    };
+    let served = tokio::spawn(api.serve(listener, stop.clone().cancelled_owned()));
+
+    let tick = Arc::new(Notify::new());
+    let mut scheduler = ticker_of(tick.clone()).await?;
+    let worker = Worker::new(parts.clone(), stop.clone(), metrics.clone());
+    let mut daemon = Daemon {
+        parts,
+        worker: &worker,
+        seen: Arc::default(),
+        expired: None,
+    };
+    while !stop.is_cancelled() {
+        let now = parts.clock.now();
+        match daemon.look(now).await {
+            Ok(()) => metrics.ticked(now),
+            Err(error) => tracing::error!(%error, "the store cannot be worked with"),
+        }
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = tick.notified() => {}
+            () = worker.woken() => {}
+            () = tokio::time::sleep(LOOK_AT_LATEST) => tracing::warn!("the ticker is silent"),
+        }
+    }
+
+    tracing::info!("stopping");
+    if let Err(error) = scheduler.shutdown().await {
+        tracing::warn!(%error, "the ticker did not stop");
+    }
+    if tokio::time::timeout(STOP_WITHIN, worker.finished())
+        .await
+        .is_err()
+    {
+        tracing::warn!("some work was left; it goes on at the next start");
+    }
+    app.shutdown().await;
+    let _ = tokio::time::timeout(Duration::from_secs(5), served).await;
+    Ok(())
+}
+
+async fn ticker_of(tick: Arc<Notify>) -> Result<JobScheduler, Problem> {
+    let problem = |error: tokio_cron_scheduler::JobSchedulerError| {
+        Problem::new("ticker", format!("the ticker does not start: {error}"))
+    };
+    let scheduler = JobScheduler::new().await.map_err(problem)?;
+    let job = Job::new(TICK, move |_, _| tick.notify_one()).map_err(problem)?;
+    scheduler.add(job).await.map_err(problem)?;
+    scheduler.start().await.map_err(problem)?;
+    Ok(scheduler)
+}
+
+/// What one look at the clock does.
+struct Daemon<'a> {
+    parts: &'a Parts,
+    worker: &'a Worker,
+    /// Schedules and instants that were looked at before they are due.
+    seen: Arc<Mutex<BTreeSet<(String, Timestamp)>>>,
+    expired: Option<Timestamp>,
+}
+
+impl Daemon<'_> {
+    async fn look(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        let objects = self.parts.objects().await?;
+        let defaults = &self.parts.company.defaults;
+        ticker::make_due_runs(&self.parts.store, &objects, defaults, now).await?;
+        self.worker.begin().await?;
+        self.look_ahead(&objects, now).await?;
+        let long_ago = |at: Timestamp| now.duration_since(at) >= EXPIRE_EVERY;
+        if self.expired.is_none_or(long_ago) {
+            self.expired = Some(now);
+            self.parts.store.expire(now).await?;
+        }
+        Ok(())
+    }
+
+    /// Begins to look at what is due soon, each due instant once.
+    async fn look_ahead(&self, objects: &Objects, now: Timestamp) -> Result<(), StoreError> {
+        let Ok(until) = now.checked_add(PREFLIGHT_BEFORE) else {
+            return Ok(());
+        };
+        for stored in self
+            .parts
+            .store
+            .objects()
+            .all::<Schedule>(Kind::Schedule)
+            .await?
+        {
+            let schedule = &stored.object;
+            let defaults = &self.parts.company.defaults;
+            let Ok(times) = ticker::times(&stored, objects, &self.parts.store, defaults).await?
+            else {
+                continue;
+            };
+            let next = times
+                .iter()
+                .filter_map(|times| times.after(now))
+                .map(|due| due.due)
+                .min();
+            let Some(due) = next.filter(|due| *due <= until) else {
+                continue;
+            };
+            let fresh = self
+                .seen
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .insert((schedule.id.to_string(), due));
+            let briefing = objects
+                .briefings
+                .iter()
+                .find(|briefing| briefing.id == schedule.briefing)
+                .cloned();
+            if let (true, Some(briefing)) = (fresh, briefing) {
+                let (parts, objects) = (self.parts.clone(), objects.clone());
+                let schedule = schedule.clone();
+                tokio::spawn(async move {
+                    let audiences = audiences(&schedule, &objects, &parts.company.defaults);
+                    let findings = preflight(&parts, &objects, &briefing, &audiences).await;
+                    let lines: Vec<String> = findings
+                        .iter()
+                        .map(|finding| format!("{}: {}.", finding.on, finding.what))
+                        .collect();
+                    if lines.is_empty() {
+                        tracing::info!(schedule = %schedule.id, %due, "all that the next brief needs is there");
+                        return;
+                    }
+                    let text = format!(
+                        "The brief `{}` is due {due}, and this will be missing. {}",
+                        briefing.id,
+                        lines.join(" ")
+                    );
+                    let subject = format!("Before {}: {} problems", briefing.id, lines.len());
+                    let about = format!("preflight/{}/{due}", schedule.id);
+                    if let Err(error) = tell_admin(&parts, &about, &subject, &text).await {
+                        tracing::error!(%error, "the admin could not be told");
+                    }
+                });
+            }
+        }
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.retain(|(_, due)| *due > now);
+        Ok(())
+    }
+}

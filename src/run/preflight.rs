@@ -1,0 +1,126 @@
+//! Looks before a brief is due whether it can be made and delivered: every source that it asks, every tool that it needs,
+//! every channel that it goes over. Nothing is asked of the business and nothing is sent.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use super::Parts;
+use crate::{
+    access,
+    connectors::Pin,
+    domain::{briefing::Briefing, run::Audience, schedule::ChannelKind},
+    ids::ConnectorId,
+    provision::Objects,
+};
+
+/// Something that a brief will lack.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Finding {
+    /// A connector, a tool, a channel.
+    pub on: String,
+    pub what: String,
+}
+
+/// What will be missing from this briefing's briefs for these audiences; empty where all is well.
+pub async fn preflight(
+    parts: &Parts,
+    objects: &Objects,
+    briefing: &Briefing,
+    audiences: &[Audience],
+) -> Vec<Finding> {
+    let mut findings = BTreeSet::new();
+    let mut needed: BTreeMap<&ConnectorId, BTreeSet<&str>> = BTreeMap::new();
+    for signal in &briefing.signals {
+        for query in
+            std::iter::once(&signal.query).chain(signal.joins.values().map(|join| &join.query))
+        {
+            needed
+                .entry(&query.connector)
+                .or_default()
+                .insert(&query.tool);
+        }
+    }
+    parts.maker.pool.replace(objects.connectors.clone());
+    for audience in audiences {
+        let role = objects.roles.iter().find(|role| role.id == audience.role);
+        for (id, tools) in &needed {
+            let connector = objects
+                .connectors
+                .iter()
+                .find(|connector| connector.id == **id);
+            let (Some(role), Some(connector)) = (role, connector) else {
+                continue;
+            };
+            for tool in tools {
+                let decision = access::decide(role, connector, tool).0;
+                if !decision.allowed {
+                    findings.insert(Finding {
+                        on: format!("{id}/{tool}"),
+                        what: format!("{}: {}", decision.rule, decision.why),
+                    });
+                }
+            }
+        }
+        if role.is_none() {
+            findings.insert(Finding {
+                on: format!("role {}", audience.role),
+                what: "is not defined".to_owned(),
+            });
+        }
+    }
+    let sources = needed
+        .into_iter()
+        .map(|(id, tools)| source(parts, id, tools));
+    findings.extend(
+        futures_util::future::join_all(sources)
+            .await
+            .into_iter()
+            .flatten(),
+    );
+    let kinds: BTreeSet<ChannelKind> = audiences
+        .iter()
+        .flat_map(|audience| &audience.recipients)
+        .map(|target| target.to.channel())
+        .collect();
+    for kind in kinds {
+        let missing = crate::channels::missing(kind);
+        let channel = parts.channels.get(&kind).unwrap_or(&missing);
+        if let Err(error) = channel.check().await {
+            findings.insert(Finding {
+                on: format!("channel {kind}"),
+                what: error.to_string(),
+            });
+        }
+    }
+    findings.into_iter().collect()
+}
+
+/// What is wrong with a source: it does not start, or a tool is gone or changed.
+async fn source(parts: &Parts, id: &ConnectorId, needed: BTreeSet<&str>) -> Vec<Finding> {
+    let tools = match parts.maker.pool.tools(id).await {
+        Ok(tools) => tools,
+        Err(error) => {
+            return vec![Finding {
+                on: id.to_string(),
+                what: error.to_string(),
+            }];
+        }
+    };
+    needed
+        .into_iter()
+        .filter_map(|name| {
+            let what = match tools.iter().find(|tool| tool.name == name) {
+                None => "the server has no such tool",
+                Some(tool) if matches!(tool.pin, Pin::Changed { .. }) => {
+                    "its description changed: look at it with `daybrief connector tools` and accept it"
+                }
+                Some(_) => return None,
+            };
+            Some(Finding {
+                on: format!("{id}/{name}"),
+                what: what.to_owned(),
+            })
+        })
+        .collect()
+}
