@@ -45,7 +45,7 @@ use crate::{
 };
 
 /// A run that waits for its deliveries is looked at so often, besides whenever one of them ends.
-const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(60);
+const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(20);
 /// The word that a brief is too late, or a notice, may arrive so long after.
 const NOTICE_EXPIRES: SignedDuration = SignedDuration::from_hours(24);
 

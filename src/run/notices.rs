@@ -153,6 +153,11 @@ pub(super) async fn undelivered(
     if lines.is_empty() {
         return Ok(());
     }
+    // A word about a word that did not arrive would go the same way, for ever.
+    if run.briefing.as_str() == NOTICE {
+        tracing::error!(run = %run.id, what = lines.join(" "), "a word to the admin did not arrive");
+        return Ok(());
+    }
     let text = format!(
         "The brief `{}` due {} (run {}): {}",
         run.briefing,
@@ -169,8 +174,7 @@ pub(super) async fn undelivered(
     tell_admin(parts, &format!("undelivered/{}", run.id), &subject, &text).await
 }
 
-/// Sends a word to the admin, once for each `about`, over every channel on which they are reached. A word about a word is
-/// not sent: it stands in the log alone.
+/// Sends a word to the admin, once for each `about`, over every channel on which they are reached.
 pub async fn tell_admin(
     parts: &Parts,
     about: &str,
@@ -188,9 +192,6 @@ pub async fn tell_admin(
     let Some((admin, role)) = admin.and_then(|admin| Some((admin, admin.roles.first()?))) else {
         return Ok(());
     };
-    if about.contains(NOTICE) {
-        return Ok(());
-    }
     let Ok(briefing) = BriefingId::new(NOTICE) else {
         return Ok(());
     };

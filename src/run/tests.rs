@@ -1,1 +1,489 @@
+//! The state machine over a store in memory, a clock that is moved and a channel that remembers what it delivered.
 
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+use crate::{
+    access::Access,
+    channels::{ChannelError, Found, Message, Prepared, Receipt},
+    clock::ManualClock,
+    connectors::{Connectors, MemoryPins, SecretSource, SecretUnavailable},
+    domain::{delivery::Address, run::Audience},
+    guard::Cleared,
+    ids::RunId,
+    schedule::ticker,
+    secrets::SecretRef,
+};
+
+/// A channel that keeps what it delivered under the delivery's id; several workers may share it.
+#[derive(Default)]
+struct Mailbox {
+    delivered: Mutex<Vec<(DeliveryId, String)>>,
+    /// Answers that come instead of a delivery, last first.
+    refuse: Mutex<Vec<ChannelError>>,
+}
+
+struct Letter {
+    mailbox: Arc<Mailbox>,
+    id: DeliveryId,
+    subject: String,
+}
+
+#[async_trait]
+impl Prepared for Letter {
+    async fn commit(self: Box<Self>) -> Result<Receipt, ChannelError> {
+        let mut delivered = self.mailbox.delivered.lock().unwrap();
+        delivered.push((self.id, self.subject));
+        Ok(Receipt {
+            reference: delivered.len().to_string(),
+        })
+    }
+}
+
+/// The mailbox as a channel: a handle, since what is prepared outlives the call.
+struct Handle(Arc<Mailbox>);
+
+#[async_trait]
+impl Channel for Handle {
+    async fn prepare(
+        &self,
+        delivery: &DeliveryId,
+        _: &Address,
+        message: Cleared<Message>,
+    ) -> Result<Box<dyn Prepared>, ChannelError> {
+        if let Some(error) = self.0.refuse.lock().unwrap().pop() {
+            return Err(error);
+        }
+        let Message::Email(mail) = message.into_inner() else {
+            panic!("not a mail");
+        };
+        Ok(Box::new(Letter {
+            mailbox: self.0.clone(),
+            id: delivery.clone(),
+            subject: format!("{}\n{}", mail.subject, mail.text),
+        }))
+    }
+
+    async fn find(&self, delivery: &DeliveryId, _: &Address) -> Result<Found, ChannelError> {
+        let delivered = self.0.delivered.lock().unwrap();
+        Ok(match delivered.iter().find(|(id, _)| id == delivery) {
+            Some(_) => Found::Delivered(Receipt {
+                reference: "found".to_owned(),
+            }),
+            None => Found::NotDelivered,
+        })
+    }
+
+    async fn check(&self) -> Result<(), ChannelError> {
+        Ok(())
+    }
+}
+
+struct NoSecrets;
+
+#[async_trait]
+impl SecretSource for NoSecrets {
+    async fn secret(&self, _: &SecretRef) -> Result<secrecy::SecretString, SecretUnavailable> {
+        Err(SecretUnavailable("there is none".to_owned()))
+    }
+}
+
+const LEASE: SignedDuration = SignedDuration::from_secs(30);
+
+/// An instance with one briefing, which asks nothing, and two readers.
+struct Instance {
+    store: Store,
+    clock: Arc<ManualClock>,
+    mailbox: Arc<Mailbox>,
+}
+
+const OBJECTS: &str = r#"
+[[role]]
+id = "vp"
+title = "VP"
+
+[[user]]
+id = "mara"
+name = "Mara"
+roles = ["vp"]
+email = "mara@acme.example"
+
+[[user]]
+id = "jonas"
+name = "Jonas"
+roles = ["vp"]
+email = "jonas@acme.example"
+
+[[user]]
+id = "admin"
+name = "Admin"
+roles = ["admin"]
+email = "admin@acme.example"
+
+[briefing]
+id = "morning"
+title = "Engineering"
+role = "vp"
+when_quiet = "QUIET"
+
+[[signal]]
+id = "blocked"
+title = "Blocked work"
+connector = "tracker"
+tool = "query"
+args = { name = "blocked" }
+key = "item.key"
+headline = "Work is blocked"
+next = "Ask."
+
+[schedule]
+id = "s"
+briefing = "morning"
+when = "daily at 07:00"
+zone = "UTC"
+to = [{ role = "vp", via = ["email"] }]
+"#;
+
+impl Instance {
+    async fn with(objects: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("all.toml"), objects).unwrap();
+        let objects = provision::read(folder.path()).unwrap();
+        let store = Store::in_memory().await.unwrap();
+        let made = "2026-11-20T08:00:00Z".parse().unwrap();
+        let changes = provision::plan(&store, &objects).await.unwrap();
+        provision::apply(&store, &objects, &changes, made)
+            .await
+            .unwrap();
+        Self {
+            store,
+            clock: Arc::new(ManualClock::at("2026-11-24T07:00:01Z".parse().unwrap())),
+            mailbox: Arc::default(),
+        }
+    }
+
+    async fn new() -> Self {
+        Self::with(&OBJECTS.replace("QUIET", "full")).await
+    }
+
+    /// The parts of one process over this store, or over one that fails.
+    fn parts(&self, store: Store) -> Parts {
+        let audit = Audit::new(store.clone(), [1; 32]);
+        let pool = Connectors::new(
+            Vec::new(),
+            Arc::new(NoSecrets),
+            Arc::new(MemoryPins::default()),
+            self.clock.clone(),
+        );
+        let mut channels: BTreeMap<ChannelKind, Arc<dyn Channel>> = BTreeMap::new();
+        channels.insert(ChannelKind::Email, Arc::new(Handle(self.mailbox.clone())));
+        Parts {
+            store,
+            clock: self.clock.clone(),
+            maker: Maker {
+                pool,
+                access: Access::new(audit.clone()),
+                clock: self.clock.clone(),
+                fingerprint_key: Arc::from([2; 32].as_slice()),
+            },
+            audit,
+            channels,
+            company: Arc::new(Company {
+                name: "Acme".to_owned(),
+                defaults: Defaults {
+                    zone: "UTC".to_owned(),
+                    language: crate::text::Language::English,
+                },
+                calendar: None,
+                allowed_hosts: Vec::new(),
+                admin: UserId::new("admin").ok(),
+                lease: LEASE,
+            }),
+        }
+    }
+
+    /// One process: makes what is due and works until nothing is left, or the store fails.
+    async fn process(&self, store: Store) -> Result<(), StoreError> {
+        let parts = self.parts(store);
+        let objects = parts.objects().await?;
+        let defaults = &parts.company.defaults;
+        ticker::make_due_runs(&parts.store, &objects, defaults, self.clock.now()).await?;
+        Worker::new(parts, CancellationToken::new(), Arc::new(()))
+            .drain()
+            .await
+    }
+
+    async fn work(&self) {
+        self.process(self.store.clone()).await.unwrap();
+    }
+
+    fn letters(&self) -> Vec<String> {
+        let delivered = self.mailbox.delivered.lock().unwrap();
+        delivered.iter().map(|(_, text)| text.clone()).collect()
+    }
+
+    async fn run(&self, due: &str) -> Run {
+        let target = |user: &str| crate::domain::run::Target {
+            user: Some(UserId::new(user).unwrap()),
+            to: Address::Email {
+                to: format!("{user}@acme.example"),
+            },
+        };
+        let audience = Audience {
+            role: crate::ids::RoleId::new("vp").unwrap(),
+            language: crate::text::Language::English,
+            zone: "UTC".to_owned(),
+            recipients: vec![target("jonas"), target("mara")],
+        };
+        let id = RunId::of("s", due.parse().unwrap(), &audience);
+        self.store.runs().get(&id).await.unwrap().unwrap()
+    }
+
+    async fn verify(&self) {
+        let audit = Audit::new(self.store.clone(), [1; 32]);
+        assert!(audit.verify().await.unwrap().ok);
+    }
+}
+
+const DUE: &str = "2026-11-24T07:00:00Z";
+
+#[tokio::test]
+async fn a_due_brief_reaches_each_recipient_once() {
+    let instance = Instance::new().await;
+    instance.work().await;
+    instance.work().await;
+    assert_eq!(instance.letters().len(), 2);
+    let run = instance.run(DUE).await;
+    assert!(
+        matches!(
+            run.state,
+            RunState::Done {
+                delivered: 2,
+                total: 2,
+                ..
+            }
+        ),
+        "{:?}",
+        run.state
+    );
+    instance.verify().await;
+}
+
+#[tokio::test]
+async fn a_crash_after_any_write_loses_nothing_and_sends_nothing_twice() {
+    let mut whole = false;
+    for writes in 0..200 {
+        let instance = Instance::new().await;
+        whole = instance
+            .process(instance.store.that_fails_after(writes))
+            .await
+            .is_ok()
+            && instance.letters().len() == 2
+            && instance.run(DUE).await.state.is_final();
+        // The process is gone; its leases end.
+        instance.clock.advance(LEASE);
+        instance.work().await;
+        // What was being sent when the power went is asked about before anything is sent again.
+        instance.clock.advance(LEASE);
+        instance.work().await;
+        let mut ids: Vec<_> = instance
+            .mailbox
+            .delivered
+            .lock()
+            .unwrap()
+            .iter()
+            .map(|(id, _)| id.clone())
+            .collect();
+        assert_eq!(ids.len(), 2, "after {writes} writes");
+        ids.sort();
+        ids.dedup();
+        assert_eq!(ids.len(), 2, "after {writes} writes");
+        let run = instance.run(DUE).await;
+        assert!(
+            matches!(run.state, RunState::Done { delivered: 2, .. }),
+            "after {writes} writes: {}",
+            run.state.name()
+        );
+        instance.verify().await;
+        if whole {
+            assert!(writes > 10, "the crashes were not spread over the run");
+            break;
+        }
+    }
+    assert!(whole, "no number of writes was enough");
+}
+
+#[tokio::test]
+async fn who_was_disabled_or_lost_the_role_gets_nothing_more() {
+    for change in ["disabled = true", "roles = [\"other\"]"] {
+        let instance = Instance::new().await;
+        instance.mailbox.refuse.lock().unwrap().extend([
+            ChannelError::Later {
+                what: "down".to_owned(),
+                after: None,
+            },
+            ChannelError::Later {
+                what: "down".to_owned(),
+                after: None,
+            },
+        ]);
+        instance.work().await;
+        assert!(instance.letters().is_empty());
+        let mut stored = instance
+            .store
+            .objects()
+            .get::<User>(Kind::User, "mara")
+            .await
+            .unwrap()
+            .unwrap();
+        if change.starts_with("disabled") {
+            stored.object.disabled = true;
+        } else {
+            stored.object.roles.clear();
+        }
+        instance
+            .store
+            .objects()
+            .put(Kind::User, "mara", &stored)
+            .await
+            .unwrap();
+        instance.clock.advance(SignedDuration::from_mins(2));
+        instance.work().await;
+        assert_eq!(instance.letters().len(), 1, "{change}");
+        let deliveries = instance
+            .store
+            .outbox()
+            .of_run(&instance.run(DUE).await.id)
+            .await
+            .unwrap();
+        assert!(
+            deliveries
+                .iter()
+                .any(|delivery| matches!(delivery.state, DeliveryState::Revoked { .. }))
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_brief_past_its_time_becomes_one_line_and_a_word_to_the_admin() {
+    let instance = Instance::new().await;
+    instance.clock.set("2026-11-24T12:00:00Z".parse().unwrap());
+    instance.work().await;
+    let letters = instance.letters();
+    assert_eq!(letters.len(), 3, "{letters:#?}");
+    let to_readers = letters
+        .iter()
+        .filter(|letter| letter.starts_with("Engineering: no brief today, too late"))
+        .count();
+    assert_eq!(to_readers, 2, "{letters:#?}");
+    assert!(
+        letters
+            .iter()
+            .any(|letter| letter.starts_with("Brief morning was too late")),
+        "{letters:#?}"
+    );
+    instance.work().await;
+    assert_eq!(instance.letters().len(), 3, "said once");
+}
+
+#[tokio::test]
+async fn what_cannot_be_delivered_is_told_to_the_admin_once_and_in_the_next_brief() {
+    let instance = Instance::new().await;
+    instance
+        .mailbox
+        .refuse
+        .lock()
+        .unwrap()
+        .push(ChannelError::Never {
+            what: "no such mailbox".to_owned(),
+        });
+    instance.work().await;
+    let letters = instance.letters();
+    let notice = letters
+        .iter()
+        .find(|letter| letter.starts_with("Brief morning: 1 of 2 not delivered"))
+        .unwrap_or_else(|| panic!("{letters:#?}"));
+    assert!(notice.contains("no such mailbox"), "{notice}");
+    instance.clock.set("2026-11-25T07:00:01Z".parse().unwrap());
+    instance.work().await;
+    let letters = instance.letters();
+    let next = letters
+        .iter()
+        .filter(|letter| letter.contains("may not have reached everyone"))
+        .count();
+    assert_eq!(next, 2, "{letters:#?}");
+}
+
+#[tokio::test]
+async fn a_word_to_the_admin_that_does_not_arrive_makes_no_other() {
+    let instance = Instance::new().await;
+    let never = || ChannelError::Never {
+        what: "no such mailbox".to_owned(),
+    };
+    instance
+        .mailbox
+        .refuse
+        .lock()
+        .unwrap()
+        .extend((0..1_000).map(|_| never()));
+    instance.work().await;
+    assert_eq!(
+        instance.mailbox.refuse.lock().unwrap().len(),
+        1_000 - 3,
+        "two readers and the admin"
+    );
+}
+
+#[tokio::test]
+async fn a_brief_that_cannot_be_made_is_told_to_the_admin() {
+    let instance = Instance::new().await;
+    instance
+        .store
+        .objects()
+        .delete(Kind::Briefing, "morning")
+        .await
+        .unwrap();
+    instance.work().await;
+    let letters = instance.letters();
+    assert_eq!(letters.len(), 1, "{letters:#?}");
+    assert!(letters[0].starts_with("Brief morning was not made"));
+    assert!(matches!(
+        instance.run(DUE).await.state,
+        RunState::Failed { .. }
+    ));
+}
+
+#[tokio::test]
+async fn briefs_that_were_slept_through_are_named() {
+    let instance = Instance::new().await;
+    instance.clock.set("2026-11-21T07:00:01Z".parse().unwrap());
+    instance.work().await;
+    instance.clock.set("2026-11-24T07:00:01Z".parse().unwrap());
+    instance.work().await;
+    let letters = instance.letters();
+    assert!(
+        letters.iter().any(|letter| letter
+            .replace('\n', " ")
+            .contains("2 briefs before this one were not made")),
+        "{letters:#?}"
+    );
+}
+
+#[tokio::test]
+async fn two_nodes_deliver_once() {
+    for _ in 0..20 {
+        let instance = Instance::new().await;
+        let (a, b) = (
+            instance.process(instance.store.clone()),
+            instance.process(instance.store.clone()),
+        );
+        let (a, b) = tokio::join!(a, b);
+        a.unwrap();
+        b.unwrap();
+        instance.work().await;
+        assert_eq!(instance.letters().len(), 2);
+    }
+}

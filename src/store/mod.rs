@@ -7,6 +7,8 @@
 mod audit;
 pub mod driver;
 mod drivers;
+#[cfg(test)]
+mod faults;
 mod objects;
 mod outbox;
 mod pins;

@@ -1,5 +1,21 @@
 //! All integration tests in one binary, a file per capability. They drive the built program as a person would.
 
+mod daemon;
 mod layers;
 mod northwind;
 mod program;
+
+/// The value of `DAYBRIEF_TEST_…` that says where a real server is. Where there is none what needs it is left out and
+/// named; on a machine that must have all of them (`CI=true` or `DAYBRIEF_PEERS=required`) the test fails.
+fn peer(variable: &str) -> Option<String> {
+    let value = std::env::var(variable)
+        .ok()
+        .filter(|value| !value.is_empty());
+    if value.is_none() {
+        let required = std::env::var("CI").is_ok_and(|ci| ci == "true")
+            || std::env::var("DAYBRIEF_PEERS").is_ok_and(|peers| peers == "required");
+        assert!(!required, "no peer: {variable} is not set");
+        println!("skipped: no peer: {variable}");
+    }
+    value
+}
