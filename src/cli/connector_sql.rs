@@ -1,15 +1,20 @@
 //! `daybrief connector sql`: serves a database over MCP.
 
-use std::{path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::Args;
 use rmcp::ServiceExt;
 use secrecy::SecretString;
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
 
-use super::one;
+use super::{one, print};
 use crate::{
-    connectors::sql::{Limits, database::Database, queries, server::SqlServer},
+    connectors::sql::{Limits, database::Database, http, queries, server::SqlServer},
     error::{Problem, Problems},
+    secrets::SecretRef,
 };
 
 /// `connector sql …`
@@ -31,9 +36,18 @@ pub struct Sql {
     max_bytes: usize,
     #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..=3600))]
     timeout_seconds: u64,
+    /// Serve streamable HTTP on this address instead of standard input and output; the path is `/mcp`.
+    #[arg(long, value_name = "ADDRESS")]
+    http: Option<SocketAddr>,
+    /// What a client must bear: `env:NAME` or `file:PATH`. Needed where the address is not this machine's own.
+    #[arg(long, value_name = "PLACE", requires = "http")]
+    token: Option<SecretRef>,
+    /// A name by which clients reach it, besides this machine's own.
+    #[arg(long, value_name = "NAME", requires = "http")]
+    host: Vec<String>,
 }
 
-/// Serves until standard input ends.
+/// Serves until standard input ends, or over HTTP until it is told to stop.
 pub async fn run(command: Sql) -> Result<(), Problems> {
     let address = address(&command.dsn).map_err(one)?;
     let limits = Limits {
@@ -57,6 +71,22 @@ pub async fn run(command: Sql) -> Result<(), Problems> {
         None => Default::default(),
     };
     let server = SqlServer::new(database, queries, command.allow_select, limits);
+    if let Some(address) = command.http {
+        let token = command
+            .token
+            .as_ref()
+            .map(|token| secret(token).map_err(one))
+            .transpose()?;
+        if token.is_none() && !address.ip().is_loopback() {
+            return Err(one(Problem::new(
+                "no-token",
+                "whoever reaches this address could ask the database",
+            )
+            .at("--http")
+            .advise("name a secret with --token env:NAME, or listen on 127.0.0.1")));
+        }
+        return serve_http(server, address, token, command.host).await;
+    }
     let running = server
         .serve(rmcp::transport::stdio())
         .await
@@ -68,6 +98,52 @@ pub async fn run(command: Sql) -> Result<(), Problems> {
         })?;
     let _ = running.waiting().await;
     Ok(())
+}
+
+/// Serves over HTTP until SIGTERM or SIGINT.
+async fn serve_http(
+    server: SqlServer,
+    address: SocketAddr,
+    token: Option<SecretString>,
+    hosts: Vec<String>,
+) -> Result<(), Problems> {
+    let problem = |error: std::io::Error| {
+        one(Problem::new(
+            "listen",
+            format!("{address} cannot be served: {error}"),
+        ))
+    };
+    let listener = TcpListener::bind(address).await.map_err(problem)?;
+    let bound = listener.local_addr().map_err(problem)?;
+    let mut term = signal(SignalKind::terminate()).map_err(problem)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(problem)?;
+    print(&format!("ready on http://{bound}{}", http::PATH));
+    let stop = async move {
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    http::serve(server, listener, token, hosts, stop)
+        .await
+        .map_err(problem)
+}
+
+/// A secret of the environment or of a file.
+fn secret(reference: &SecretRef) -> Result<SecretString, Problem> {
+    let found = match reference {
+        SecretRef::Env(name) => std::env::var(name).ok(),
+        SecretRef::File(path) => std::fs::read_to_string(path)
+            .ok()
+            .map(|text| text.lines().next().unwrap_or_default().trim().to_owned()),
+        SecretRef::Store(_) => None,
+    };
+    found
+        .filter(|secret| !secret.is_empty())
+        .map(SecretString::from)
+        .ok_or_else(|| {
+            Problem::new("secret", format!("the secret `{reference}` is not there")).at("--token")
+        })
 }
 
 /// The database's address. One with a password is not taken here: the list of processes shows it.

@@ -35,6 +35,13 @@ impl TryFrom<String> for SecretRef {
     }
 }
 
+impl std::str::FromStr for SecretRef {
+    type Err = BadSecretRef;
+    fn from_str(text: &str) -> Result<Self, BadSecretRef> {
+        Self::try_from(text.to_owned())
+    }
+}
+
 impl From<SecretRef> for String {
     fn from(reference: SecretRef) -> String {
         reference.to_string()

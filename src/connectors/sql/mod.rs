@@ -4,6 +4,7 @@
 //! parsed statement printed anew, never the text that came in; parameters are bound, never written into it.
 
 pub mod database;
+pub mod http;
 pub mod queries;
 pub mod server;
 pub mod statement;
