@@ -264,19 +264,23 @@ fn say_items(brief: &mut Brief, inputs: &Inputs<'_>) {
             Rich::plain("What was checked shows nothing that needs you; the rest is unknown.");
         return;
     };
-    let others = inputs.findings.len().saturating_sub(1);
-    let suffix = if others > 0 {
-        format!(" (+{others} more)")
+    if let Some(source) = not_checked(brief) {
+        let shown = headlines.len();
+        let risks = if shown == 1 { "risk" } else { "risks" };
+        let more = match brief.more {
+            0 => String::new(),
+            more => format!(" (+{more} more)"),
+        };
+        brief.subject = shorten(
+            &format!(
+                "{}: {shown} {risks}, {source} not checked{more}",
+                brief.title
+            ),
+            SUBJECT_CHARS,
+        );
     } else {
-        String::new()
-    };
-    brief.subject = format!(
-        "{}{suffix}",
-        shorten(
-            &first.text(),
-            SUBJECT_CHARS.saturating_sub(suffix.chars().count())
-        )
-    );
+        brief.subject = worst_first(first, inputs.findings.len().saturating_sub(1));
+    }
     brief.preheader = headlines
         .get(1)
         .map(|second| shorten(&second.text(), PREHEADER_CHARS))
@@ -292,6 +296,32 @@ fn say_items(brief: &mut Brief, inputs: &Inputs<'_>) {
             brief.bottom_line.push(".", None);
         }
     }
+}
+
+/// The subject: the worst item, and how many more there are.
+fn worst_first(first: &Rich, others: usize) -> String {
+    let suffix = if others > 0 {
+        format!(" (+{others} more)")
+    } else {
+        String::new()
+    };
+    format!(
+        "{}{suffix}",
+        shorten(
+            &first.text(),
+            SUBJECT_CHARS.saturating_sub(suffix.chars().count())
+        )
+    )
+}
+
+/// The source that a signal depends on that can be high, and that was not checked.
+fn not_checked(brief: &Brief) -> Option<String> {
+    let gap = brief.gaps.iter().find(|gap| gap.high)?;
+    let source = brief
+        .sources
+        .iter()
+        .find(|source| source.connector == gap.connector);
+    Some(source.map_or_else(|| gap.connector.to_string(), |source| source.title.clone()))
 }
 
 fn brief_mark<'a>(marks: &'a [Mark], finding: &Finding) -> Option<&'a Mark> {

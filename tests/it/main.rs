@@ -1,6 +1,8 @@
 //! All integration tests in one binary, a file per capability. They drive the built program as a person would.
 
 mod daemon;
+mod gaps;
+mod git;
 mod layers;
 mod northwind;
 mod program;

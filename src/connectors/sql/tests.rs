@@ -347,3 +347,128 @@ async fn northwind_gives_its_known_figures() {
         ["18333.63", "123798.68", "104854.16", "99415.29", "94222.11",]
     );
 }
+
+/// The two servers, where there are such, under a user who may write.
+fn servers() -> Vec<Database> {
+    ["DAYBRIEF_TEST_POSTGRES", "DAYBRIEF_TEST_MARIADB"]
+        .iter()
+        .filter_map(|variable| crate::testing::peer(variable))
+        .map(|address| {
+            let limits = Limits {
+                timeout: std::time::Duration::from_secs(1),
+                ..Limits::default()
+            };
+            Database::open(&SecretString::from(address), &limits).unwrap()
+        })
+        .collect()
+}
+
+/// A statement past all parsing, in a session as the connector has it.
+async fn unparsed(database: &Database, sql: &'static str) -> Result<u64, sqlx::Error> {
+    match database {
+        Database::Sqlite(pool) => sqlx::query(sql)
+            .execute(pool)
+            .await
+            .map(|done| done.rows_affected()),
+        Database::Postgres(pool) => sqlx::query(sql)
+            .execute(pool)
+            .await
+            .map(|done| done.rows_affected()),
+        Database::Mysql(pool) => sqlx::query(sql)
+            .execute(pool)
+            .await
+            .map(|done| done.rows_affected()),
+    }
+}
+
+#[tokio::test]
+async fn the_session_itself_cannot_write_whatever_is_parsed() {
+    // Made in a session of its own, by the same user: it is not the user's rights that refuse below.
+    let make = "create table if not exists writable (x int)";
+    if let Some(address) = crate::testing::peer("DAYBRIEF_TEST_POSTGRES") {
+        let mut session = sqlx::PgConnection::connect(&address).await.unwrap();
+        session.execute(make).await.unwrap();
+    }
+    if let Some(address) = crate::testing::peer("DAYBRIEF_TEST_MARIADB") {
+        let mut session = sqlx::MySqlConnection::connect(&address).await.unwrap();
+        session.execute(make).await.unwrap();
+    }
+    for database in servers() {
+        for sql in [
+            "create table written (x int)",
+            "insert into writable values (1)",
+            "update writable set x = 1",
+            "delete from writable",
+            "drop table if exists writable",
+        ] {
+            let error = unparsed(&database, sql).await.unwrap_err().to_string();
+            let read_only = error.to_lowercase();
+            // A table that is not there is refused too, but proves nothing.
+            assert!(
+                read_only.contains("read-only") || read_only.contains("read only"),
+                "{:?} {sql}: {error}",
+                database.kind()
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_statement_that_takes_too_long_is_ended_by_the_server() {
+    for database in servers() {
+        let sql = match database.kind() {
+            Kind::Postgres => "select pg_sleep(20)",
+            _ => "select sleep(20)",
+        };
+        let begun = std::time::Instant::now();
+        let _ = unparsed(&database, sql).await;
+        assert!(
+            begun.elapsed() < std::time::Duration::from_secs(5),
+            "{:?}",
+            database.kind()
+        );
+    }
+}
+
+#[tokio::test]
+async fn values_have_one_form_on_every_server() {
+    for database in servers() {
+        let sql = "select 9007199254740993 as big, cast(12.50 as decimal(8,2)) as amount, cast('2026-11-24' as date) as day, \
+                   null as nothing, 'ü \"x\"' as words, 1 = 1 as yes";
+        let statement = ReadOnly::parse(sql, database.kind()).unwrap();
+        let rows = database
+            .rows(&statement, &[], &[], &Limits::default())
+            .await
+            .unwrap();
+        let row = Value::Object(rows.rows[0].clone());
+        assert_eq!(row["big"], json!(9_007_199_254_740_993_i64), "{row}");
+        assert_eq!(row["amount"].to_string(), "12.5", "{row}");
+        assert_eq!(row["day"], "2026-11-24", "{row}");
+        assert_eq!(row["nothing"], Value::Null, "{row}");
+        assert_eq!(row["words"], "ü \"x\"", "{row}");
+        assert!(row["yes"] == json!(true) || row["yes"] == json!(1), "{row}");
+    }
+}
+
+#[tokio::test]
+async fn rows_and_bytes_are_bounded_on_every_server() {
+    for database in servers() {
+        let sql = "select 1 as n union all select 2 union all select 3";
+        let statement = ReadOnly::parse(sql, database.kind()).unwrap();
+        let two = Limits {
+            max_rows: 2,
+            ..Limits::default()
+        };
+        let rows = database.rows(&statement, &[], &[], &two).await.unwrap();
+        assert_eq!((rows.rows.len(), rows.truncated), (2, true));
+        let small = Limits {
+            max_bytes: 12,
+            ..Limits::default()
+        };
+        let error = database
+            .rows(&statement, &[], &[], &small)
+            .await
+            .unwrap_err();
+        assert_eq!(error, SqlError::TooLarge(12));
+    }
+}
