@@ -63,6 +63,7 @@ pub mod secrets;
 pub mod settings;
 pub mod telemetry;
 pub mod text;
+pub mod tls;
 
 #[cfg(test)]
 mod testing;

@@ -4,10 +4,10 @@ use std::io::IsTerminal;
 
 use tracing_subscriber::{EnvFilter, fmt};
 
-/// What is logged unless the environment says otherwise. The MCP library logs whole answers at its lowest level: it is
+/// What is logged unless the environment says otherwise. Some libraries log whole answers at one level or another: they are
 /// never heard, whatever is asked for.
 const FILTER: &str = "info,sqlx=warn,hyper=warn,reqwest=warn,tokio_cron_scheduler=warn";
-const NEVER: [&str; 2] = ["rmcp=off", "process_wrap=off"];
+const NEVER: [&str; 3] = ["rmcp=off", "process_wrap=off", "async_openai=off"];
 
 /// The variable that says what is logged, in the form of `EnvFilter`: `debug`, `daybrief::run=debug`.
 pub const VARIABLE: &str = "DAYBRIEF_LOG";

@@ -62,7 +62,7 @@ pub(super) fn transport(
         own.insert(key, value);
     }
     // Another part may have installed it already; both mean the same one.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    crate::tls::begin();
     let client = reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(CONNECT_TIMEOUT)

@@ -2,11 +2,31 @@
 //!
 //! A model's output is hostile input: what comes back is text to be checked, never an instruction.
 
+mod anthropic;
+mod check;
+mod ollama;
+mod openai;
+mod route;
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+pub use check::{Ability, check};
+pub use route::{Ledger, Reply, Route, Tried};
+
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
+use secrecy::SecretString;
 use serde_json::Value;
 
-use crate::{ids::ModelId, limits::Reservation};
+use crate::{
+    ids::ModelId,
+    limits::Reservation,
+    settings::{self, ModelKind},
+};
 
 /// What a model is asked.
 #[derive(Debug, Clone, PartialEq)]
@@ -145,4 +165,27 @@ pub trait Model: Send + Sync {
         reservation: Reservation,
         request: Request,
     ) -> Result<BoxStream<'static, Result<Event, ModelError>>, ModelError>;
+}
+
+/// What is wrong with a model's settings; found before anything is sent.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SetupError {
+    #[error("`{0}` is no address: use https, or http on this machine and in private networks")]
+    Address(String),
+    #[error("needs an api_key")]
+    NoKey,
+    #[error("no HTTP client: {0}")]
+    Client(String),
+}
+
+/// The model of these settings. `key` is the value of `settings.api_key`. Connects to nothing.
+pub fn build(
+    settings: &settings::Model,
+    key: Option<SecretString>,
+) -> Result<Arc<dyn Model>, SetupError> {
+    Ok(match settings.kind {
+        ModelKind::Openai => Arc::new(openai::OpenAi::new(settings, key)?),
+        ModelKind::Anthropic => Arc::new(anthropic::Anthropic::new(settings, key)?),
+        ModelKind::Ollama => Arc::new(ollama::Ollama::new(settings, key)?),
+    })
 }

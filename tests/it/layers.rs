@@ -27,6 +27,7 @@ const BANDS: [(&str, &[&str]); 9] = [
             "text",
             "telemetry",
             "testing",
+            "tls",
         ],
     ),
 ];
