@@ -22,12 +22,12 @@ const MOST_TO_DECIDE: usize = 3;
 /// Most items in a brief, whatever the briefing says.
 const MOST_ITEMS: usize = 7;
 /// Words above the details: 60 seconds at 238 words a minute (Brysbaert 2019), rounded down.
-const MOST_WORDS: usize = 220;
+pub(super) const MOST_WORDS: usize = 220;
 /// Characters of the subject and of the preheader.
 pub(super) const SUBJECT_CHARS: usize = 70;
 const PREHEADER_CHARS: usize = 110;
 /// Words of the bottom line.
-const BOTTOM_LINE_WORDS: usize = 45;
+pub(super) const BOTTOM_LINE_WORDS: usize = 45;
 /// An ongoing item that did not change for so many days is one line; after the second it is no longer in the daily
 /// brief unless it is high.
 const SHRINK_AFTER_DAYS: i32 = 3;
@@ -250,56 +250,68 @@ fn say_items(brief: &mut Brief, inputs: &Inputs<'_>) {
     let shown = brief.decide.len() + brief.watch.len();
     brief.more = inputs.findings.len().saturating_sub(shown);
 
-    let headlines: Vec<Rich> = brief.items().map(|item| item.headline.clone()).collect();
-    let unchecked = brief.checked.total.saturating_sub(brief.checked.checked);
-    let Some(first) = headlines.first() else {
-        brief.subject = shorten(
-            &format!(
-                "{}: {unchecked} of {} signals not checked",
-                brief.title, brief.checked.total
-            ),
-            SUBJECT_CHARS,
-        );
-        brief.bottom_line =
-            Rich::plain("What was checked shows nothing that needs you; the rest is unknown.");
-        return;
-    };
-    if let Some(source) = not_checked(brief) {
-        let shown = headlines.len();
-        let risks = if shown == 1 { "risk" } else { "risks" };
-        let more = match brief.more {
-            0 => String::new(),
-            more => format!(" (+{more} more)"),
-        };
-        brief.subject = shorten(
-            &format!(
+    title(brief);
+    brief.bottom_line = bottom_line(brief);
+}
+
+/// Subject and preheader, from the headlines as they stand.
+pub(super) fn title(brief: &mut Brief) {
+    let headlines: Vec<String> = brief.items().map(|item| item.headline.text()).collect();
+    let Checked { checked, total } = brief.checked;
+    brief.subject = match (headlines.first(), not_checked(brief)) {
+        (None, _) => {
+            let unchecked = total.saturating_sub(checked);
+            format!(
+                "{}: {unchecked} of {total} signals not checked",
+                brief.title
+            )
+        }
+        (Some(_), Some(source)) => {
+            let shown = headlines.len();
+            let risks = if shown == 1 { "risk" } else { "risks" };
+            let more = match brief.more {
+                0 => String::new(),
+                more => format!(" (+{more} more)"),
+            };
+            format!(
                 "{}: {shown} {risks}, {source} not checked{more}",
                 brief.title
-            ),
-            SUBJECT_CHARS,
-        );
-    } else {
-        brief.subject = worst_first(first, inputs.findings.len().saturating_sub(1));
-    }
+            )
+        }
+        (Some(first), None) => {
+            let others = (headlines.len() + brief.more).saturating_sub(1);
+            worst_first(first, others)
+        }
+    };
+    brief.subject = shorten(&brief.subject, SUBJECT_CHARS);
     brief.preheader = headlines
         .get(1)
-        .map(|second| shorten(&second.text(), PREHEADER_CHARS))
+        .map(|second| shorten(second, PREHEADER_CHARS))
         .unwrap_or_default();
+}
+
+/// The bottom line in fixed wording: the two worst, as far as they are short enough.
+fn bottom_line(brief: &Brief) -> Rich {
+    let mut line = Rich::default();
     let mut words = 0;
-    for headline in headlines.iter().take(2) {
+    for headline in brief.items().map(|item| &item.headline).take(2) {
         words += word_count(&headline.text());
         if words <= BOTTOM_LINE_WORDS {
-            if !brief.bottom_line.is_empty() {
-                brief.bottom_line.push(" ", None);
+            if !line.is_empty() {
+                line.push(" ", None);
             }
-            brief.bottom_line.append(headline.clone());
-            brief.bottom_line.push(".", None);
+            line.append(headline.clone());
+            line.push(".", None);
         }
     }
+    if brief.items().next().is_none() {
+        line = Rich::plain("What was checked shows nothing that needs you; the rest is unknown.");
+    }
+    line
 }
 
 /// The subject: the worst item, and how many more there are.
-fn worst_first(first: &Rich, others: usize) -> String {
+fn worst_first(first: &str, others: usize) -> String {
     let suffix = if others > 0 {
         format!(" (+{others} more)")
     } else {
@@ -307,10 +319,7 @@ fn worst_first(first: &Rich, others: usize) -> String {
     };
     format!(
         "{}{suffix}",
-        shorten(
-            &first.text(),
-            SUBJECT_CHARS.saturating_sub(suffix.chars().count())
-        )
+        shorten(first, SUBJECT_CHARS.saturating_sub(suffix.chars().count()))
     )
 }
 
@@ -372,7 +381,7 @@ fn item(number: usize, finding: &Finding, reader: &Reader, one_line: bool) -> It
 
 /// A sentence with the facts' values. Figures and keys are links to their record, and what has a record of its own;
 /// names alone are not, so that the eye finds what can be opened.
-fn rich(
+pub(super) fn rich(
     wording: &Wording,
     facts: &BTreeMap<String, Fact>,
     link: Option<&url::Url>,
@@ -396,7 +405,7 @@ fn rich(
 }
 
 /// Keeps with each mark the headline that was said, so that it can be named when it is resolved.
-fn remember(brief: &mut Brief) {
+pub(super) fn remember(brief: &mut Brief) {
     let said: BTreeMap<_, _> = brief
         .items()
         .map(|item| (item.fingerprint.clone(), item.headline.text()))
