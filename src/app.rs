@@ -20,10 +20,11 @@ use crate::{
     domain::{finding::Gap, schedule::ChannelKind},
     error::{Problem, Problems},
     gather::Progress,
-    ids::{CalendarId, ConnectorId, UserId},
+    ids::{CalendarId, ConnectorId, ModelId, UserId},
     limits::Limits,
+    models::{self, Model},
     provision::Objects,
-    run::{Company, Defaults, Maker, Parts},
+    run::{Company, Defaults, Maker, Parts, Wording},
     secrets::{
         SecretRef,
         vault::{Vault, derive, fresh_key},
@@ -166,7 +167,8 @@ pub struct App {
     pub settings: Settings,
     pub parts: Parts,
     pub secrets: Secrets,
-    pub limits: Limits,
+    /// What is set up and cannot be used, such as a channel whose secret is not there. The rest works without.
+    pub problems: Vec<Problem>,
 }
 
 impl App {
@@ -217,6 +219,7 @@ impl App {
             )
             .at("[instance] zone"))
         })?;
+        let mut problems = Vec::new();
         let pool = Connectors::new(
             Vec::new(),
             Arc::new(secrets.clone()),
@@ -229,8 +232,15 @@ impl App {
             access: Access::new(audit.clone()),
             clock: clock.clone(),
             fingerprint_key: Arc::from(derive(&root, "fingerprints").as_slice()),
+            wording: Wording {
+                models: models(&settings, &secrets, &mut problems).await,
+                route: settings.wording.route.clone(),
+                limits: Limits::new(store.clone(), zone),
+                audit: audit.clone(),
+                company: settings.instance.name.clone(),
+            },
         };
-        let channels = channels(&settings, &secrets, &clock).await?;
+        let channels = channels(&settings, &secrets, &clock, &mut problems).await;
         let company = Company {
             name: settings.instance.name.clone(),
             defaults: Defaults {
@@ -250,8 +260,11 @@ impl App {
                 .and_then(|id| UserId::new(id).ok()),
             lease: SignedDuration::from_secs(settings.store.lease_seconds.max(1).into()),
         };
+        for problem in &problems {
+            tracing::warn!(%problem, "set up in part");
+        }
         Ok(Self {
-            limits: Limits::new(store.clone(), zone),
+            problems,
             parts: Parts {
                 store,
                 audit,
@@ -375,9 +388,9 @@ async fn channels(
     settings: &Settings,
     secrets: &Secrets,
     clock: &Arc<dyn Clock>,
-) -> Result<BTreeMap<ChannelKind, Arc<dyn Channel>>, Problems> {
+    problems: &mut Vec<Problem>,
+) -> BTreeMap<ChannelKind, Arc<dyn Channel>> {
     let mut channels: BTreeMap<ChannelKind, Arc<dyn Channel>> = BTreeMap::new();
-    let mut problems = Vec::new();
     if let Some(email) = &settings.email {
         match email_channel(email, secrets, clock.clone()).await {
             Ok(channel) => {
@@ -397,11 +410,36 @@ async fn channels(
     if let Some(folder) = &settings.folder {
         channels.insert(ChannelKind::Folder, Arc::new(FolderChannel::new(folder)));
     }
-    if problems.is_empty() {
-        Ok(channels)
-    } else {
-        Err(Problems(problems))
+    channels
+}
+
+/// The models that the settings set up.
+async fn models(
+    settings: &Settings,
+    secrets: &Secrets,
+    problems: &mut Vec<Problem>,
+) -> BTreeMap<ModelId, Arc<dyn Model>> {
+    let mut models = BTreeMap::new();
+    for model in &settings.models {
+        let place = format!("[[model]] {}", model.id);
+        let key = match &model.api_key {
+            Some(reference) => match secrets.secret(reference).await {
+                Ok(key) => Some(key),
+                Err(error) => {
+                    problems.push(Problem::new("secret", error.to_string()).at(place));
+                    continue;
+                }
+            },
+            None => None,
+        };
+        match models::build(model, key) {
+            Ok(built) => {
+                models.insert(model.id.clone(), built);
+            }
+            Err(error) => problems.push(Problem::new("model", error.to_string()).at(place)),
+        }
     }
+    models
 }
 
 async fn email_channel(

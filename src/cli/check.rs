@@ -8,13 +8,19 @@ use serde::Serialize;
 
 use super::{one, open, print, print_json};
 use crate::{
+    access::{Principal, Surface},
     app::App,
-    domain::schedule::Schedule,
+    domain::{people::Role, schedule::Schedule},
     error::Problems,
+    ids::RoleId,
+    models,
     run::{audiences, preflight},
     schedule::ticker,
     store::Kind,
 };
+
+/// Tokens a month that checks may spend on models.
+const CHECK_TOKENS: u64 = 1_000_000;
 
 /// `check …`
 #[derive(Debug, Args)]
@@ -74,6 +80,13 @@ async fn look(app: &App) -> Result<Vec<Line>, Problems> {
             format!("row {row} is not as it was written"),
         ),
     });
+    for problem in &app.problems {
+        lines.push(bad(
+            problem.place.clone().unwrap_or_default(),
+            problem.what.clone(),
+        ));
+    }
+    lines.extend(look_at_models(app).await);
     for (kind, channel) in &parts.channels {
         let on = format!("channel {kind}");
         lines.push(match channel.check().await {
@@ -144,6 +157,48 @@ async fn look(app: &App) -> Result<Vec<Line>, Problems> {
         }));
     }
     Ok(lines)
+}
+
+/// What each model of the route can do. Costs a few thousand tokens of the budget of checks.
+async fn look_at_models(app: &App) -> Vec<Line> {
+    let wording = &app.parts.maker.wording;
+    let Ok(id) = RoleId::new("daybrief-check") else {
+        return Vec::new();
+    };
+    let role = Role {
+        id: id.clone(),
+        title: String::new(),
+        prompt: String::new(),
+        grants: Vec::new(),
+        models: Vec::new(),
+        monthly_tokens: CHECK_TOKENS,
+        blind: false,
+    };
+    let principal = Principal {
+        user: None,
+        role: id,
+        surface: Surface::CommandLine,
+    };
+    let ledger = wording.ledger(&role, &principal, app.parts.clock.as_ref());
+    let mut lines = Vec::new();
+    for settings in &app.settings.models {
+        let Some(model) = wording.models.get(&settings.id) else {
+            continue;
+        };
+        for ability in models::check(model.as_ref(), settings.context_tokens, &ledger).await {
+            let what = if ability.ok || ability.needed {
+                ability.why
+            } else {
+                format!("{}; needed for questions, not for briefs", ability.why)
+            };
+            lines.push(Line {
+                on: format!("model {}, {}", settings.id, ability.what),
+                ok: ability.ok || !ability.needed,
+                what,
+            });
+        }
+    }
+    lines
 }
 
 fn next_line(on: String, schedule: &Schedule, next: Option<Timestamp>) -> Line {

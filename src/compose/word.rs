@@ -211,7 +211,7 @@ fn comparisons(items: &[(String, &Item, &Finding)]) -> BTreeMap<String, Vec<Stri
         .into_iter()
         .filter(|(_, facts)| facts.len() > 1)
         .map(|(kind, mut facts)| {
-            facts.sort_by(|a, b| b.0.cmp(&a.0));
+            facts.sort_by_key(|(size, _)| std::cmp::Reverse(*size));
             (kind, facts.into_iter().map(|(_, handle)| handle).collect())
         })
         .collect()

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use jiff::{Timestamp, tz::TimeZone};
 use serde::Serialize;
 
+use super::wording::Wording;
 use crate::{
     access::{Access, Principal, Surface},
     clock::Clock,
@@ -37,6 +38,7 @@ pub struct Maker {
     pub clock: Arc<dyn Clock>,
     /// Under which findings are told apart over time.
     pub fingerprint_key: Arc<[u8]>,
+    pub wording: Wording,
 }
 
 /// For whom and as of when a brief is made.
@@ -152,10 +154,13 @@ impl Maker {
             next_date: assessment.next_date,
             since: occasion.since,
         });
-        Ok(Made {
-            brief,
-            findings: assessment.findings,
-        })
+        let ledger = self.wording.ledger(role, &principal, self.clock.as_ref());
+        let findings = assessment.findings;
+        let brief = self
+            .wording
+            .word(brief, &findings, &reader, role, &connectors, &ledger)
+            .await;
+        Ok(Made { brief, findings })
     }
 }
 

@@ -6,6 +6,7 @@ mod audience;
 mod make;
 mod notices;
 mod preflight;
+mod wording;
 mod worker;
 
 #[cfg(test)]
@@ -15,6 +16,7 @@ pub use audience::{Defaults, address, audiences};
 pub use make::{Made, Maker, Occasion, zone};
 pub use notices::tell_admin;
 pub use preflight::{Finding as PreflightFinding, preflight};
+pub use wording::Wording;
 pub use worker::{Counts, Worker};
 
 use std::{collections::BTreeMap, sync::Arc};

@@ -181,13 +181,20 @@ impl Instance {
         let mut channels: BTreeMap<ChannelKind, Arc<dyn Channel>> = BTreeMap::new();
         channels.insert(ChannelKind::Email, Arc::new(Handle(self.mailbox.clone())));
         Parts {
-            store,
+            store: store.clone(),
             clock: self.clock.clone(),
             maker: Maker {
                 pool,
                 access: Access::new(audit.clone()),
                 clock: self.clock.clone(),
                 fingerprint_key: Arc::from([2; 32].as_slice()),
+                wording: Wording {
+                    models: BTreeMap::new(),
+                    route: Vec::new(),
+                    limits: crate::limits::Limits::new(store.clone(), jiff::tz::TimeZone::UTC),
+                    audit: audit.clone(),
+                    company: "Acme".to_owned(),
+                },
             },
             audit,
             channels,

@@ -1,0 +1,183 @@
+//! Has a model word a brief, within the role's budget and the sources' conditions.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use async_trait::async_trait;
+
+use crate::{
+    access::Principal,
+    audit::{Act, Audit, Outcome},
+    clock::Clock,
+    compose::{self, Sight},
+    domain::{
+        brief::Brief,
+        connector::Connector,
+        finding::{Finding, Reader},
+        people::Role,
+    },
+    ids::{ConnectorId, ModelId},
+    limits::{Limits, OverBudget, Reservation},
+    models::{Ledger, Message, Model, ModelError, Request, Route, Schema, Tried, Usage},
+};
+
+/// Who words briefs: models by their id, and the order in which they are asked.
+#[derive(Clone)]
+pub struct Wording {
+    pub models: BTreeMap<ModelId, Arc<dyn Model>>,
+    pub route: Vec<ModelId>,
+    pub limits: Limits,
+    pub audit: Audit,
+    /// The company's name, for the prompt.
+    pub company: String,
+}
+
+impl Wording {
+    /// The models for a role: its own, else the instance's.
+    fn route(&self, role: &Role) -> Route {
+        let ids = if role.models.is_empty() {
+            &self.route
+        } else {
+            &role.models
+        };
+        Route::new(
+            ids.iter()
+                .filter_map(|id| self.models.get(id).cloned())
+                .collect(),
+        )
+    }
+
+    /// The ledger of a role's calls.
+    pub fn ledger<'a>(
+        &'a self,
+        role: &'a Role,
+        principal: &'a Principal,
+        clock: &'a dyn Clock,
+    ) -> impl Ledger + 'a {
+        RoleLedger {
+            wording: self,
+            role,
+            principal,
+            clock,
+        }
+    }
+
+    /// The brief worded by the first model that answers, as far as what it writes holds; in fixed wording where none does.
+    pub(super) async fn word(
+        &self,
+        brief: Brief,
+        findings: &[Finding],
+        reader: &Reader,
+        role: &Role,
+        connectors: &BTreeMap<ConnectorId, Connector>,
+        ledger: &dyn Ledger,
+    ) -> Brief {
+        let route = self.route(role);
+        if route.is_empty() || !compose::can_be_worded(&brief) {
+            return brief;
+        }
+        let said_of = |holds: fn(&Connector) -> bool| {
+            brief
+                .items()
+                .flat_map(|item| &item.evidence)
+                .filter_map(|evidence| connectors.get(&evidence.connector))
+                .any(holds)
+        };
+        let only_local = said_of(|connector| connector.local_only);
+        let blind = role.blind || said_of(|connector| connector.blind);
+        let request = |model: &dyn Model| {
+            let sight = if blind && !model.is_local() {
+                Sight::Blind
+            } else {
+                Sight::Values
+            };
+            let prompt = compose::prompt(&brief, findings, reader, role, &self.company, sight);
+            Request {
+                system: prompt.system,
+                messages: vec![Message::User(prompt.user)],
+                schema: Some(Schema {
+                    name: "brief".to_owned(),
+                    schema: prompt.schema,
+                }),
+                tools: Vec::new(),
+                max_output_tokens: prompt.max_output_tokens,
+            }
+        };
+        let answer = route.ask(ledger, only_local, &request).await;
+        match answer {
+            Ok(reply) => compose::word(
+                brief,
+                findings,
+                reader,
+                &reply.text,
+                reply.model.as_str(),
+                reply.local,
+            ),
+            Err(tried) => {
+                for tried in &tried {
+                    tracing::warn!(%tried, "a model did not word a brief");
+                }
+                compose::plain(brief, reason(&tried))
+            }
+        }
+    }
+}
+
+/// Why no model worded it, in words for a reader.
+fn reason(tried: &[Tried]) -> &'static str {
+    match tried.last() {
+        Some(Tried::Failed(_, ModelError::Timeout { .. })) => "the model did not answer in time",
+        Some(Tried::Refused(_)) => "the model refused",
+        Some(Tried::OverBudget(..)) => "this month's budget for the model is used up",
+        Some(Tried::NotLocal(_)) => {
+            "these data may be shown to a local model only, and none is set"
+        }
+        _ => "the model did not answer",
+    }
+}
+
+/// One role's budget, with each call in the audit trail before it is made.
+struct RoleLedger<'a> {
+    wording: &'a Wording,
+    role: &'a Role,
+    principal: &'a Principal,
+    clock: &'a dyn Clock,
+}
+
+#[async_trait]
+impl Ledger for RoleLedger<'_> {
+    async fn reserve(&self, model: &ModelId, tokens: u64) -> Result<Reservation, OverBudget> {
+        let now = self.clock.now();
+        let reserved = self
+            .wording
+            .limits
+            .reserve(self.role, model, tokens, now)
+            .await;
+        let mut entry = self
+            .principal
+            .entry(now, Act::ModelCall, format!("model/{model}"));
+        entry.detail = format!("{tokens} tokens at most");
+        if let Err(over) = &reserved {
+            entry.outcome = Outcome::Denied;
+            entry.why = over.to_string();
+        }
+        self.wording.audit.write(&[entry]).await?;
+        reserved
+    }
+
+    async fn settle(&self, reservation: &str, usage: Usage) {
+        let settled = self
+            .wording
+            .limits
+            .settle(
+                &self.role.id,
+                reservation,
+                usage.tokens_in,
+                usage.tokens_out,
+            )
+            .await;
+        if let Err(error) = settled {
+            // It stays reserved and counts as spent.
+            tracing::warn!(%error, "a model call was not settled");
+        }
+    }
+}
