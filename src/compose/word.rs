@@ -79,7 +79,7 @@ pub fn prompt(
     sight: Sight,
 ) -> Prompt {
     let items = items(brief, findings);
-    let data: Vec<Value> = items
+    let data: Map<String, Value> = items
         .iter()
         .map(|(id, item, finding)| {
             let facts: Map<String, Value> = finding
@@ -94,7 +94,6 @@ pub fn prompt(
                 })
                 .collect();
             let mut data = json!({
-                "id": id,
                 "severity": item.severity,
                 "headline": with_handles(id, &finding.headline),
                 "next": with_handles(id, &finding.next),
@@ -103,7 +102,7 @@ pub fn prompt(
             if let (false, Some(data)) = (item.body.is_empty(), data.as_object_mut()) {
                 data.insert("body".to_owned(), with_handles(id, &finding.body).into());
             }
-            data
+            (id.clone(), data)
         })
         .collect();
     let mut all = json!({ "findings": data });
@@ -136,7 +135,7 @@ pub fn prompt(
     Prompt {
         system,
         user,
-        schema: schema(),
+        schema: schema(&items),
         max_output_tokens: ANSWER_TOKENS,
     }
 }
@@ -152,25 +151,28 @@ fn render(name: &str, values: minijinja::Value) -> String {
         .unwrap_or_default()
 }
 
-fn schema() -> Value {
-    let text = json!({ "type": "string" });
-    json!({
-        "type": "object",
-        "properties": {
-            "bottom_line": text,
-            "items": {
-                "type": "array",
-                "items": {
-                    "type": "object",
-                    "properties": { "id": text, "headline": text, "body": text, "next": text },
-                    "required": ["id", "headline", "body", "next"],
-                    "additionalProperties": false,
-                },
-            },
-        },
-        "required": ["bottom_line", "items"],
-        "additionalProperties": false,
-    })
+/// The form of the answer: each item under its id, with just the texts that it has. Lengths are bounded, so that a small
+/// model comes to an end.
+fn schema(items: &[(String, &Item, &Finding)]) -> Value {
+    let text = |most: usize| json!({ "type": "string", "maxLength": most });
+    let object = |properties: Map<String, Value>| {
+        let required: Vec<&String> = properties.keys().collect();
+        json!({ "type": "object", "required": required, "properties": properties, "additionalProperties": false })
+    };
+    let mut properties = Map::new();
+    for (id, item, _) in items {
+        let mut fields = Map::new();
+        fields.insert("headline".to_owned(), text(160));
+        if !item.body.is_empty() {
+            fields.insert("body".to_owned(), text(320));
+        }
+        if !item.next.is_empty() {
+            fields.insert("next".to_owned(), text(200));
+        }
+        properties.insert(id.clone(), object(fields));
+    }
+    properties.insert("bottom_line".to_owned(), text(400));
+    object(properties)
 }
 
 /// A sentence with its handles written out.
@@ -220,7 +222,7 @@ fn comparisons(items: &[(String, &Item, &Finding)]) -> BTreeMap<String, Vec<Stri
 /// What a model wrote, as it came.
 struct Answer {
     bottom_line: String,
-    /// Item's id → field → text. Of two with one id the first.
+    /// Item's id → field → text.
     items: BTreeMap<String, BTreeMap<&'static str, String>>,
 }
 
@@ -241,19 +243,18 @@ fn read(answer: &str) -> Option<Answer> {
             .trim()
             .to_owned()
     };
-    let mut items = BTreeMap::new();
-    for item in value
-        .get("items")
-        .and_then(Value::as_array)?
+    let items = value
+        .as_object()?
         .iter()
-        .take(50)
-    {
-        let fields = FIELDS
-            .iter()
-            .map(|field| (*field, text(item, field)))
-            .collect();
-        items.entry(text(item, "id")).or_insert(fields);
-    }
+        .filter(|(_, item)| item.is_object())
+        .map(|(id, item)| {
+            let fields = FIELDS
+                .iter()
+                .map(|field| (*field, text(item, field)))
+                .collect();
+            (id.clone(), fields)
+        })
+        .collect();
     Some(Answer {
         bottom_line: text(&value, "bottom_line"),
         items,

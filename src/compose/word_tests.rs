@@ -171,11 +171,11 @@ fn said(brief: &Brief) -> Vec<String> {
 /// An answer that writes a text into one place.
 fn into(place: &str, text: &str) -> Value {
     match place.split_once('.') {
-        None => json!({ "bottom_line": text, "items": [] }),
+        None => json!({ "bottom_line": text }),
         Some((id, field)) => {
-            let mut item = json!({ "id": id, "headline": "", "body": "", "next": "" });
+            let mut item = json!({ "headline": "", "body": "", "next": "" });
             item[field] = text.into();
-            json!({ "bottom_line": "", "items": [item] })
+            json!({ "bottom_line": "", id: item })
         }
     }
 }
@@ -650,11 +650,8 @@ fn an_honest_sentence_is_kept_with_its_values() {
 fn a_lie_beside_the_truth_is_struck_alone() {
     let answer = json!({
         "bottom_line": "{F2.flow} fails for {F2.users}.",
-        "items": [
-            { "id": "F2", "headline": "{F2.flow} fails for {F2.users}", "body": "It is all the fault of Priya.", "next": "Revert {F2.change} or switch the change off." },
-            { "id": "F2", "headline": "A second item of one id", "body": "", "next": "" },
-            { "id": "F77", "headline": "An item that is not there", "body": "", "next": "" },
-        ],
+        "F2": { "headline": "{F2.flow} fails for {F2.users}", "body": "It is all the fault of Priya.", "next": "Revert {F2.change} or switch the change off." },
+        "F77": { "headline": "An item that is not there", "body": "", "next": "" },
     });
     let before = fixed();
     let brief = worded(&answer);
@@ -784,10 +781,8 @@ proptest! {
     ) {
         let answer = json!({
             "bottom_line": texts[0],
-            "items": [
-                { "id": "F1", "headline": texts[1], "body": texts[2], "next": texts[3] },
-                { "id": "F2", "headline": texts[4], "body": texts[5], "next": "" },
-            ],
+            "F1": { "headline": texts[1], "body": texts[2], "next": texts[3] },
+            "F2": { "headline": texts[4], "body": texts[5], "next": "" },
         });
         let brief = worded(&answer);
         let mut allowed: Vec<String> = said(&fixed());

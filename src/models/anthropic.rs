@@ -138,6 +138,7 @@ fn body(settings: &settings::Model, request: &Request) -> Value {
         "system": request.system,
         "messages": messages,
         "max_tokens": request.max_output_tokens,
+        "temperature": 0,
         "stream": true,
     });
     let mut tools: Vec<Value> = request

@@ -126,6 +126,7 @@ fn body(settings: &settings::Model, request: &Request) -> Value {
     }));
     let options = ModelOptions::default()
         .num_ctx(settings.context_tokens.into())
+        .temperature(0.0)
         .num_predict(i32::try_from(request.max_output_tokens).unwrap_or(i32::MAX));
     let tools = request
         .tools

@@ -156,7 +156,7 @@ fn body(
     // Servers that speak this API know the older name; the vendor's newer models take the newer one alone.
     if settings.base_url.is_some() {
         #[allow(deprecated)]
-        body.max_tokens(request.max_output_tokens);
+        body.max_tokens(request.max_output_tokens).temperature(0.0);
     } else {
         body.max_completion_tokens(request.max_output_tokens);
     }
