@@ -40,7 +40,8 @@ pub struct Run {
 
 /// Makes the brief. Exit code 3 where something could not be checked.
 pub async fn run(command: Run, json: bool) -> Result<u8, Problems> {
-    let objects = provision::read(&command.objects)?;
+    let objects =
+        provision::read(std::slice::from_ref(&command.objects))?.over(provision::shipped()?);
     let briefing = objects
         .briefings
         .iter()
