@@ -38,6 +38,18 @@ macro_rules! name {
             }
         }
 
+        impl schemars::JsonSchema for $type {
+            fn inline_schema() -> bool {
+                true
+            }
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($type).into()
+            }
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({ "type": "string", "format": "name" })
+            }
+        }
+
         impl TryFrom<String> for $type {
             type Error = BadName;
             fn try_from(text: String) -> Result<Self, BadName> {

@@ -35,24 +35,9 @@ pub struct Export {
     folder: PathBuf,
 }
 
-/// The objects of folders over the shipped briefings.
-fn read(folders: &[PathBuf]) -> Result<Objects, Problems> {
-    let mut objects = Objects::default();
-    for folder in folders {
-        let more = provision::read(folder)?;
-        objects.roles.extend(more.roles);
-        objects.users.extend(more.users);
-        objects.connectors.extend(more.connectors);
-        objects.briefings.extend(more.briefings);
-        objects.schedules.extend(more.schedules);
-        objects.calendars.extend(more.calendars);
-    }
-    Ok(objects)
-}
-
 /// Applies folders as the daemon does at its start; how many objects changed.
 pub async fn bring_into_force(app: &App, folders: &[PathBuf]) -> Result<usize, Problems> {
-    let objects = read(folders)?;
+    let objects = provision::read(folders)?;
     let changes = provision::plan(&app.parts.store, &objects)
         .await
         .map_err(|error| one(error.into()))?;
@@ -100,7 +85,7 @@ pub async fn run(command: Apply, config: &Path, json: bool) -> Result<u8, Proble
         )
         .advise("name one, or set `objects` under [instance]")));
     }
-    let objects = read(&folders)?;
+    let objects = provision::read(&folders)?;
     let changes = provision::plan(&app.parts.store, &objects)
         .await
         .map_err(|error| one(error.into()))?;

@@ -52,7 +52,8 @@ pub async fn run(command: Run, config: &Path, json: bool) -> Result<u8, Problems
     let due = clock.now();
     let (app, objects) = match &command.objects {
         Some(folder) => {
-            let objects = provision::read(folder)?;
+            let objects =
+                provision::read(std::slice::from_ref(folder))?.over(provision::shipped()?);
             (App::temporary(Settings::default(), clock).await?, objects)
         }
         None => {

@@ -13,12 +13,10 @@ use crate::{
 /// A briefing file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Briefing {
-    #[schemars(with = "String")]
     pub id: BriefingId,
     /// What the brief is about, in the reader's words: "Engineering".
     pub title: String,
     /// The role it is written for; others may read it under their own grants.
-    #[schemars(with = "String")]
     pub role: RoleId,
     /// At most this many risks in the brief (1 to 7); the rest is counted.
     #[serde(default = "seven")]
@@ -52,7 +50,6 @@ pub enum WhenQuiet {
 /// One call that a signal rests on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Query {
-    #[schemars(with = "String")]
     pub connector: ConnectorId,
     pub tool: String,
     /// The call's arguments; each text in it is a template over `today`, `now`, `since_last`.
@@ -70,7 +67,6 @@ fn result() -> String {
 /// One rule over one tool's answer, perhaps joined with others.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Signal {
-    #[schemars(with = "String")]
     pub id: SignalId,
     /// What it looks for, in the reader's words.
     pub title: String,

@@ -11,7 +11,6 @@ use crate::ids::CalendarId;
 /// A calendar of working days.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Calendar {
-    #[schemars(with = "String")]
     pub id: CalendarId,
     #[serde(default)]
     pub title: String,

@@ -10,7 +10,6 @@ use crate::{ids::ConnectorId, secrets::SecretRef};
 /// A connector as an admin defines it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Connector {
-    #[schemars(with = "String")]
     pub id: ConnectorId,
     /// What readers call the source: "Order database", "Jira".
     pub title: String,

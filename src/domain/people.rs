@@ -11,7 +11,6 @@ use crate::{
 /// A named bundle of rights and limits. What it does not grant is denied.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Role {
-    #[schemars(with = "String")]
     pub id: RoleId,
     pub title: String,
     /// What a model is told about this reader: what matters to them.
@@ -21,7 +20,6 @@ pub struct Role {
     pub grants: Vec<Grant>,
     /// Models in the order in which they are tried; the instance's route where empty.
     #[serde(default)]
-    #[schemars(with = "Vec<String>")]
     pub models: Vec<ModelId>,
     /// Tokens (in and out) that all of this role may spend in a calendar month of the instance's zone.
     #[serde(default = "two_million")]
@@ -38,7 +36,6 @@ fn two_million() -> u64 {
 /// A right to call tools of one connector.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Grant {
-    #[schemars(with = "String")]
     pub connector: ConnectorId,
     /// Patterns of read tools.
     #[serde(default)]
@@ -54,7 +51,6 @@ pub struct Grant {
 /// A person.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct User {
-    #[schemars(with = "String")]
     pub id: UserId,
     pub name: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -63,7 +59,6 @@ pub struct User {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slack: Option<String>,
     /// The first is the one that stands where none is chosen.
-    #[schemars(with = "Vec<String>")]
     pub roles: Vec<RoleId>,
     /// IANA name; the instance's zone where missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]

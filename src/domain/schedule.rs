@@ -8,16 +8,13 @@ use crate::ids::{BriefingId, CalendarId, RoleId, ScheduleId, UserId};
 /// A schedule. It belongs to no person: who made it decides nothing about what a recipient sees.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Schedule {
-    #[schemars(with = "String")]
     pub id: ScheduleId,
-    #[schemars(with = "String")]
     pub briefing: BriefingId,
     /// Cron of five fields, or plain words: "weekdays at 07:00".
     pub when: String,
     /// IANA zone that `when` is read in, or `recipient` for each recipient's own.
     pub zone: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<String>")]
     pub calendar: Option<CalendarId>,
     /// What happens when a due instant falls on a day off in the calendar.
     #[serde(default)]
@@ -53,31 +50,23 @@ pub enum OnDayOff {
 pub enum Recipient {
     /// One person, under the role named or their first.
     User {
-        #[schemars(with = "String")]
         user: UserId,
         #[serde(default, rename = "as", skip_serializing_if = "Option::is_none")]
-        #[schemars(with = "Option<String>")]
         role: Option<RoleId>,
         via: Vec<ChannelKind>,
     },
     /// Everyone who has this role when the brief is due.
-    Role {
-        #[schemars(with = "String")]
-        role: RoleId,
-        via: Vec<ChannelKind>,
-    },
+    Role { role: RoleId, via: Vec<ChannelKind> },
     /// A Slack channel by its id (`C…`), cleared for the role named.
     SlackChannel {
         slack_channel: String,
         #[serde(rename = "as")]
-        #[schemars(with = "String")]
         role: RoleId,
     },
     /// A folder of the machine, cleared for the role named.
     Folder {
         folder: String,
         #[serde(rename = "as")]
-        #[schemars(with = "String")]
         role: RoleId,
     },
 }

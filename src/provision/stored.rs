@@ -55,6 +55,7 @@ pub async fn load(store: &Store) -> Result<Objects, StoreError> {
         briefings: all(store, Kind::Briefing).await?,
         schedules: all(store, Kind::Schedule).await?,
         calendars: all(store, Kind::Calendar).await?,
+        ..Objects::default()
     })
 }
 
@@ -332,7 +333,7 @@ mod tests {
             let path = folder.path().join(format!("{}-{id}.toml", kind.name()));
             std::fs::write(path, text).unwrap();
         }
-        let back = crate::provision::read(folder.path()).unwrap();
+        let back = crate::provision::read(&[folder.path().to_owned()]).unwrap();
         assert_eq!(back.values(), objects.values());
     }
 }

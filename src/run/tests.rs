@@ -151,7 +151,7 @@ impl Instance {
     async fn with(objects: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("all.toml"), objects).unwrap();
-        let objects = provision::read(folder.path()).unwrap();
+        let objects = provision::read(&[folder.path().to_owned()]).unwrap();
         let store = Store::in_memory().await.unwrap();
         let made = "2026-11-20T08:00:00Z".parse().unwrap();
         let changes = provision::plan(&store, &objects).await.unwrap();

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// Where a secret is: `env:NAME`, `file:PATH` (its first line) or `store:NAME` (this instance's own, encrypted).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
-#[schemars(with = "String")]
+#[schemars(with = "String", extend("format" = "secret-reference"))]
 pub enum SecretRef {
     Env(String),
     File(std::path::PathBuf),

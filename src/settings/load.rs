@@ -1,51 +1,474 @@
-//! Reading `daybrief.toml`.
+//! Reading `daybrief.toml`: its shape first, then what its values mean together.
 
-use std::path::Path;
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
-use super::Settings;
+use jiff::tz::TimeZone;
+use lettre::message::Mailbox;
+use toml::{Spanned, de::DeValue};
+use url::Url;
+
+use super::{
+    ModelKind, Settings, StoreKind, is_private_host,
+    shape::{self, Lines, Source, did_you_mean},
+};
 use crate::error::{Problem, Problems};
 
-/// The settings of a file; paths in it are relative to its folder.
+/// Reads the settings' file. Relative paths in it are relative to its folder.
 pub fn load(path: &Path) -> Result<Settings, Problems> {
     let place = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|error| {
         Problems(vec![
             Problem::new("unreadable", format!("cannot be read: {error}"))
-                .at(place.clone())
-                .advise("name the settings with --config, or make a daybrief.toml here"),
+                .at(&place)
+                .advise(
+                    "name the settings' file, or make one with `[instance]` and `name = \"…\"`",
+                ),
         ])
     })?;
     let mut settings = parse(&text, &place)?;
-    let folder = path.parent().unwrap_or(Path::new("."));
-    settings.instance.data = folder.join(&settings.instance.data);
-    for objects in &mut settings.instance.objects {
-        *objects = folder.join(&objects);
-    }
-    if let Some(own) = &mut settings.folder {
-        own.path = folder.join(&own.path);
-    }
-    if let Some(file) = settings
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let absolute = |path: &mut PathBuf| *path = folder.join(&*path);
+    absolute(&mut settings.instance.data);
+    settings.instance.objects.iter_mut().for_each(absolute);
+    if let Some(ca_file) = settings
         .email
         .as_mut()
         .and_then(|email| email.ca_file.as_mut())
     {
-        *file = folder.join(&file);
+        absolute(ca_file);
+    }
+    if let Some(folder) = &mut settings.folder {
+        absolute(&mut folder.path);
     }
     Ok(settings)
 }
 
-/// The settings of a text.
+/// Reads settings from a text; `place` stands before the line in each problem. Paths stay as written.
 pub fn parse(text: &str, place: &str) -> Result<Settings, Problems> {
-    toml::from_str(text).map_err(|error| {
-        let line = error.span().map_or(1, |span| {
-            text.bytes()
-                .take(span.start)
-                .filter(|byte| *byte == b'\n')
-                .count()
-                + 1
-        });
-        Problems(vec![
-            Problem::new("bad-settings", error.message().to_owned()).at(format!("{place}:{line}")),
-        ])
-    })
+    let source = Source { place, text };
+    let table = source.table().map_err(Problems)?;
+    let mut problems = Vec::new();
+    let value = Spanned::new(0..0, DeValue::Table(table));
+    let Some((settings, lines)) = shape::read::<Settings>(value, source, "", &mut problems) else {
+        return Err(Problems(problems));
+    };
+    let mut check = Check {
+        lines: &lines,
+        problems,
+    };
+    check.instance(&settings);
+    check.models(&settings);
+    check.channels(&settings);
+    if settings.instance.air_gap {
+        check.air_gap(&settings);
+    }
+    if check.problems.is_empty() {
+        Ok(settings)
+    } else {
+        Err(Problems(check.problems))
+    }
+}
+
+struct Check<'s> {
+    lines: &'s Lines,
+    problems: Vec<Problem>,
+}
+
+impl Check<'_> {
+    fn wrong(&mut self, code: &str, path: &str, what: &str, advice: impl Into<String>) {
+        self.problems.push(
+            Problem::new(code, format!("`{path}` {what}"))
+                .at(self.lines.at(path))
+                .advise(advice),
+        );
+    }
+
+    fn instance(&mut self, settings: &Settings) {
+        let instance = &settings.instance;
+        if TimeZone::get(&instance.zone).is_err() {
+            self.wrong(
+                "unknown-zone",
+                "instance.zone",
+                &format!("is no IANA time zone: `{}`", instance.zone),
+                zone_advice(&instance.zone),
+            );
+        }
+        let (host, port) = instance.listen.rsplit_once(':').unwrap_or_default();
+        if instance.listen.parse::<SocketAddr>().is_err()
+            && !(host == "localhost" && port.parse::<u16>().is_ok())
+        {
+            self.wrong(
+                "bad-address",
+                "instance.listen",
+                "is no address with a port",
+                "write an IP address and a port, such as \"127.0.0.1:8080\" or \"[::]:8080\"",
+            );
+        }
+        if let Some(url) = &instance.url
+            && self.url("instance.url", url).is_some()
+            && url.ends_with('/')
+        {
+            self.wrong(
+                "bad-url",
+                "instance.url",
+                "ends with a slash",
+                "remove the slash: links begin with this address",
+            );
+        }
+        if settings.store.kind == StoreKind::Mongodb && settings.store.url.is_none() {
+            self.wrong(
+                "missing-key",
+                "store.url",
+                "is missing, and the store is MongoDB",
+                "add `url = \"env:MONGODB_URL\"` and set that variable to the connection string",
+            );
+        }
+        if settings.store.kind == StoreKind::Mongodb && settings.store.database.is_empty() {
+            self.wrong("empty", "store.database", "is empty", "name the database");
+        }
+    }
+
+    fn models(&mut self, settings: &Settings) {
+        let mut seen = BTreeMap::new();
+        for (index, model) in settings.models.iter().enumerate() {
+            let path = |key: &str| format!("model[{index}].{key}");
+            if let Some(first) = seen.insert(&model.id, index) {
+                let first = self.lines.at(&format!("model[{first}].id"));
+                self.wrong(
+                    "two-of-one-id",
+                    &path("id"),
+                    &format!("is `{}`, and so is that at {first}", model.id),
+                    "give each model its own id",
+                );
+            }
+            if let Some(url) = &model.base_url {
+                self.url(&path("base_url"), url);
+            }
+            for (key, value) in [
+                ("context_tokens", model.context_tokens),
+                ("max_output_tokens", model.max_output_tokens),
+                ("timeout_seconds", model.timeout_seconds),
+                (
+                    "first_token_timeout_seconds",
+                    model.first_token_timeout_seconds,
+                ),
+            ] {
+                if value == 0 {
+                    self.wrong("out-of-range", &path(key), "is 0", "use 1 or more");
+                }
+            }
+            if model.max_output_tokens >= model.context_tokens && model.context_tokens > 0 {
+                self.wrong(
+                    "out-of-range",
+                    &path("max_output_tokens"),
+                    "leaves no room for the question in `context_tokens`",
+                    "make it smaller than `context_tokens`",
+                );
+            }
+            for (key, price) in [("price_in", model.price_in), ("price_out", model.price_out)] {
+                if price.is_some_and(|price| price < 0.0) {
+                    self.wrong("out-of-range", &path(key), "is below 0", "use 0 or more");
+                }
+            }
+        }
+        for (index, model) in settings.wording.route.iter().enumerate() {
+            if !settings.models.iter().any(|known| known.id == *model) {
+                let known = settings.models.iter().map(|model| model.id.as_str());
+                self.wrong(
+                    "unknown-model",
+                    &format!("wording.route[{index}]"),
+                    &format!("names `{model}`, and there is no [[model]] of that id"),
+                    did_you_mean(model.as_str(), known),
+                );
+            }
+        }
+    }
+
+    fn channels(&mut self, settings: &Settings) {
+        if let Some(email) = &settings.email {
+            if email.from.parse::<Mailbox>().is_err() {
+                self.wrong(
+                    "bad-mailbox",
+                    "email.from",
+                    "is no sender",
+                    "write a name and an address: \"Daybrief <daybrief@acme.example>\"",
+                );
+            }
+            if email.host.is_empty() || email.host.contains(['/', '@', ' ']) {
+                self.wrong(
+                    "bad-host",
+                    "email.host",
+                    "is no host name",
+                    "write the name alone: \"smtp.acme.example\"; the port has its own key",
+                );
+            }
+            for (key, zero) in [
+                ("port", email.port == 0),
+                ("timeout_seconds", email.timeout_seconds == 0),
+            ] {
+                if zero {
+                    self.wrong(
+                        "out-of-range",
+                        &format!("email.{key}"),
+                        "is 0",
+                        "use 1 or more",
+                    );
+                }
+            }
+            if email.user.is_some() != email.password.is_some() {
+                let (there, missing) = if email.user.is_some() {
+                    ("user", "password")
+                } else {
+                    ("password", "user")
+                };
+                self.wrong(
+                    "missing-key",
+                    &format!("email.{there}"),
+                    &format!("stands without `{missing}`"),
+                    "set both, or neither for a relay that asks for none",
+                );
+            }
+        }
+        if let Some(slack) = &settings.slack {
+            if let Some(url) = &slack.api_url {
+                self.url("slack.api_url", url);
+            }
+            if slack.timeout_seconds == 0 {
+                self.wrong(
+                    "out-of-range",
+                    "slack.timeout_seconds",
+                    "is 0",
+                    "use 1 or more",
+                );
+            }
+        }
+    }
+
+    /// What does not stay on this machine or in its private networks.
+    fn air_gap(&mut self, settings: &Settings) {
+        let advice = "name a host of a private network (its address, a name without a dot, or one under .internal, \
+                      .lan, .local or .corp), remove this, or set `air_gap = false`";
+        let mut leaves = |path: &str, what: String| {
+            self.wrong(
+                "leaves-network",
+                path,
+                &format!("{what}, and `instance.air_gap` is set"),
+                advice,
+            );
+        };
+        let public = |url: &str| {
+            Url::parse(url)
+                .ok()
+                .and_then(|url| url.host_str().map(str::to_owned))
+                .filter(|host| !is_private_host(host))
+        };
+        for (index, model) in settings.models.iter().enumerate() {
+            match &model.base_url {
+                Some(url) => {
+                    if let Some(host) = public(url) {
+                        leaves(
+                            &format!("model[{index}].base_url"),
+                            format!("leads to `{host}`"),
+                        );
+                    }
+                }
+                None if model.kind == ModelKind::Ollama => {}
+                None => leaves(
+                    &format!("model[{index}].kind"),
+                    "without `base_url` leads to the vendor".to_owned(),
+                ),
+            }
+        }
+        if let Some(email) = &settings.email
+            && !is_private_host(&email.host)
+        {
+            leaves("email.host", format!("is `{}`", email.host));
+        }
+        if let Some(slack) = &settings.slack {
+            match &slack.api_url {
+                Some(url) => {
+                    if let Some(host) = public(url) {
+                        leaves("slack.api_url", format!("leads to `{host}`"));
+                    }
+                }
+                None => leaves("slack", "without `api_url` leads to slack.com".to_owned()),
+            }
+        }
+    }
+
+    /// An address of the web without a password in it.
+    fn url(&mut self, path: &str, text: &str) -> Option<Url> {
+        let url = Url::parse(text)
+            .ok()
+            .filter(|url| matches!(url.scheme(), "http" | "https") && url.host_str().is_some());
+        let Some(url) = url else {
+            self.wrong(
+                "bad-url",
+                path,
+                "is no web address",
+                "begin it with https:// or http:// and name a host",
+            );
+            return None;
+        };
+        if !url.username().is_empty() || url.password().is_some() {
+            self.wrong(
+                "secret-in-clear",
+                path,
+                "holds a user or password",
+                "remove it from the address, and replace that password at its source",
+            );
+            return None;
+        }
+        Some(url)
+    }
+}
+
+/// What to write instead of a zone that is not known.
+pub(crate) fn zone_advice(zone: &str) -> String {
+    let near = jiff::tz::db()
+        .available()
+        .map(|name| name.as_str().to_owned())
+        .map(|name| {
+            let city = name.rsplit('/').next().unwrap_or(&name).to_lowercase();
+            let wanted = zone.to_lowercase().replace(' ', "_");
+            let wanted: String = wanted.chars().take(100).collect();
+            let whole = strsim::normalized_damerau_levenshtein(&wanted, &name.to_lowercase());
+            let part = strsim::normalized_damerau_levenshtein(
+                wanted.rsplit('/').next().unwrap_or(&wanted),
+                &city,
+            );
+            (whole.max(part), name)
+        })
+        .filter(|(likeness, _)| *likeness >= 0.7)
+        .max_by(|a, b| a.0.total_cmp(&b.0));
+    match near {
+        Some((_, name)) => format!("did you mean `{name}`?"),
+        None => "use a name such as \"Europe/Berlin\" or \"America/New_York\"".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn problems(text: &str) -> String {
+        parse(text, "daybrief.toml").unwrap_err().to_string()
+    }
+
+    #[test]
+    fn everything_wrong_is_told_at_once_with_its_line() {
+        let told = problems(
+            "[instance]\nlisen = '0.0.0.0:80'\nair_gap = 'true'\n\n[store]\nkind = 'mongo'\n\n[email]\nhost = 'smtp.acme.example'\n\
+             port = '587'\npassword = 'hunter2'\n\n[[model]]\nid = 'Big Model'\nkind = 'openai'\n\n[colour]\nx = 1\n",
+        );
+        for part in [
+            "daybrief.toml:2: `instance.lisen` is no known key\n  → did you mean `listen`?",
+            "daybrief.toml:3: `instance.air_gap` is text, expected `true` or `false`\n  → leave the quotes away",
+            "daybrief.toml:6: `store.kind` is not one of `sqlite`, `mongodb`\n  → did you mean `mongodb`?",
+            "daybrief.toml:10: `email.port` is text, expected a whole number from 0 to 65535\n  → leave the quotes away",
+            "daybrief.toml:11: `email.password` names no place of a secret",
+            "env:EMAIL_PASSWORD",
+            "daybrief.toml:8: `email`: `from` is missing\n  → add `from = …`: The sender",
+            "daybrief.toml:14: `model[0].id`: `Big Model` is not a name",
+            "daybrief.toml:13: `model[0]`: `model` is missing",
+            "daybrief.toml:17: `colour` is no known key",
+        ] {
+            assert!(told.contains(part), "{part}\nnot in\n{told}");
+        }
+        assert!(!told.contains("hunter2"), "{told}");
+    }
+
+    #[test]
+    fn values_that_mean_nothing_are_told_with_their_line() {
+        let told = problems(
+            "[instance]\nzone = 'Europe/Belin'\nlisten = '8080'\nurl = 'https://brief.acme.example/'\n[store]\nkind = 'mongodb'\n\
+             [[model]]\nid = 'a'\nkind = 'openai'\nmodel = 'm'\nbase_url = 'llm.lan'\n[[model]]\nid = 'a'\nkind = 'ollama'\nmodel = 'm'\n\
+             base_url = 'http://me:hunter2@llm.lan'\n[wording]\nroute = ['a',\n  'aa']\n[email]\nhost = 'smtp'\nfrom = 'nobody'\nuser = 'x'\n",
+        );
+        for part in [
+            "daybrief.toml:2: `instance.zone` is no IANA time zone: `Europe/Belin`\n  → did you mean `Europe/Berlin`?",
+            "daybrief.toml:3: `instance.listen` is no address",
+            "daybrief.toml:4: `instance.url` ends with a slash",
+            "daybrief.toml:5: `store.url` is missing",
+            "daybrief.toml:11: `model[0].base_url` is no web address",
+            "daybrief.toml:13: `model[1].id` is `a`, and so is that at daybrief.toml:8",
+            "daybrief.toml:16: `model[1].base_url` holds a user or password",
+            "daybrief.toml:19: `wording.route[1]` names `aa`",
+            "daybrief.toml:22: `email.from` is no sender",
+            "daybrief.toml:23: `email.user` stands without `password`",
+        ] {
+            assert!(told.contains(part), "{part}\nnot in\n{told}");
+        }
+        assert!(!told.contains("hunter2"), "{told}");
+    }
+
+    #[test]
+    fn an_air_gap_names_each_setting_that_leaves_the_network() {
+        let told = problems(
+            "[instance]\nair_gap = true\n[[model]]\nid = 'cloud'\nkind = 'anthropic'\nmodel = 'm'\n[[model]]\nid = 'far'\nkind = 'openai'\n\
+             model = 'm'\nbase_url = 'https://api.example.com/v1'\n[[model]]\nid = 'near'\nkind = 'ollama'\nmodel = 'm'\n\
+             base_url = 'http://10.0.0.7:11434'\n[email]\nhost = 'smtp.example.com'\nfrom = 'a@b.example'\n[slack]\ntoken = 'env:SLACK'\n",
+        );
+        for part in [
+            "daybrief.toml:5: `model[0].kind` without",
+            "daybrief.toml:11: `model[1].base_url` leads to `api.example.com`",
+            "daybrief.toml:18: `email.host` is `smtp.example.com`",
+            "daybrief.toml:20: `slack` without",
+        ] {
+            assert!(told.contains(part), "{part}\nnot in\n{told}");
+        }
+        assert!(!told.contains("model[2]"), "{told}");
+    }
+
+    #[test]
+    fn every_syntax_error_is_told() {
+        let told = problems("[instance\nname = 'x'\n[store]\nkind = \n");
+        assert!(told.contains("daybrief.toml:1: is not TOML"), "{told}");
+        assert!(told.contains("daybrief.toml:4: is not TOML"), "{told}");
+    }
+
+    #[test]
+    fn paths_are_relative_to_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("daybrief.toml");
+        std::fs::write(
+            &path,
+            "[instance]\nobjects = ['objects', '/etc/daybrief']\n[folder]\npath = 'out'\n",
+        )
+        .unwrap();
+        let settings = load(&path).unwrap();
+        assert_eq!(settings.instance.data, folder.path().join("data"));
+        assert_eq!(
+            settings.instance.objects,
+            [
+                folder.path().join("objects"),
+                PathBuf::from("/etc/daybrief")
+            ]
+        );
+        assert_eq!(settings.folder.unwrap().path, folder.path().join("out"));
+        assert_eq!(parse("", "x").unwrap(), Settings::default());
+        assert!(
+            load(&folder.path().join("none"))
+                .unwrap_err()
+                .to_string()
+                .contains("cannot be read")
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in "([a-z\\[\\]{}=.\"'0-9 \n-]|model|instance|id|true){0,80}") {
+            let _ = parse(&text, "x");
+        }
+
+        #[test]
+        fn no_key_or_value_panics(key in "[a-zä._\\[]{0,12}", value in any::<String>()) {
+            let _ = parse(&format!("[instance]\n{key:?} = {}", toml::Value::String(value)), "x");
+        }
+    }
 }

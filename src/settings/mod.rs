@@ -1,8 +1,13 @@
 //! The instance's settings: `daybrief.toml`. Plain structs, defaults in one place.
 
 mod load;
+mod network;
+mod reference;
+pub mod shape;
 
 pub use load::{load, parse};
+pub use network::is_private_host;
+pub use reference::reference;
 
 use std::path::PathBuf;
 
@@ -118,7 +123,6 @@ pub struct Secrets {
 /// A model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Model {
-    #[schemars(with = "String")]
     pub id: ModelId,
     pub kind: ModelKind,
     /// The vendor's own address where missing.
@@ -179,7 +183,6 @@ pub enum ModelKind {
 #[serde(default)]
 pub struct Wording {
     /// Tried in this order; empty: the built-in wording.
-    #[schemars(with = "Vec<String>")]
     pub route: Vec<ModelId>,
 }
 

@@ -1,0 +1,525 @@
+//! Reading files of objects.
+
+use std::{
+    borrow::Cow,
+    path::{Path, PathBuf},
+};
+
+use include_dir::{Dir, include_dir};
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
+
+use super::{Kind, Objects, Place};
+use crate::{
+    domain::briefing::Briefing,
+    error::{Problem, Problems},
+    settings::shape::{self, Lines, Source, did_you_mean},
+    signals,
+};
+
+static BRIEFINGS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/briefings");
+
+/// The deepest folder below the one named.
+const DEEPEST_FOLDER: usize = 8;
+
+/// The briefings that are shipped.
+pub fn shipped() -> Result<Objects, Problems> {
+    let mut reading = Reading {
+        shipped: true,
+        ..Reading::default()
+    };
+    for file in BRIEFINGS.files().filter(|file| is_toml(file.path())) {
+        reading.file(
+            &format!("briefings/{}", file.path().display()),
+            file.contents_utf8().unwrap_or_default(),
+        );
+    }
+    reading.finish()
+}
+
+/// Reads every `*.toml` below the folders; all problems of all files at once. Two objects of one kind and id are a
+/// problem; put the result [`over`](Objects::over) the shipped objects to replace those.
+pub fn read(folders: &[PathBuf]) -> Result<Objects, Problems> {
+    let mut reading = Reading::default();
+    let mut paths = Vec::new();
+    for folder in folders {
+        if let Err((path, error)) = find(folder, DEEPEST_FOLDER, &mut paths) {
+            reading.problems.push(
+                Problem::new("unreadable", format!("cannot be read: {error}"))
+                    .at(path.display().to_string()),
+            );
+        }
+    }
+    paths.sort();
+    paths.dedup();
+    for path in paths {
+        match std::fs::read_to_string(&path) {
+            Ok(text) => reading.file(&path.display().to_string(), &text),
+            Err(error) => reading.problems.push(
+                Problem::new("unreadable", format!("cannot be read: {error}"))
+                    .at(path.display().to_string()),
+            ),
+        }
+    }
+    reading.finish()
+}
+
+fn is_toml(path: &Path) -> bool {
+    path.extension()
+        .is_some_and(|extension| extension == "toml")
+}
+
+fn find(
+    folder: &Path,
+    depth: usize,
+    found: &mut Vec<PathBuf>,
+) -> Result<(), (PathBuf, std::io::Error)> {
+    let failed = |error| (folder.to_owned(), error);
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if path.is_dir() {
+            if depth > 0 {
+                find(&path, depth - 1, found)?;
+            }
+        } else if is_toml(&path) {
+            found.push(path);
+        }
+    }
+    Ok(())
+}
+
+#[derive(Default)]
+struct Reading {
+    objects: Objects,
+    problems: Vec<Problem>,
+    shipped: bool,
+}
+
+/// The tables of a file by their key.
+type Entry<'t> = (Spanned<Cow<'t, str>>, Spanned<DeValue<'t>>);
+
+impl Reading {
+    fn file(&mut self, place: &str, text: &str) {
+        let source = Source { place, text };
+        let mut table = match source.table() {
+            Ok(table) => table,
+            Err(problems) => return self.problems.extend(problems),
+        };
+        let (signals, next_date) = (
+            table.remove_entry("signal"),
+            table.remove_entry("next_date"),
+        );
+        self.join_signals(source, &mut table, signals, next_date);
+        for (key, value) in table {
+            let kind = Kind::ALL
+                .into_iter()
+                .find(|kind| kind.name() == key.get_ref().as_ref());
+            let Some(kind) = kind else {
+                let names = Kind::ALL
+                    .map(Kind::name)
+                    .into_iter()
+                    .chain(["signal", "next_date"]);
+                self.problems.push(
+                    Problem::new(
+                        "unknown-table",
+                        format!("`[{}]` is no kind of object", key.get_ref()),
+                    )
+                    .at(source.at(source.line(key.span().start)))
+                    .advise(did_you_mean(key.get_ref(), names)),
+                );
+                continue;
+            };
+            let span = value.span();
+            match value.into_inner() {
+                DeValue::Array(values) => {
+                    for value in values {
+                        self.object(kind, value, source);
+                    }
+                }
+                value => self.object(kind, Spanned::new(span, value), source),
+            }
+        }
+    }
+
+    /// `[[signal]]` and `[next_date]` beside the one `[briefing]` of a file belong to it.
+    fn join_signals<'t>(
+        &mut self,
+        source: Source<'t>,
+        table: &mut DeTable<'t>,
+        signals: Option<Entry<'t>>,
+        next_date: Option<Entry<'t>>,
+    ) {
+        let mut briefing = table
+            .get_mut("briefing")
+            .and_then(|value| match value.get_mut() {
+                DeValue::Table(table) => Some(table),
+                _ => None,
+            });
+        for ((key, value), inside) in [(signals, "signals"), (next_date, "next_date")]
+            .into_iter()
+            .filter_map(|(entry, inside)| Some((entry?, inside)))
+        {
+            let at = source.at(source.line(key.span().start));
+            match &mut briefing {
+                Some(briefing) if !briefing.contains_key(inside) => {
+                    briefing.insert(Spanned::new(key.span(), Cow::Borrowed(inside)), value);
+                }
+                Some(_) => self.problems.push(
+                    Problem::new("twice", format!("the briefing has `{inside}` already"))
+                        .at(at)
+                        .advise("write its signals in one way, as `[[signal]]`"),
+                ),
+                None => self.problems.push(
+                    Problem::new(
+                        "no-briefing",
+                        format!("`{}` belongs to no briefing", key.get_ref()),
+                    )
+                    .at(at)
+                    .advise("write one `[briefing]` in this file; a file with several uses `[[briefing.signals]]`"),
+                ),
+            }
+        }
+    }
+
+    fn object(&mut self, kind: Kind, value: Spanned<DeValue<'_>>, source: Source<'_>) {
+        match kind {
+            Kind::Calendar => {
+                if let Some((object, lines)) = self.typed(kind, value, source) {
+                    self.add(
+                        kind,
+                        object,
+                        lines,
+                        |objects| &mut objects.calendars,
+                        |o| o.id.as_str(),
+                    );
+                }
+            }
+            Kind::Connector => {
+                if let Some((object, lines)) = self.typed(kind, value, source) {
+                    self.add(
+                        kind,
+                        object,
+                        lines,
+                        |objects| &mut objects.connectors,
+                        |o| o.id.as_str(),
+                    );
+                }
+            }
+            Kind::Role => {
+                if let Some((object, lines)) = self.typed(kind, value, source) {
+                    self.add(
+                        kind,
+                        object,
+                        lines,
+                        |objects| &mut objects.roles,
+                        |o| o.id.as_str(),
+                    );
+                }
+            }
+            Kind::User => {
+                if let Some((object, lines)) = self.typed(kind, value, source) {
+                    self.add(
+                        kind,
+                        object,
+                        lines,
+                        |objects| &mut objects.users,
+                        |o| o.id.as_str(),
+                    );
+                }
+            }
+            Kind::Schedule => {
+                if let Some((object, lines)) = self.typed(kind, value, source) {
+                    self.add(
+                        kind,
+                        object,
+                        lines,
+                        |objects| &mut objects.schedules,
+                        |o| o.id.as_str(),
+                    );
+                }
+            }
+            Kind::Briefing => {
+                if let Some((object, lines)) = self.typed::<Briefing>(kind, value, source) {
+                    self.rules(&object, &lines);
+                    self.add(
+                        kind,
+                        object,
+                        lines,
+                        |objects| &mut objects.briefings,
+                        |o| o.id.as_str(),
+                    );
+                }
+            }
+        }
+    }
+
+    fn typed<T: DeserializeOwned + JsonSchema>(
+        &mut self,
+        kind: Kind,
+        value: Spanned<DeValue<'_>>,
+        source: Source<'_>,
+    ) -> Option<(T, Lines)> {
+        shape::read(value, source, kind.name(), &mut self.problems)
+    }
+
+    fn rules(&mut self, briefing: &Briefing, lines: &Lines) {
+        for problem in signals::check(briefing) {
+            let index = briefing
+                .signals
+                .iter()
+                .position(|signal| signal.id == problem.signal)
+                .unwrap_or_default();
+            self.problems.push(
+                Problem::new(
+                    "bad-rule",
+                    format!(
+                        "signal `{}`: `{}` {}",
+                        problem.signal, problem.field, problem.what
+                    ),
+                )
+                .at(lines.at(&format!("signals[{index}].{}", problem.field))),
+            );
+        }
+        if !(1..=7).contains(&briefing.max_risks) {
+            self.problems.push(
+                Problem::new("out-of-range", "`briefing.max_risks` is out of range")
+                    .at(lines.at("max_risks"))
+                    .advise("use 1 to 7"),
+            );
+        }
+    }
+
+    fn add<T>(
+        &mut self,
+        kind: Kind,
+        object: T,
+        lines: Lines,
+        list: impl Fn(&mut Objects) -> &mut Vec<T>,
+        id: impl Fn(&T) -> &str,
+    ) {
+        let id = id(&object).to_owned();
+        if let Some(first) = self.objects.places.get(&(kind, id.clone())) {
+            self.problems.push(
+                Problem::new(
+                    "two-of-one-id",
+                    format!(
+                        "the {} `{id}` is defined here and at {}",
+                        kind.name(),
+                        first.lines.at("id")
+                    ),
+                )
+                .at(lines.at("id"))
+                .advise("remove one of them, or give it another id"),
+            );
+            return;
+        }
+        let place = Place {
+            shipped: self.shipped,
+            lines,
+        };
+        self.objects.places.insert((kind, id), place);
+        list(&mut self.objects).push(object);
+    }
+
+    fn finish(self) -> Result<Objects, Problems> {
+        if self.problems.is_empty() {
+            Ok(self.objects)
+        } else {
+            Err(Problems(self.problems))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn read_texts(texts: &[(&str, &str)]) -> Result<Objects, Problems> {
+        let mut reading = Reading::default();
+        for (place, text) in texts {
+            reading.file(place, text);
+        }
+        reading.finish()
+    }
+
+    #[test]
+    fn the_shipped_briefings_load() {
+        let shipped = shipped().unwrap();
+        for id in [
+            "ceo-morning",
+            "finance-morning",
+            "vp-engineering-morning",
+            "vp-sales-morning",
+        ] {
+            assert!(
+                shipped
+                    .briefings
+                    .iter()
+                    .any(|known| known.id.as_str() == id),
+                "{id}"
+            );
+            assert!(shipped.places[&(Kind::Briefing, id.to_owned())].shipped);
+        }
+        assert!(
+            shipped
+                .briefings
+                .iter()
+                .all(|briefing| !briefing.signals.is_empty())
+        );
+    }
+
+    #[test]
+    fn all_problems_of_all_files_are_told_at_once_with_their_lines() {
+        let folder = tempfile::tempdir().unwrap();
+        let write =
+            |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+        write("a.toml", "[role]\nid = \"Big Boss\"\ntitel = \"x\"");
+        write("b.toml", "\n[connector\n");
+        write("c.toml", "[colour]\nx = 1\n[[rolle]]\nid = 'x'");
+        let missing = folder.path().join("none");
+        let told = read(&[folder.path().to_owned(), missing])
+            .unwrap_err()
+            .to_string();
+        for part in [
+            "a.toml:2: `role.id`: `Big Boss` is not a name",
+            "a.toml:3: `role.titel` is no known key\n  → did you mean `title`?",
+            "b.toml:2: is not TOML",
+            "c.toml:1: `[colour]` is no kind of object",
+            "c.toml:3: `[rolle]` is no kind of object\n  → did you mean `role`?",
+            "none: cannot be read",
+        ] {
+            assert!(told.contains(part), "{part}\nnot in\n{told}");
+        }
+        assert!(!told.contains("`title` is missing"), "{told}");
+    }
+
+    #[test]
+    fn keys_of_flattened_parts_are_checked() {
+        let told = read_texts(&[(
+            "x.toml",
+            "[connector]\nid = 'a'\ntitle = 'A'\ncomand = ['a']\n[connector.tools]\nquery = 'raed'\n\
+             [[connector]]\n",
+        )])
+        .unwrap_err()
+        .to_string();
+        assert!(told.contains("x.toml:7: is not TOML"), "{told}");
+        let told = read_texts(&[(
+            "x.toml",
+            "[[connector]]\nid = 'a'\ntitle = 'A'\ncomand = ['a']\n[connector.tools]\nquery = 'raed'\n\
+             [[connector]]\nid = 'b'\ntitle = 'B'\ntools = {}\n[connector.limits]\nconcurency = 1\nmax_bytes = '3'\n\
+             [[connector]]\nid = 'c'\ntitle = 'C'\ntools = {}\nurl = 'https://c'\ncommand = ['c']\n\
+             [[connector]]\nid = 'd'\ntitle = 'D'\ntools = {}\ncommand = ['d']\n[connector.env]\n\
+             D_TOKEN = { secret = 'hunter2' }\n\
+             [briefing]\nid = 'x'\ntitle = 'X'\nrole = 'r'\n[[signal]]\nid = 's'\ntitle = 'S'\nconnector = 'A B'\n\
+             tool = 'q'\nheadlin = 'x'\nargs = { since = 2026-01-01 }\n",
+        )])
+        .unwrap_err()
+        .to_string();
+        for part in [
+            "x.toml:4: `connector.comand` is no known key\n  → did you mean `command`?",
+            "x.toml:6: `connector.tools.query` is not one of `read`, `action`\n  → did you mean `read`?",
+            "x.toml:12: `connector.limits.concurency` is no known key\n  → did you mean `concurrency`?",
+            "x.toml:13: `connector.limits.max_bytes` is text, expected a whole number",
+            "x.toml:7: `connector`: one of `command`, `url` is missing",
+            "cannot stand beside",
+            "x.toml:26: `connector.env.D_TOKEN.secret` names no place of a secret",
+            "env:CONNECTOR_ENV_D_TOKEN",
+            "x.toml:34: `briefing.signals[0].connector`: `A B` is not a name",
+            "x.toml:36: `briefing.signals[0].headlin` is no known key\n  → did you mean `headline`?",
+            "x.toml:37: `briefing.signals[0].args.since` is a bare date",
+        ] {
+            assert!(told.contains(part), "{part}\nnot in\n{told}");
+        }
+        assert!(!told.contains("hunter2"), "{told}");
+    }
+
+    #[test]
+    fn users_schedules_and_calendars_are_read() {
+        let objects = read_texts(&[(
+            "x.toml",
+            "[[user]]\nid = 'ann'\nname = 'Ann'\nroles = ['ceo']\n\n[calendar]\nid = 'de'\n[calendar.holidays]\n2026-12-25 = 'Christmas'\n\
+             [schedule]\nid = 'm'\nbriefing = 'ceo-morning'\nwhen = 'weekdays at 07:00'\nzone = 'recipient'\n\
+             to = [\n  { user = 'ann', via = ['email'] },\n  { slack_channel = 'C1', as = 'ceo' } ]\n",
+        )])
+        .unwrap();
+        assert_eq!(
+            (
+                objects.users.len(),
+                objects.calendars.len(),
+                objects.schedules.len()
+            ),
+            (1, 1, 1)
+        );
+        assert_eq!(objects.place(Kind::User, "ann", "roles[0]"), "x.toml:4");
+        assert_eq!(objects.place(Kind::Schedule, "m", "to[1].as"), "x.toml:17");
+        assert_eq!(objects.place(Kind::Role, "none", ""), "role `none`");
+        let told = read_texts(&[(
+            "x.toml",
+            "[calendar]\nid = 'de'\n[calendar.holidays]\n2026-13-25 = 'x'\n",
+        )])
+        .unwrap_err()
+        .to_string();
+        assert!(told.contains("x.toml:"), "{told}");
+    }
+
+    #[test]
+    fn two_of_one_id_are_a_problem_and_a_shipped_one_is_replaced() {
+        let role = "[role]\nid = 'ceo'\ntitle = 'CEO'\n";
+        let told = read_texts(&[("a.toml", role), ("b.toml", role)])
+            .unwrap_err()
+            .to_string();
+        assert!(
+            told.starts_with("b.toml:2: the role `ceo` is defined here and at a.toml:2"),
+            "{told}"
+        );
+
+        let own = read_texts(&[(
+            "a.toml",
+            "[briefing]\nid = 'ceo-morning'\ntitle = 'Mine'\nrole = 'ceo'\n",
+        )])
+        .unwrap();
+        let shipped = shipped().unwrap();
+        let count = shipped.briefings.len();
+        let all = own.over(shipped);
+        assert_eq!(all.briefings.len(), count);
+        assert!(
+            all.briefings
+                .iter()
+                .any(|briefing| briefing.title == "Mine")
+        );
+        assert_eq!(
+            all.place(Kind::Briefing, "ceo-morning", "title"),
+            "a.toml:3"
+        );
+    }
+
+    #[test]
+    fn a_wrong_rule_is_told_at_its_line() {
+        let told = read_texts(&[(
+            "x.toml",
+            "[briefing]\nid = 'x'\ntitle = 'X'\nrole = 'r'\nmax_risks = 9\n[[signal]]\nid = 's'\ntitle = 'S'\nconnector = 'c'\ntool = 't'\n\
+             key = 'item.id'\nheadline = 'It is late'\nwhen = 'item.x >'\n[signal.facts]\na = 'item.('\n",
+        )])
+        .unwrap_err()
+        .to_string();
+        for part in [
+            "x.toml:13: signal `s`: `when`",
+            "x.toml:15: signal `s`: `facts.a`",
+            "x.toml:5: `briefing.max_risks`",
+        ] {
+            assert!(told.contains(part), "{part}\nnot in\n{told}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in "([a-z\\[\\]{}=.\"'0-9 \n-]|briefing|signal|connector|role|id|true){0,80}") {
+            let _ = read_texts(&[("x", &text)]);
+        }
+    }
+}
