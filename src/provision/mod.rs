@@ -1,10 +1,12 @@
 //! Objects from TOML files: roles, users, connectors, briefings, schedules, calendars. The shipped briefings are in the
 //! binary.
 
+mod check;
 mod read;
 mod stored;
 
 pub use crate::store::Kind;
+pub use check::{Checked, check};
 pub use read::{read, shipped};
 pub use stored::{Change, ChangeKind, apply, load, plan};
 

@@ -5,6 +5,7 @@ mod network;
 mod reference;
 pub mod shape;
 
+pub(crate) use load::zone_advice;
 pub use load::{load, parse};
 pub use network::is_private_host;
 pub use reference::reference;

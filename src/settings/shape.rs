@@ -293,11 +293,10 @@ impl<'s> Walk<'s> {
             DeValue::Array(array) => {
                 for (index, item) in array.iter().enumerate() {
                     let line = self.source.line(item.span().start);
-                    let any = &Schema::Bool(true);
                     let path = format!("{path}[{index}]");
                     match way.items {
                         Some(items) => self.value(items, item, line, &path, depth + 1),
-                        None => self.free(any, item, line, &path, depth + 1),
+                        None => self.free(item, line, &path, depth + 1),
                     }
                 }
             }
@@ -343,14 +342,7 @@ impl<'s> Walk<'s> {
     }
 
     /// A value that may be anything; its own values are walked for what JSON cannot hold.
-    fn free(
-        &mut self,
-        _any: &Schema,
-        value: &Spanned<DeValue<'_>>,
-        line: usize,
-        path: &str,
-        depth: usize,
-    ) {
+    fn free(&mut self, value: &Spanned<DeValue<'_>>, line: usize, path: &str, depth: usize) {
         self.found.lines.insert(path.to_owned(), line);
         if depth > DEEPEST_TABLE {
             return self.wrong(
@@ -387,7 +379,7 @@ impl<'s> Walk<'s> {
                     Some(schema) if schema.is_object() => {
                         self.value(schema, value, line, &path, depth + 1);
                     }
-                    _ => self.free(&Schema::Null, value, line, &path, depth + 1),
+                    _ => self.free(value, line, &path, depth + 1),
                 }
             } else {
                 let absent = way

@@ -1,0 +1,732 @@
+//! What objects mean together: names that lead nowhere, rights that are missing, people who cannot be reached.
+
+use std::collections::BTreeMap;
+
+use jiff::tz::TimeZone;
+use url::Url;
+
+use super::{Kind, Objects};
+use crate::{
+    access,
+    domain::{
+        briefing::{Briefing, Query, Signal},
+        connector::{Connector, EnvValue, Launch},
+        people::{Role, User},
+        schedule::{ChannelKind, Recipient, Schedule},
+    },
+    error::Problem,
+    ids::{RoleId, UserId},
+    schedule::rule::Rule,
+    settings::{Settings, is_private_host, shape::did_you_mean, zone_advice},
+};
+
+/// A zone of a schedule that stands for each recipient's own.
+const RECIPIENT_ZONE: &str = "recipient";
+
+/// Where a key of an object is.
+fn at<'a>(kind: Kind, id: &'a str, path: &'a str) -> At<'a> {
+    (kind, id, path)
+}
+
+/// What was found: errors keep objects from being applied, warnings do not.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Checked {
+    pub errors: Vec<Problem>,
+    pub warnings: Vec<Problem>,
+}
+
+/// Checks all objects together and against the settings. A shipped briefing that no schedule names may stay
+/// incomplete: not every company has its sources.
+pub fn check(objects: &Objects, settings: &Settings) -> Checked {
+    let mut check = Check {
+        objects,
+        settings,
+        found: Checked::default(),
+    };
+    for connector in &objects.connectors {
+        check.connector(connector);
+    }
+    for role in &objects.roles {
+        check.role(role);
+    }
+    check.users();
+    for briefing in &objects.briefings {
+        check.briefing(briefing);
+    }
+    for schedule in &objects.schedules {
+        check.schedule(schedule);
+    }
+    check.instance();
+    check.found
+}
+
+struct Check<'o> {
+    objects: &'o Objects,
+    settings: &'o Settings,
+    found: Checked,
+}
+
+/// An object's kind, id and key: where a problem is.
+type At<'a> = (Kind, &'a str, &'a str);
+
+impl Check<'_> {
+    fn problem(&self, code: &str, at: At<'_>, what: &str, advice: impl Into<String>) -> Problem {
+        let (kind, id, path) = at;
+        Problem::new(code, format!("{} `{id}`: {what}", kind.name()))
+            .at(self.objects.place(kind, id, path))
+            .advise(advice)
+    }
+
+    fn error(&mut self, code: &str, at: At<'_>, what: &str, advice: impl Into<String>) {
+        let problem = self.problem(code, at, what, advice);
+        self.found.errors.push(problem);
+    }
+
+    fn warn(&mut self, code: &str, at: At<'_>, what: &str, advice: impl Into<String>) {
+        let problem = self.problem(code, at, what, advice);
+        self.found.warnings.push(problem);
+    }
+
+    fn ids(&self, kind: Kind) -> Vec<&str> {
+        let objects = self.objects;
+        match kind {
+            Kind::Calendar => objects.calendars.iter().map(|o| o.id.as_str()).collect(),
+            Kind::Connector => objects.connectors.iter().map(|o| o.id.as_str()).collect(),
+            Kind::Role => objects.roles.iter().map(|o| o.id.as_str()).collect(),
+            Kind::User => objects.users.iter().map(|o| o.id.as_str()).collect(),
+            Kind::Briefing => objects.briefings.iter().map(|o| o.id.as_str()).collect(),
+            Kind::Schedule => objects.schedules.iter().map(|o| o.id.as_str()).collect(),
+        }
+    }
+
+    /// Tells where `wanted` is not among the objects of `kind`.
+    fn exists(&mut self, at: At<'_>, kind: Kind, wanted: &str) -> bool {
+        let known = self.ids(kind);
+        if known.contains(&wanted) {
+            return true;
+        }
+        let advice = did_you_mean(wanted, known);
+        let what = format!("there is no {} `{wanted}`", kind.name());
+        self.error(&format!("unknown-{}", kind.name()), at, &what, advice);
+        false
+    }
+
+    fn connector(&mut self, connector: &Connector) {
+        let id = connector.id.as_str();
+        if connector.tools.is_empty() {
+            self.error(
+                "empty",
+                at(Kind::Connector, id, "tools"),
+                "`tools` is empty, so none of its tools can be called",
+                "name its tools and their class, such as `\"jira_get_*\" = \"read\"`",
+            );
+        }
+        for pattern in connector
+            .tools
+            .keys()
+            .filter(|pattern| pattern.trim().is_empty())
+        {
+            self.error(
+                "empty",
+                at(Kind::Connector, id, &format!("tools.{pattern}")),
+                "a pattern of `tools` is empty",
+                "write the name of a tool, with `*` for any run of characters",
+            );
+        }
+        let limits = connector.limits;
+        for (key, is_zero) in [
+            ("concurrency", limits.concurrency == 0),
+            ("timeout_seconds", limits.timeout_seconds == 0),
+            ("start_timeout_seconds", limits.start_timeout_seconds == 0),
+            ("max_bytes", limits.max_bytes == 0),
+            ("idle_stop_seconds", limits.idle_stop_seconds == 0),
+        ] {
+            if is_zero {
+                let path = format!("limits.{key}");
+                self.error(
+                    "out-of-range",
+                    at(Kind::Connector, id, &path),
+                    &format!("`{path}` is 0"),
+                    "use 1 or more",
+                );
+            }
+        }
+        let (values, name) = match &connector.launch {
+            Launch::Process { command, env, .. } => {
+                if command.first().is_none_or(String::is_empty) {
+                    self.error(
+                        "empty",
+                        at(Kind::Connector, id, "command"),
+                        "`command` names no program",
+                        "write the program and its arguments: [\"program\", \"argument\"]",
+                    );
+                }
+                (env, "env")
+            }
+            Launch::Http { url, headers } => {
+                self.connector_url(connector, url);
+                (headers, "headers")
+            }
+        };
+        for (key, value) in values {
+            if matches!(value, EnvValue::Plain(text) if !text.is_empty()) && is_secret_name(key) {
+                self.error(
+                    "secret-in-clear",
+                    at(Kind::Connector, id, &format!("{name}.{key}")),
+                    &format!("`{name}.{key}` holds a secret in clear"),
+                    format!(
+                        "write `{key} = {{ secret = \"env:…\" }}`, and replace the value at its source"
+                    ),
+                );
+            }
+        }
+    }
+
+    fn connector_url(&mut self, connector: &Connector, url: &str) {
+        let at = (Kind::Connector, connector.id.as_str(), "url");
+        let parsed = Url::parse(url).ok();
+        let Some((url, host)) = parsed.as_ref().and_then(|url| Some((url, url.host_str()?))) else {
+            return self.error(
+                "bad-url",
+                at,
+                "`url` is no web address",
+                "begin it with https:// and name a host",
+            );
+        };
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        let is_loopback = host == "localhost"
+            || bare
+                .parse::<std::net::IpAddr>()
+                .is_ok_and(|address| address.is_loopback());
+        if url.scheme() != "https" && !(url.scheme() == "http" && is_loopback) {
+            self.error(
+                "unprotected",
+                at,
+                "`url` is neither https nor on this machine",
+                "use https, or http to 127.0.0.1 or localhost",
+            );
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            self.error(
+                "secret-in-clear",
+                at,
+                "`url` holds a user or password",
+                "give it in `headers` as a reference to a secret",
+            );
+        }
+        if self.settings.instance.air_gap && !is_private_host(host) {
+            self.error(
+                "leaves-network",
+                at,
+                &format!("`url` leads to `{host}`, and `instance.air_gap` is set"),
+                "name a host of a private network, or set `air_gap = false`",
+            );
+        }
+    }
+
+    fn role(&mut self, role: &Role) {
+        let id = role.id.as_str();
+        for (index, grant) in role.grants.iter().enumerate() {
+            let path = format!("grants[{index}].connector");
+            self.exists(
+                (Kind::Role, id, &path),
+                Kind::Connector,
+                grant.connector.as_str(),
+            );
+            for (key, patterns) in [
+                ("tools", &grant.tools),
+                ("actions", &grant.actions),
+                ("deny", &grant.deny),
+            ] {
+                if patterns.iter().any(|pattern| pattern.trim().is_empty()) {
+                    self.error(
+                        "empty",
+                        (Kind::Role, id, &format!("grants[{index}].{key}")),
+                        &format!("a pattern of `{key}` is empty"),
+                        "write the name of a tool, with `*` for any run of characters",
+                    );
+                }
+            }
+        }
+        for (index, model) in role.models.iter().enumerate() {
+            let known = self.settings.models.iter().map(|model| model.id.as_str());
+            if !known.clone().any(|known| known == model.as_str()) {
+                let advice = did_you_mean(model.as_str(), known);
+                self.error(
+                    "unknown-model",
+                    (Kind::Role, id, &format!("models[{index}]")),
+                    &format!("the settings have no model `{model}`"),
+                    advice,
+                );
+            }
+        }
+    }
+
+    fn users(&mut self) {
+        let objects = self.objects;
+        let mut addresses: BTreeMap<(&str, String), &UserId> = BTreeMap::new();
+        for user in &objects.users {
+            let id = user.id.as_str();
+            if user.roles.is_empty() {
+                self.error(
+                    "empty",
+                    (Kind::User, id, "roles"),
+                    "has no role",
+                    "name one in `roles`; to shut a person out set `disabled = true`",
+                );
+            }
+            for (index, role) in user.roles.iter().enumerate() {
+                let path = format!("roles[{index}]");
+                self.exists((Kind::User, id, &path), Kind::Role, role.as_str());
+            }
+            if let Some(zone) = &user.zone {
+                self.zone((Kind::User, id, "zone"), zone);
+            }
+            if let Some(email) = &user.email
+                && email.parse::<lettre::Address>().is_err()
+            {
+                self.error(
+                    "bad-mailbox",
+                    (Kind::User, id, "email"),
+                    "`email` is no address",
+                    "write it alone: \"ann@acme.example\"",
+                );
+            }
+            if let Some(slack) = &user.slack
+                && !(slack.starts_with(['U', 'W'])
+                    && slack
+                        .chars()
+                        .all(|c| c.is_ascii_uppercase() || c.is_ascii_digit()))
+            {
+                self.error(
+                    "bad-member",
+                    (Kind::User, id, "slack"),
+                    "`slack` is no member id",
+                    "copy it from the profile in Slack: it begins with U or W",
+                );
+            }
+            for (key, value) in [
+                (
+                    "email",
+                    user.email.as_ref().map(|email| email.to_lowercase()),
+                ),
+                ("slack", user.slack.clone()),
+            ] {
+                let Some(value) = value else { continue };
+                if let Some(first) = addresses.insert((key, value), &user.id) {
+                    let place = objects.place(Kind::User, first.as_str(), key);
+                    self.error(
+                        "two-of-one-address",
+                        (Kind::User, id, key),
+                        &format!("has the same `{key}` as the user `{first}` ({place})"),
+                        "give each person their own",
+                    );
+                }
+            }
+        }
+    }
+
+    fn zone(&mut self, at: At<'_>, zone: &str) {
+        if TimeZone::get(zone).is_err() {
+            let what = format!("there is no IANA time zone `{zone}`");
+            self.error("unknown-zone", at, &what, zone_advice(zone));
+        }
+    }
+
+    fn briefing(&mut self, briefing: &Briefing) {
+        let id = briefing.id.as_str();
+        let shipped = self
+            .objects
+            .places
+            .get(&(Kind::Briefing, id.to_owned()))
+            .is_some_and(|place| place.shipped);
+        let scheduled = self
+            .objects
+            .schedules
+            .iter()
+            .any(|schedule| schedule.briefing == briefing.id);
+        if shipped && !scheduled {
+            return;
+        }
+        let role_known = self.exists(
+            (Kind::Briefing, id, "role"),
+            Kind::Role,
+            briefing.role.as_str(),
+        );
+        for (path, query) in queries(briefing) {
+            let path = format!("{path}.connector");
+            self.exists(
+                (Kind::Briefing, id, &path),
+                Kind::Connector,
+                query.connector.as_str(),
+            );
+        }
+        if role_known {
+            self.gaps((Kind::Briefing, id, "role"), briefing, &briefing.role);
+        }
+    }
+
+    /// Warns of signals that `role` may not read: they are gaps in each brief.
+    fn gaps(&mut self, at: At<'_>, briefing: &Briefing, role: &RoleId) {
+        let objects = self.objects;
+        let Some(role) = objects.roles.iter().find(|known| known.id == *role) else {
+            return;
+        };
+        let refusal = |query: &Query| {
+            let connector = objects
+                .connectors
+                .iter()
+                .find(|known| known.id == query.connector)?;
+            let decision = access::decide(role, connector, &query.tool).0;
+            (!decision.allowed).then(|| format!("{} ({})", decision.why, decision.rule))
+        };
+        let refused: Vec<(&Signal, String)> = briefing
+            .signals
+            .iter()
+            .filter_map(|signal| {
+                let joined = signal.joins.values().map(|join| &join.query);
+                let why = std::iter::once(&signal.query)
+                    .chain(joined)
+                    .find_map(refusal)?;
+                Some((signal, why))
+            })
+            .collect();
+        let Some((_, why)) = refused.first() else {
+            return;
+        };
+        let names: Vec<String> = refused
+            .iter()
+            .map(|(signal, _)| format!("`{}`", signal.id))
+            .collect();
+        self.warn(
+            "always-gaps",
+            at,
+            &format!(
+                "{} of {} signals of `{}` will always be gaps for the role `{}`: {}",
+                refused.len(),
+                briefing.signals.len(),
+                briefing.id,
+                role.id,
+                names.join(", ")
+            ),
+            format!("grant the role these tools, or remove the signals; the first: {why}"),
+        );
+    }
+
+    fn schedule(&mut self, schedule: &Schedule) {
+        let objects = self.objects;
+        let id = schedule.id.as_str();
+        self.exists(
+            at(Kind::Schedule, id, "briefing"),
+            Kind::Briefing,
+            schedule.briefing.as_str(),
+        );
+        if let Some(calendar) = &schedule.calendar {
+            self.exists(
+                at(Kind::Schedule, id, "calendar"),
+                Kind::Calendar,
+                calendar.as_str(),
+            );
+        }
+        if schedule.zone != RECIPIENT_ZONE {
+            self.zone(at(Kind::Schedule, id, "zone"), &schedule.zone);
+        }
+        if let Err(error) = Rule::parse(&schedule.when) {
+            self.error(
+                "bad-rule",
+                at(Kind::Schedule, id, "when"),
+                &error.to_string(),
+                "see what it gives with `daybrief schedule next`",
+            );
+        }
+        if schedule.expires_after_minutes == 0 {
+            self.error(
+                "out-of-range",
+                at(Kind::Schedule, id, "expires_after_minutes"),
+                "`expires_after_minutes` is 0, so each brief is late",
+                "use 1 or more",
+            );
+        }
+        if schedule.to.is_empty() {
+            self.error(
+                "empty",
+                at(Kind::Schedule, id, "to"),
+                "nobody gets it",
+                "name a recipient in `to`",
+            );
+        }
+        let briefing = objects
+            .briefings
+            .iter()
+            .find(|known| known.id == schedule.briefing);
+        for (index, recipient) in schedule.to.iter().enumerate() {
+            let path = |key: &str| format!("to[{index}].{key}");
+            let role = match recipient {
+                Recipient::User { user, role, via } => {
+                    self.user_recipient(schedule, index, user, role.as_ref(), via)
+                }
+                Recipient::Role { role, via } => {
+                    self.role_recipient(schedule, index, role, via);
+                    Some(role)
+                }
+                Recipient::SlackChannel {
+                    slack_channel,
+                    role,
+                } => {
+                    self.configured(
+                        at(Kind::Schedule, id, &path("slack_channel")),
+                        ChannelKind::Slack,
+                    );
+                    if !slack_channel.starts_with(['C', 'G']) {
+                        self.error(
+                            "bad-channel",
+                            at(Kind::Schedule, id, &path("slack_channel")),
+                            "`slack_channel` is no channel id",
+                            "copy it from the channel's details in Slack: it begins with C or G",
+                        );
+                    }
+                    self.exists(
+                        at(Kind::Schedule, id, &path("as")),
+                        Kind::Role,
+                        role.as_str(),
+                    )
+                    .then_some(role)
+                }
+                Recipient::Folder { role, .. } => {
+                    self.configured(at(Kind::Schedule, id, &path("folder")), ChannelKind::Folder);
+                    self.exists(
+                        at(Kind::Schedule, id, &path("as")),
+                        Kind::Role,
+                        role.as_str(),
+                    )
+                    .then_some(role)
+                }
+            };
+            if let (Some(briefing), Some(role)) = (briefing, role)
+                && *role != briefing.role
+            {
+                self.gaps(
+                    at(Kind::Schedule, id, &format!("to[{index}]")),
+                    briefing,
+                    role,
+                );
+            }
+        }
+    }
+
+    /// The role that a person is addressed with.
+    fn user_recipient<'s>(
+        &mut self,
+        schedule: &'s Schedule,
+        index: usize,
+        user: &UserId,
+        role: Option<&'s RoleId>,
+        via: &[ChannelKind],
+    ) -> Option<&'s RoleId>
+    where
+        Self: 's,
+    {
+        let id = schedule.id.as_str();
+        let path = format!("to[{index}]");
+        self.channels((Kind::Schedule, id, &format!("{path}.via")), via);
+        if !self.exists(
+            (Kind::Schedule, id, &format!("{path}.user")),
+            Kind::User,
+            user.as_str(),
+        ) {
+            return None;
+        }
+        let objects = self.objects;
+        let user = objects.users.iter().find(|known| known.id == *user)?;
+        if user.disabled {
+            self.warn(
+                "disabled",
+                (Kind::Schedule, id, &format!("{path}.user")),
+                &format!("the user `{}` is disabled and gets nothing", user.id),
+                "remove the recipient, or enable the user",
+            );
+        }
+        for (kind, place) in unreachable(user, via) {
+            self.error(
+                "unreachable",
+                (Kind::Schedule, id, &format!("{path}.via")),
+                &format!(
+                    "the user `{}` is to get it via {kind} and has no {place}",
+                    user.id
+                ),
+                format!("add `{kind} = …` to the user, or use another channel"),
+            );
+        }
+        if let Some(role) = role {
+            let at = format!("{path}.as");
+            if !self.exists((Kind::Schedule, id, &at), Kind::Role, role.as_str()) {
+                return None;
+            }
+            if !user.roles.contains(role) {
+                let own: Vec<&str> = user.roles.iter().map(RoleId::as_str).collect();
+                self.error(
+                    "not-their-role",
+                    (Kind::Schedule, id, &at),
+                    &format!("the user `{}` does not have the role `{role}`", user.id),
+                    format!(
+                        "give it to the user, or use one of theirs: {}",
+                        own.join(", ")
+                    ),
+                );
+            }
+        }
+        role
+    }
+
+    fn role_recipient(
+        &mut self,
+        schedule: &Schedule,
+        index: usize,
+        role: &RoleId,
+        via: &[ChannelKind],
+    ) {
+        let id = schedule.id.as_str();
+        let (role_path, via_path) = (format!("to[{index}].role"), format!("to[{index}].via"));
+        self.channels((Kind::Schedule, id, &via_path), via);
+        if !self.exists((Kind::Schedule, id, &role_path), Kind::Role, role.as_str()) {
+            return;
+        }
+        let objects = self.objects;
+        let mut anyone = false;
+        for user in &objects.users {
+            if user.disabled || !user.roles.contains(role) {
+                continue;
+            }
+            anyone = true;
+            for (kind, place) in unreachable(user, via) {
+                self.warn(
+                    "unreachable",
+                    (Kind::Schedule, id, &via_path),
+                    &format!(
+                        "the user `{}` has the role `{role}`, is to get it via {kind} and has no {place}",
+                        user.id
+                    ),
+                    format!("add `{kind} = …` to the user"),
+                );
+            }
+        }
+        if !anyone {
+            self.warn(
+                "nobody",
+                (Kind::Schedule, id, &role_path),
+                &format!("nobody has the role `{role}`"),
+                "give it to a user, or remove the recipient",
+            );
+        }
+    }
+
+    fn channels(&mut self, at: At<'_>, via: &[ChannelKind]) {
+        if via.is_empty() {
+            self.error(
+                "empty",
+                at,
+                "`via` names no channel",
+                "write `via = [\"email\"]`, \"slack\" or \"folder\"",
+            );
+        }
+        for kind in via {
+            self.configured(at, *kind);
+        }
+    }
+
+    fn configured(&mut self, at: At<'_>, kind: ChannelKind) {
+        let settings = self.settings;
+        let (there, name) = match kind {
+            ChannelKind::Email => (settings.email.is_some(), "email"),
+            ChannelKind::Slack => (settings.slack.is_some(), "slack"),
+            ChannelKind::Folder => (settings.folder.is_some(), "folder"),
+        };
+        if !there {
+            self.error(
+                "no-channel",
+                at,
+                &format!("the settings have no [{name}]"),
+                format!("add [{name}] to daybrief.toml, or use another channel"),
+            );
+        }
+    }
+
+    /// The settings that name objects.
+    fn instance(&mut self) {
+        let instance = &self.settings.instance;
+        for (key, kind, wanted) in [
+            ("calendar", Kind::Calendar, &instance.calendar),
+            ("admin", Kind::User, &instance.admin),
+        ] {
+            let known = self.ids(kind);
+            if let Some(wanted) = wanted
+                && !known.contains(&wanted.as_str())
+            {
+                let advice = did_you_mean(wanted, known);
+                self.found.errors.push(
+                    Problem::new(
+                        format!("unknown-{}", kind.name()),
+                        format!("there is no {} `{wanted}`", kind.name()),
+                    )
+                    .at(format!("the setting `instance.{key}`"))
+                    .advise(advice),
+                );
+            }
+        }
+    }
+}
+
+/// Channels of `via` that do not reach the person, each with what is missing.
+fn unreachable(user: &User, via: &[ChannelKind]) -> Vec<(&'static str, &'static str)> {
+    via.iter()
+        .filter_map(|kind| match kind {
+            ChannelKind::Email if user.email.is_none() => Some(("email", "address")),
+            ChannelKind::Slack if user.slack.is_none() => Some(("slack", "member id")),
+            _ => None,
+        })
+        .collect()
+}
+
+/// Every call of a briefing, with the path of its keys.
+fn queries(briefing: &Briefing) -> Vec<(String, &Query)> {
+    let mut found = Vec::new();
+    for (index, signal) in briefing.signals.iter().enumerate() {
+        found.push((format!("signals[{index}]"), &signal.query));
+        for (name, join) in &signal.joins {
+            found.push((format!("signals[{index}].with.{name}"), &join.query));
+        }
+    }
+    found.extend(
+        briefing
+            .next_date
+            .iter()
+            .map(|next| ("next_date".to_owned(), &next.query)),
+    );
+    found
+}
+
+/// Does the name of a variable or header say that its value is a secret? Its last words decide: `TOKEN_FILE` is a path.
+fn is_secret_name(name: &str) -> bool {
+    let words: Vec<String> = name.split(['_', '-', '.']).map(str::to_lowercase).collect();
+    match words.as_slice() {
+        [.., first, last] if last == "key" => {
+            ["api", "private", "access", "secret"].contains(&first.as_str())
+        }
+        [.., last] => [
+            "token",
+            "password",
+            "passwd",
+            "pass",
+            "secret",
+            "apikey",
+            "authorization",
+            "cookie",
+            "credentials",
+        ]
+        .contains(&last.as_str()),
+        [] => false,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,225 @@
+
+use super::*;
+use crate::{provision, settings};
+
+fn checked(objects: &str, settings: &str) -> (String, String) {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("o.toml"), objects).unwrap();
+    let objects = provision::read(&[folder.path().to_owned()])
+        .unwrap()
+        .over(provision::shipped().unwrap());
+    let checked = check(
+        &objects,
+        &settings::parse(settings, "daybrief.toml").unwrap(),
+    );
+    let text = |problems: Vec<Problem>| {
+        crate::error::Problems(problems)
+            .to_string()
+            .replace(&format!("{}/", folder.path().display()), "")
+    };
+    (text(checked.errors), text(checked.warnings))
+}
+
+const GOOD: &str = "[connector]\nid = 'crm'\ntitle = 'CRM'\ncommand = ['crm']\ntools = { query = 'read', add = 'action' }\n\
+        [role]\nid = 'sales'\ntitle = 'Sales'\n[[role.grants]]\nconnector = 'crm'\ntools = ['query']\n\
+        [[user]]\nid = 'ann'\nname = 'Ann'\nemail = 'ann@acme.example'\nroles = ['sales']\n\
+        [briefing]\nid = 'b'\ntitle = 'B'\nrole = 'sales'\n[[signal]]\nid = 's'\ntitle = 'S'\nconnector = 'crm'\ntool = 'query'\n\
+        key = 'item.id'\nheadline = 'Late'\n\
+        [schedule]\nid = 'm'\nbriefing = 'b'\nwhen = 'weekdays at 07:00'\nzone = 'Europe/Berlin'\nto = [{ user = 'ann', via = ['email'] }]\n";
+const EMAIL: &str = "[email]\nhost = 'smtp'\nfrom = 'a@b.example'\n";
+
+#[test]
+fn what_fits_together_is_silent_and_unused_shipped_briefings_are_too() {
+    assert_eq!(checked(GOOD, EMAIL), (String::new(), String::new()));
+}
+
+#[test]
+fn each_change_for_the_worse_is_told_with_its_place_and_what_to_do() {
+    for (from, to, settings, told) in [
+        (
+            "connector = 'crm'\ntool = ",
+            "connector = 'cmr'\ntool = ",
+            EMAIL,
+            "o.toml:24: briefing `b`: there is no connector `cmr`\n  → did you mean `crm`?",
+        ),
+        (
+            "role = 'sales'",
+            "role = 'seles'",
+            EMAIL,
+            "o.toml:20: briefing `b`: there is no role `seles`\n  → did you mean `sales`?",
+        ),
+        (
+            "roles = ['sales']",
+            "roles = ['sales', 'x']",
+            EMAIL,
+            "o.toml:16: user `ann`: there is no role `x`",
+        ),
+        (
+            "briefing = 'b'",
+            "briefing = 'bb'",
+            EMAIL,
+            "o.toml:30: schedule `m`: there is no briefing `bb`",
+        ),
+        (
+            "briefing = 'b'",
+            "briefing = 'ceo-morning'",
+            EMAIL,
+            "briefing `ceo-morning`: there is no role `ceo`",
+        ),
+        (
+            "'weekdays at 07:00'",
+            "'sometimes'",
+            EMAIL,
+            "o.toml:31: schedule `m`: `sometimes` is not understood",
+        ),
+        (
+            "'Europe/Berlin'",
+            "'Berlin'",
+            EMAIL,
+            "o.toml:32: schedule `m`: there is no IANA time zone `Berlin`\n  → did you mean `Europe/Berlin`?",
+        ),
+        (
+            "zone = ",
+            "calendar = 'de'\nzone = ",
+            EMAIL,
+            "o.toml:32: schedule `m`: there is no calendar `de`",
+        ),
+        (
+            "user = 'ann', ",
+            "user = 'anne', ",
+            EMAIL,
+            "o.toml:33: schedule `m`: there is no user `anne`\n  → did you mean `ann`?",
+        ),
+        (
+            "user = 'ann', ",
+            "user = 'ann', as = 'ceo', ",
+            EMAIL,
+            "o.toml:33: schedule `m`: there is no role `ceo`",
+        ),
+        (
+            "via = ['email']",
+            "via = ['slack']",
+            EMAIL,
+            "schedule `m`: the user `ann` is to get it via slack and has no member id",
+        ),
+        (
+            "via = ['email']",
+            "via = ['folder']",
+            EMAIL,
+            "schedule `m`: the settings have no [folder]",
+        ),
+        (
+            "via = ['email']",
+            "via = ['email']",
+            "",
+            "schedule `m`: the settings have no [email]",
+        ),
+        (
+            "via = ['email']",
+            "via = []",
+            EMAIL,
+            "schedule `m`: `via` names no channel",
+        ),
+        (
+            "{ query = 'read', add = 'action' }",
+            "{}",
+            EMAIL,
+            "o.toml:5: connector `crm`: `tools` is empty",
+        ),
+        (
+            "command = ['crm']",
+            "url = 'http://crm.acme.example'",
+            EMAIL,
+            "o.toml:4: connector `crm`: `url` is neither https nor on this machine",
+        ),
+        (
+            "command = ['crm']",
+            "command = ['crm']\nenv = { CRM_TOKEN = 'hunter2' }",
+            EMAIL,
+            "o.toml:5: connector `crm`: `env.CRM_TOKEN` holds a secret in clear",
+        ),
+        (
+            "command = ['crm']",
+            "command = ['crm']\nlimits = { concurrency = 0 }",
+            EMAIL,
+            "o.toml:5: connector `crm`: `limits.concurrency` is 0",
+        ),
+        (
+            "command = ['crm']",
+            "url = 'https://crm.example.com'",
+            "[instance]\nair_gap = true\n",
+            "`url` leads to `crm.example.com`",
+        ),
+        (
+            "[[user]]",
+            "[[user]]\nid = 'bob'\nname = 'Bob'\nemail = 'ANN@acme.example'\nroles = ['sales']\n[[user]]",
+            EMAIL,
+            "o.toml:20: user `ann`: has the same `email` as the user `bob` (o.toml:15)",
+        ),
+        (
+            "tools = ['query']",
+            "tools = ['query']\n[[role.grants]]\nconnector = 'cmr'",
+            EMAIL,
+            "o.toml:13: role `sales`: there is no connector `cmr`",
+        ),
+        (
+            "",
+            "",
+            "[instance]\nadmin = 'bob'\n",
+            "the setting `instance.admin`: there is no user `bob`",
+        ),
+    ] {
+        assert!(GOOD.contains(from), "{from}");
+        let errors = checked(&GOOD.replacen(from, to, 1), settings).0;
+        assert!(errors.contains(told), "{told}\nnot in\n{errors}");
+        assert!(!errors.contains("hunter2"), "{errors}");
+    }
+}
+
+#[test]
+fn signals_that_a_role_may_not_read_are_a_warning() {
+    let (errors, warnings) = checked(
+        &GOOD.replacen("tools = ['query']", "tools = ['other']", 1),
+        EMAIL,
+    );
+    assert_eq!(errors, "");
+    assert!(
+            warnings.starts_with("o.toml:20: briefing `b`: 1 of 1 signals of `b` will always be gaps for the role `sales`: `s`"),
+            "{warnings}"
+        );
+    let (_, warnings) = checked(
+        &GOOD
+            .replacen("to = [{ user = 'ann', via", "to = [{ role = 'none', via", 1)
+            .replace("'none'", "'idle'")
+            .replacen(
+                "[role]",
+                "[[role]]\nid = 'idle'\ntitle = 'Idle'\n[[role]]",
+                1,
+            ),
+        EMAIL,
+    );
+    assert!(
+        warnings.contains("nobody has the role `idle`"),
+        "{warnings}"
+    );
+    assert!(
+        warnings.contains("will always be gaps for the role `idle`"),
+        "{warnings}"
+    );
+}
+
+#[test]
+fn the_last_words_of_a_name_say_that_it_is_a_secret() {
+    for secret in [
+        "JIRA_TOKEN",
+        "Authorization",
+        "X-Api-Key",
+        "password",
+        "AWS_SECRET_ACCESS_KEY",
+    ] {
+        assert!(is_secret_name(secret), "{secret}");
+    }
+    for plain in ["TOKEN_FILE", "PROJECT_KEY", "MONKEY", "KEY", ""] {
+        assert!(!is_secret_name(plain), "{plain}");
+    }
+}
