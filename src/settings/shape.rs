@@ -749,3 +749,27 @@ fn secret_variable(path: &str) -> String {
         .collect();
     parts.join("_")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_that_nests_without_end_is_refused() {
+        for text in [
+            format!("a = {}", "[".repeat(100_000)),
+            format!("a = {}1{}", "[".repeat(50_000), "]".repeat(50_000)),
+            format!("a = {}", "{a = ".repeat(50_000)),
+            format!("{}a = 1", "a.".repeat(50_000)),
+            format!("[{}a]", "a.".repeat(50_000)),
+        ] {
+            let source = Source {
+                place: "x",
+                text: &text,
+            };
+            assert!(source.table().is_err());
+        }
+        let text = format!("[instance]\nname = {}1{}", "[".repeat(60), "]".repeat(60));
+        assert!(crate::settings::parse(&text, "x").is_err());
+    }
+}
