@@ -35,9 +35,24 @@ pub struct Export {
     folder: PathBuf,
 }
 
+/// The objects of folders over the shipped ones, after looking whether they fit together and to the settings. Warnings are
+/// told; an error keeps everything as it is.
+fn read(app: &App, folders: &[PathBuf]) -> Result<Objects, Problems> {
+    let objects = provision::read(folders)?.over(provision::shipped()?);
+    let checked = provision::check(&objects, &app.settings);
+    for warning in &checked.warnings {
+        super::to_stderr(&format!("warning: {warning}"));
+    }
+    if checked.errors.is_empty() {
+        Ok(objects)
+    } else {
+        Err(Problems(checked.errors))
+    }
+}
+
 /// Applies folders as the daemon does at its start; how many objects changed.
 pub async fn bring_into_force(app: &App, folders: &[PathBuf]) -> Result<usize, Problems> {
-    let objects = provision::read(folders)?;
+    let objects = read(app, folders)?;
     let changes = provision::plan(&app.parts.store, &objects)
         .await
         .map_err(|error| one(error.into()))?;
@@ -85,7 +100,7 @@ pub async fn run(command: Apply, config: &Path, json: bool) -> Result<u8, Proble
         )
         .advise("name one, or set `objects` under [instance]")));
     }
-    let objects = provision::read(&folders)?;
+    let objects = read(&app, &folders)?;
     let changes = provision::plan(&app.parts.store, &objects)
         .await
         .map_err(|error| one(error.into()))?;

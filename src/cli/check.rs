@@ -11,9 +11,9 @@ use crate::{
     access::{Principal, Surface},
     app::App,
     domain::{people::Role, schedule::Schedule},
-    error::Problems,
+    error::{Problem, Problems},
     ids::RoleId,
-    models,
+    models, provision,
     run::{audiences, preflight},
     schedule::ticker,
     store::Kind,
@@ -95,6 +95,25 @@ async fn look(app: &App) -> Result<Vec<Line>, Problems> {
         });
     }
     let objects = parts.objects().await.map_err(fail)?;
+    let checked = provision::check(&objects, &app.settings);
+    let told = |problem: &Problem| {
+        let advice = problem
+            .advice
+            .as_deref()
+            .map_or(String::new(), |advice| format!(" → {advice}"));
+        (
+            problem.place.clone().unwrap_or_default(),
+            format!("{}{advice}", problem.what),
+        )
+    };
+    for problem in &checked.errors {
+        let (on, what) = told(problem);
+        lines.push(bad(on, what));
+    }
+    for problem in &checked.warnings {
+        let (on, what) = told(problem);
+        lines.push(good(on, format!("warning: {what}")));
+    }
     let schedules = parts
         .store
         .objects()
