@@ -430,19 +430,63 @@ fn tokens(text: &str) -> Result<Vec<Token>, Refusal> {
         return Err(Refusal::Markup);
     }
     let mut tokens = Vec::new();
+    let mut before = Beside::Nothing;
     for piece in pieces(text) {
         match piece {
-            Piece::Handle(item, fact) => tokens.push(Token::Handle {
-                item: item.to_owned(),
-                fact: fact.to_owned(),
-            }),
+            Piece::Handle(item, fact) => {
+                if !before.may_precede() {
+                    return Err(Refusal::Frame);
+                }
+                before = Beside::Handle;
+                tokens.push(Token::Handle {
+                    item: item.to_owned(),
+                    fact: fact.to_owned(),
+                });
+            }
             Piece::Words(words) => {
                 plain(words)?;
+                if before == Beside::Handle && !may_follow(words) {
+                    return Err(Refusal::Frame);
+                }
+                before = words.chars().last().map_or(before, Beside::Character);
                 words_of(words, &mut tokens);
             }
         }
     }
     Ok(tokens)
+}
+
+/// What stands right before a piece of text.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Beside {
+    Nothing,
+    Character(char),
+    Handle,
+}
+
+impl Beside {
+    /// May a value stand right after it? A letter, a sign or a point there would make another value of it.
+    fn may_precede(self) -> bool {
+        match self {
+            Self::Nothing => true,
+            Self::Character(c) => matches!(c, ' ' | '(' | '"' | '“'),
+            Self::Handle => false,
+        }
+    }
+}
+
+/// May these words stand right after a value? The `s` of a name may, what would make another value of it may not.
+fn may_follow(words: &str) -> bool {
+    let mut chars = words.chars();
+    match (chars.next(), chars.next()) {
+        (None, _) => true,
+        (Some('\'' | '’'), Some('s')) => !chars.next().is_some_and(char::is_alphanumeric),
+        (Some(' ' | ')' | '"' | '”'), _) => true,
+        (Some(',' | ';' | ':' | '.' | '!' | '?'), next) => {
+            next.is_none_or(|c| matches!(c, ' ' | '"' | '”'))
+        }
+        _ => false,
+    }
 }
 
 /// Refuses figures and whatever is more than words and their punctuation.

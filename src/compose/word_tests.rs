@@ -180,7 +180,33 @@ fn into(place: &str, text: &str) -> Value {
     }
 }
 
-const LIES: [(&str, &str, &str); 73] = [
+const LIES: [(&str, &str, &str); 79] = [
+    (
+        "a glued word",
+        "F2.headline",
+        "{F2.flow} fails for{F2.users}",
+    ),
+    ("a minus", "F3.body", "Worth -{F3.value}, it is not shipped"),
+    (
+        "a leading point",
+        "F3.body",
+        "Worth .{F3.value}, it is not shipped",
+    ),
+    (
+        "a glued letter",
+        "F3.headline",
+        "Order {F3.order} for {F3.customer} is {F3.late}s late",
+    ),
+    (
+        "two glued values",
+        "F1.headline",
+        "Release {F1.release}{F1.open} with {F1.left} left",
+    ),
+    (
+        "a glued hyphen",
+        "F2.headline",
+        "{F2.flow}-fails for {F2.users}",
+    ),
     (
         "a figure",
         "F1.headline",
