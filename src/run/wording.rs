@@ -8,7 +8,7 @@ use crate::{
     access::Principal,
     audit::{Act, Audit, Outcome},
     clock::Clock,
-    compose::{self, Sight},
+    compose::{self, Form, Sight},
     domain::{
         brief::Brief,
         connector::Connector,
@@ -90,7 +90,13 @@ impl Wording {
             } else {
                 Sight::Values
             };
-            let prompt = compose::prompt(&brief, findings, reader, role, &self.company, sight);
+            let form = if model.is_local() {
+                Form::Guided
+            } else {
+                Form::Portable
+            };
+            let company = &self.company;
+            let prompt = compose::prompt(&brief, findings, reader, role, company, sight, form);
             Request {
                 system: prompt.system,
                 messages: vec![Message::User(prompt.user)],
