@@ -1,9 +1,11 @@
 //! All integration tests in one binary, a file per capability. They drive the built program as a person would.
 
 mod daemon;
+mod doors;
 mod gaps;
 mod git;
 mod layers;
+mod model;
 mod northwind;
 mod program;
 
