@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 
@@ -19,7 +19,6 @@ use crate::{
     connectors::{Connectors, PinnedHash, Pins, PinsError, SecretSource, SecretUnavailable},
     domain::{finding::Gap, schedule::ChannelKind},
     error::{Problem, Problems},
-    gather::Progress,
     ids::{CalendarId, ConnectorId, ModelId, UserId},
     limits::Limits,
     models::{self, Model},
@@ -508,40 +507,6 @@ pub fn gap_lines(gaps: &[Gap]) -> Vec<String> {
             )
         })
         .collect()
-}
-
-/// Counts answers by source while they come in.
-#[derive(Debug, Default)]
-pub struct Tally(Mutex<BTreeMap<ConnectorId, (usize, usize, Duration)>>);
-
-impl Tally {
-    /// Takes note of one event.
-    pub fn note(&self, event: &Progress) {
-        let mut tally = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match event {
-            Progress::Asking { .. } => {}
-            Progress::Answered {
-                connector, took, ..
-            } => {
-                let entry = tally.entry(connector.clone()).or_default();
-                *entry = (entry.0 + 1, entry.1, entry.2.max(*took));
-            }
-            Progress::Failed { connector, .. } => {
-                tally.entry(connector.clone()).or_default().1 += 1
-            }
-        }
-    }
-
-    /// Source, answers, failures, the longest wait.
-    pub fn rows(&self) -> Vec<(ConnectorId, usize, usize, Duration)> {
-        let tally = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        tally
-            .iter()
-            .map(|(connector, (answers, failures, took))| {
-                (connector.clone(), *answers, *failures, *took)
-            })
-            .collect()
-    }
 }
 
 /// The folder of a path's file, created where it is missing.

@@ -6,6 +6,7 @@ mod check;
 mod connector;
 mod connector_sql;
 mod demo;
+mod progress;
 mod run;
 mod schedule;
 mod secret;
