@@ -86,6 +86,8 @@ name!(/** A signal within a briefing. */ SignalId);
 name!(/** A schedule. */ ScheduleId);
 name!(/** A calendar of working days and holidays. */ CalendarId);
 name!(/** A configured model. */ ModelId);
+name!(/** A conversation: questions and answers of one person under one role. */ ConversationId);
+name!(/** A proposed action. */ ProposalId);
 name!(/** One run: a briefing for one audience at one due instant. Derived from those three, so the same
     due instant cannot have two. */ RunId);
 name!(/** One delivery: a run's brief to one recipient over one channel. Derived from those three. */ DeliveryId);

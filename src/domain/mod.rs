@@ -8,6 +8,8 @@ pub mod connector;
 pub mod delivery;
 pub mod finding;
 pub mod people;
+pub mod proposal;
 pub mod rich;
 pub mod run;
 pub mod schedule;
+pub mod turn;

@@ -16,11 +16,13 @@ pub enum Collection {
     Audit,
     Secrets,
     Pins,
+    Conversations,
+    Proposals,
 }
 
 impl Collection {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Objects,
         Self::Pauses,
         Self::Runs,
@@ -29,6 +31,8 @@ impl Collection {
         Self::Audit,
         Self::Secrets,
         Self::Pins,
+        Self::Conversations,
+        Self::Proposals,
     ];
 
     /// Its name in the database.
@@ -42,6 +46,8 @@ impl Collection {
             Self::Audit => "audit",
             Self::Secrets => "secrets",
             Self::Pins => "pins",
+            Self::Conversations => "conversations",
+            Self::Proposals => "proposals",
         }
     }
 }

@@ -5,6 +5,7 @@
 //! workers may both believe that they hold a document, but only one of them can go on.
 
 mod audit;
+mod conversations;
 pub mod driver;
 mod drivers;
 #[cfg(test)]
@@ -12,6 +13,7 @@ mod faults;
 mod objects;
 mod outbox;
 mod pins;
+mod proposals;
 mod runs;
 mod secrets;
 #[cfg(test)]
@@ -19,9 +21,11 @@ mod tests;
 mod usage;
 
 pub use audit::{AuditRow, AuditRows};
+pub use conversations::Conversations;
 pub use objects::{Kind, Objects, Pause, Stored};
 pub use outbox::Outbox;
 pub use pins::{PinRow, PinRows};
+pub use proposals::Proposals;
 pub use runs::Runs;
 pub use secrets::SealedSecrets;
 pub use usage::{Month, MonthRows, Reserved, Spent};
@@ -131,6 +135,16 @@ impl Store {
     /// The audit trail's rows.
     pub fn audit(&self) -> AuditRows<'_> {
         AuditRows(self)
+    }
+
+    /// Questions with what was said to them.
+    pub fn conversations(&self) -> Conversations<'_> {
+        Conversations(self)
+    }
+
+    /// Proposed actions.
+    pub fn proposals(&self) -> Proposals<'_> {
+        Proposals(self)
     }
 
     /// Secrets, sealed.
