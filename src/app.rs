@@ -174,6 +174,7 @@ impl App {
     /// The instance of these settings. Opens the store, connects to nothing else.
     pub async fn open(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, Problems> {
         let one = |problem: Problem| Problems(vec![problem]);
+        private_folder(&settings.instance.data).map_err(one)?;
         let vault = vault(&settings).await.map_err(one)?;
         let url = match &settings.store.url {
             Some(url) => Some(local_secret(url).await.map_err(|error| {
@@ -331,7 +332,6 @@ async fn key_file(folder: &Path) -> Result<SecretString, Problem> {
     if let Ok(text) = tokio::fs::read_to_string(&path).await {
         return Ok(SecretString::from(text.trim().to_owned()));
     }
-    folder_at(folder)?;
     let key = fresh_key().map_err(|error| problem(error.to_string()))?;
     let made = std::fs::OpenOptions::new()
         .write(true)
@@ -485,8 +485,17 @@ pub fn calendar_of<'a>(
         })
 }
 
-fn folder_at(path: &Path) -> Result<(), Problem> {
-    folder(path.to_owned()).map(|_| ())
+/// The folder for what this node keeps, open to its owner alone where it is made here.
+fn private_folder(path: &Path) -> Result<(), Problem> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(|error| {
+            Problem::new("unwritable", format!("cannot be made: {error}"))
+                .at(path.display().to_string())
+        })
 }
 
 /// Gaps in one line each, for the admin.

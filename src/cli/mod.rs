@@ -11,6 +11,7 @@ mod run;
 mod schedule;
 mod secret;
 mod serve;
+mod shell;
 
 use std::{
     io::{IsTerminal, Write},
@@ -74,6 +75,10 @@ enum Command {
     /// The audit trail.
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Completions for a shell, on standard output.
+    Completions(shell::Completions),
+    /// The manual page.
+    Man(shell::Man),
 }
 
 /// Runs a command line; the exit code: 0 done, 1 a problem, 3 done with gaps.
@@ -88,6 +93,8 @@ pub async fn main(cli: Cli) -> u8 {
         Command::Export(command) => apply::export(command, config, json).await,
         Command::Secret(command) => secret::run(command, config, json).await,
         Command::Audit(command) => audit::run(&command, config, json).await,
+        Command::Completions(command) => Ok(shell::completions(&command)),
+        Command::Man(command) => shell::man(command),
         Command::Demo(command) => demo::run(command, json).await,
         Command::Run(command) => run::run(command, config, json).await,
         Command::Schedule(command) => schedule::run(&command, config, json).await,
