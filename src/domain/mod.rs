@@ -8,6 +8,7 @@ pub mod connector;
 pub mod delivery;
 pub mod finding;
 pub mod people;
+pub mod place;
 pub mod rich;
 pub mod run;
 pub mod schedule;
