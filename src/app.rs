@@ -229,7 +229,7 @@ impl App {
         );
         let maker = Maker {
             pool,
-            access: Access::new(audit.clone()),
+            access: Access::new(audit.clone(), store.clone()),
             clock: clock.clone(),
             fingerprint_key: Arc::from(derive(&root, "fingerprints").as_slice()),
             wording: Wording {

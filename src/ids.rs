@@ -80,6 +80,7 @@ macro_rules! name {
 
 name!(/** A role: a bundle of grants, limits and a model route. */ RoleId);
 name!(/** A person known to this instance. */ UserId);
+name!(/** A shared place, such as a Slack channel, with its clearance. */ PlaceId);
 name!(/** A connector in front of one source system. */ ConnectorId);
 name!(/** A briefing definition. */ BriefingId);
 name!(/** A signal within a briefing. */ SignalId);

@@ -185,19 +185,10 @@ async fn look_at_models(app: &App) -> Vec<Line> {
         return Vec::new();
     };
     let role = Role {
-        id: id.clone(),
-        title: String::new(),
-        prompt: String::new(),
-        grants: Vec::new(),
-        models: Vec::new(),
         monthly_tokens: CHECK_TOKENS,
-        blind: false,
+        ..Role::without_rights(id.clone(), "")
     };
-    let principal = Principal {
-        user: None,
-        role: id,
-        surface: Surface::CommandLine,
-    };
+    let principal = Principal::nobody(id, Surface::CommandLine);
     let ledger = wording.ledger(&role, &principal, app.parts.clock.as_ref());
     let mut lines = Vec::new();
     for settings in &app.settings.models {

@@ -9,6 +9,7 @@ pub mod delivery;
 pub mod finding;
 pub mod people;
 pub mod proposal;
+pub mod place;
 pub mod rich;
 pub mod run;
 pub mod schedule;

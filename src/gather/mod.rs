@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::{
-    access::{Access, Permit, Principal, Wanted},
+    access::{Access, Clearance, Permit, Principal, Wanted},
     connectors::Connectors,
     domain::{connector::Connector, finding::GapCause, people::Role},
     ids::ConnectorId,
@@ -61,6 +61,8 @@ pub enum Progress {
 pub struct Asker<'a> {
     pub principal: &'a Principal,
     pub role: &'a Role,
+    /// Who will see the answers.
+    pub clearance: Clearance<'a>,
     pub access: &'a Access,
     pub connectors: &'a BTreeMap<ConnectorId, Connector>,
     /// When the permits are asked for.
@@ -151,7 +153,13 @@ async fn permits(asks: &[Ask], asker: &Asker<'_>) -> Vec<Result<Permit, Failure>
         .collect();
     let decided = asker
         .access
-        .permits(asker.principal, asker.role, wanted, asker.now)
+        .permits(
+            asker.principal,
+            asker.role,
+            asker.clearance,
+            wanted,
+            asker.now,
+        )
         .await;
     let mut decided = match decided {
         Ok(decided) => decided.into_iter(),

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::wording::Wording;
 use crate::{
-    access::{Access, Principal, Surface},
+    access::{Access, Clearance, Principal, Surface},
     clock::Clock,
     compose::{self, Inputs},
     connectors::Connectors,
@@ -105,14 +105,12 @@ impl Maker {
                 args: call.args.clone(),
             })
             .collect();
-        let principal = Principal {
-            user: None,
-            role: role.id.clone(),
-            surface: occasion.surface,
-        };
+        let principal = Principal::nobody(role.id.clone(), occasion.surface);
         let asker = Asker {
             principal: &principal,
             role,
+            // A brief is made for the role of its readers or for the role that clears their place.
+            clearance: Clearance::Alone,
             access: &self.access,
             connectors: &connectors,
             now: self.clock.now(),

@@ -311,7 +311,7 @@ impl Parts {
             .await?;
         Ok(stored.is_some_and(|stored| {
             let user = stored.object;
-            !user.disabled && user.roles.contains(&run.audience.role)
+            user.is_active() && user.roles.contains(&run.audience.role)
         }))
     }
 }

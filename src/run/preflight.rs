@@ -53,7 +53,7 @@ pub async fn preflight(
                 continue;
             };
             for tool in tools {
-                let decision = access::decide(role, connector, tool).0;
+                let decision = access::callable(role, connector, tool);
                 if !decision.allowed {
                     findings.insert(Finding {
                         on: format!("{id}/{tool}"),

@@ -63,7 +63,7 @@ fn each_change_for_the_worse_is_told_with_its_place_and_what_to_do() {
             "briefing = 'b'",
             "briefing = 'ceo-morning'",
             EMAIL,
-            "briefing `ceo-morning`: there is no role `ceo`",
+            "briefing `ceo-morning`: there is no connector `ledger`",
         ),
         (
             "'weekdays at 07:00'",
@@ -91,9 +91,9 @@ fn each_change_for_the_worse_is_told_with_its_place_and_what_to_do() {
         ),
         (
             "user = 'ann', ",
-            "user = 'ann', as = 'ceo', ",
+            "user = 'ann', as = 'cto', ",
             EMAIL,
-            "o.toml:33: schedule `m`: there is no role `ceo`",
+            "o.toml:33: schedule `m`: there is no role `cto`",
         ),
         (
             "via = ['email']",
