@@ -155,6 +155,8 @@ pub async fn lay_out(
             models: Vec::new(),
             monthly_tokens: 2_000_000,
             blind: false,
+            user_monthly_tokens: None,
+            questions_per_minute: None,
         });
     }
     for (id, person, role) in PEOPLE {
@@ -168,6 +170,7 @@ pub async fn lay_out(
             zone: None,
             language: None,
             disabled: false,
+            monthly_tokens: None,
         });
     }
     for briefing in &objects.briefings {

@@ -13,14 +13,12 @@ use crate::{
     domain::{people::Role, schedule::Schedule},
     error::{Problem, Problems},
     ids::RoleId,
+    limits::Source,
     models, provision,
     run::{audiences, preflight},
     schedule::ticker,
     store::Kind,
 };
-
-/// Tokens a month that checks may spend on models.
-const CHECK_TOKENS: u64 = 1_000_000;
 
 /// `check …`
 #[derive(Debug, Args)]
@@ -190,15 +188,18 @@ async fn look_at_models(app: &App) -> Vec<Line> {
         prompt: String::new(),
         grants: Vec::new(),
         models: Vec::new(),
-        monthly_tokens: CHECK_TOKENS,
+        // A check has a budget of its own.
+        monthly_tokens: 0,
         blind: false,
+        user_monthly_tokens: None,
+        questions_per_minute: None,
     };
     let principal = Principal {
         user: None,
         role: id,
         surface: Surface::CommandLine,
     };
-    let ledger = wording.ledger(&role, &principal, app.parts.clock.as_ref());
+    let ledger = wording.ledger(&role, &principal, Source::Check, app.parts.clock.as_ref());
     let mut lines = Vec::new();
     for settings in &app.settings.models {
         let Some(model) = wording.models.get(&settings.id) else {
