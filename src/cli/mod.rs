@@ -10,6 +10,7 @@ mod run;
 mod schedule;
 mod secret;
 mod serve;
+mod usage;
 
 use std::{
     io::{IsTerminal, Write},
@@ -73,6 +74,8 @@ enum Command {
     /// The audit trail.
     #[command(subcommand)]
     Audit(audit::Command),
+    /// What was spent on models, by whom, and what is left of the budgets.
+    Usage(usage::Usage),
 }
 
 /// Runs a command line; the exit code: 0 done, 1 a problem, 3 done with gaps.
@@ -87,6 +90,7 @@ pub async fn main(cli: Cli) -> u8 {
         Command::Export(command) => apply::export(command, config, json).await,
         Command::Secret(command) => secret::run(command, config, json).await,
         Command::Audit(command) => audit::run(&command, config, json).await,
+        Command::Usage(command) => usage::run(&command, config, json).await,
         Command::Demo(command) => demo::run(command, json).await,
         Command::Run(command) => run::run(command, config, json).await,
         Command::Schedule(command) => schedule::run(&command, config, json).await,

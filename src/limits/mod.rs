@@ -18,7 +18,7 @@ mod tests;
 
 pub use budget::Budget;
 pub use rate::{RateLimited, Share};
-pub use report::{Balance, UsageRow};
+pub use report::{Balance, Statement, UsageRow};
 
 use std::{collections::BTreeMap, sync::Arc};
 

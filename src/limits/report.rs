@@ -1,10 +1,15 @@
 //! What was used and what is left, for people to look at.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::{Timestamp, ToSpan, civil::Date};
 
-use super::{Budget, Limits, Spender, books::Books, month_of};
+use super::{
+    Budget, Limits, Spender,
+    books::Books,
+    budget::{Bound, Rules},
+    month_of,
+};
 use crate::store::{Month, Of, Settled, StoreError, Used};
 
 /// Who used what on one day.
@@ -32,7 +37,35 @@ impl Balance {
     }
 }
 
+/// The budgets of one month, as they were at one moment.
+pub struct Statement {
+    books: Books,
+    rules: Arc<Rules>,
+}
+
+impl Statement {
+    /// What the budgets that a call of this spender concerns hold, the narrowest first.
+    pub fn of(&self, spender: &Spender<'_>) -> Vec<Balance> {
+        let balance = |Bound { budget, cap }| Balance {
+            taken: self.books.taken(&budget.key()),
+            budget,
+            cap,
+        };
+        self.rules
+            .tokens(spender)
+            .into_iter()
+            .map(balance)
+            .collect()
+    }
+}
+
 impl Limits {
+    /// The first and the last day of the month that it is at `now`.
+    pub fn month_at(&self, now: Timestamp) -> (Date, Date) {
+        let day = self.day(now);
+        (day.first_of_month(), day.last_of_month())
+    }
+
     /// What was used on the days of a span, day by day. Calls that run are not among it.
     pub async fn usage(
         &self,
@@ -83,27 +116,15 @@ impl Limits {
         spender: &Spender<'_>,
         now: Timestamp,
     ) -> Result<Vec<Balance>, StoreError> {
-        self.balances_of(spender, self.day(now), now).await
+        Ok(self.statement(self.day(now), now).await?.of(spender))
     }
 
-    /// What they hold in the month of `day`.
-    pub async fn balances_of(
-        &self,
-        spender: &Spender<'_>,
-        day: Date,
-        now: Timestamp,
-    ) -> Result<Vec<Balance>, StoreError> {
-        let books = Books::open(self.month_now(day, now).await?);
-        Ok(self
-            .rules
-            .tokens(spender)
-            .into_iter()
-            .map(|bound| Balance {
-                taken: books.taken(&bound.budget.key()),
-                budget: bound.budget,
-                cap: bound.cap,
-            })
-            .collect())
+    /// All budgets of the month of `day`.
+    pub async fn statement(&self, day: Date, now: Timestamp) -> Result<Statement, StoreError> {
+        Ok(Statement {
+            books: Books::open(self.month_now(day, now).await?),
+            rules: self.rules.clone(),
+        })
     }
 
     /// The month of `day`, with calls whose end nobody saw counted as spent.
