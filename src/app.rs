@@ -235,7 +235,7 @@ impl App {
             wording: Wording {
                 models: models(&settings, &secrets, &mut problems).await,
                 route: settings.wording.route.clone(),
-                limits: Limits::new(store.clone(), zone),
+                limits: Limits::new(store.clone(), zone, &settings),
                 audit: audit.clone(),
                 company: settings.instance.name.clone(),
             },

@@ -132,6 +132,7 @@ pub async fn lay_out(
             zone: None,
             language: None,
             state: UserState::Active,
+            monthly_tokens: None,
         });
     }
     for briefing in &objects.briefings {

@@ -13,14 +13,12 @@ use crate::{
     domain::{people::Role, schedule::Schedule},
     error::{Problem, Problems},
     ids::RoleId,
+    limits::Source,
     models, provision,
     run::{audiences, preflight},
     schedule::ticker,
     store::Kind,
 };
-
-/// Tokens a month that checks may spend on models.
-const CHECK_TOKENS: u64 = 1_000_000;
 
 /// `check …`
 #[derive(Debug, Args)]
@@ -185,11 +183,12 @@ async fn look_at_models(app: &App) -> Vec<Line> {
         return Vec::new();
     };
     let role = Role {
-        monthly_tokens: CHECK_TOKENS,
+        // A check has a budget of its own.
+        monthly_tokens: 0,
         ..Role::without_rights(id.clone(), "")
     };
     let principal = Principal::nobody(id, Surface::CommandLine);
-    let ledger = wording.ledger(&role, &principal, app.parts.clock.as_ref());
+    let ledger = wording.ledger(&role, &principal, Source::Check, app.parts.clock.as_ref());
     let mut lines = Vec::new();
     for settings in &app.settings.models {
         let Some(model) = wording.models.get(&settings.id) else {

@@ -69,6 +69,7 @@ pub async fn run(command: Demo, json: bool) -> Result<u8, Problems> {
             run: fresh_run().map_err(one)?,
             calendar: None,
             surface: Surface::CommandLine,
+            schedule: None,
             role: &briefing.role,
             zone: &command.zone,
             language: Language::English,

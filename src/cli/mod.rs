@@ -12,6 +12,7 @@ mod schedule;
 mod secret;
 mod serve;
 mod shell;
+mod usage;
 
 use std::{
     io::{IsTerminal, Write},
@@ -79,6 +80,8 @@ enum Command {
     Completions(shell::Completions),
     /// The manual page.
     Man(shell::Man),
+    /// What was spent on models, by whom, and what is left of the budgets.
+    Usage(usage::Usage),
 }
 
 /// Runs a command line; the exit code: 0 done, 1 a problem, 3 done with gaps.
@@ -95,6 +98,7 @@ pub async fn main(cli: Cli) -> u8 {
         Command::Audit(command) => audit::run(&command, config, json).await,
         Command::Completions(command) => Ok(shell::completions(&command)),
         Command::Man(command) => shell::man(command),
+        Command::Usage(command) => usage::run(&command, config, json).await,
         Command::Demo(command) => demo::run(command, json).await,
         Command::Run(command) => run::run(command, config, json).await,
         Command::Schedule(command) => schedule::run(&command, config, json).await,

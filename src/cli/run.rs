@@ -93,6 +93,7 @@ pub async fn run(command: Run, config: &Path, json: bool) -> Result<u8, Problems
         language: app.settings.instance.language,
         calendar: app::calendar_of(&app.parts, &objects),
         surface: Surface::CommandLine,
+        schedule: None,
         due,
         previous: &[],
         since: None,

@@ -33,12 +33,19 @@ pub struct Role {
     /// Models in the order in which they are tried; the instance's route where empty.
     #[serde(default)]
     pub models: Vec<ModelId>,
-    /// Tokens (in and out) that all of this role may spend in a calendar month of the instance's zone.
+    /// Tokens (in and out) that questions under this role may use in a calendar month of the instance's zone. Schedules have
+    /// a budget of their own.
     #[serde(default = "two_million")]
     pub monthly_tokens: u64,
     /// Models that are not local see kinds and comparisons, never values.
     #[serde(default)]
     pub blind: bool,
+    /// Tokens that each user may use in a month under this role; the instance's cap where missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_monthly_tokens: Option<u64>,
+    /// Questions that each user may ask in a minute under this role; the instance's cap where missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub questions_per_minute: Option<u32>,
 }
 
 fn two_million() -> u64 {
@@ -59,6 +66,8 @@ impl Role {
             models: Vec::new(),
             monthly_tokens: two_million(),
             blind: false,
+            user_monthly_tokens: None,
+            questions_per_minute: None,
         }
     }
 
@@ -149,6 +158,9 @@ pub struct User {
     pub language: Option<Language>,
     #[serde(default)]
     pub state: UserState,
+    /// Tokens that this user may use in a month, instead of the role's or the instance's cap.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub monthly_tokens: Option<u64>,
 }
 
 /// Whether a person may do anything at all.

@@ -225,6 +225,7 @@ impl Parts {
             language: run.audience.language,
             calendar: self.calendar(&objects),
             surface: Surface::Schedule,
+            schedule: run.schedule.as_ref(),
             due: run.due,
             previous: before.map_or(&[], |(brief, _)| brief.marks.as_slice()),
             since: before.map(|(_, due)| due),

@@ -191,7 +191,11 @@ impl Instance {
                 wording: Wording {
                     models: BTreeMap::new(),
                     route: Vec::new(),
-                    limits: crate::limits::Limits::new(store.clone(), jiff::tz::TimeZone::UTC),
+                    limits: crate::limits::Limits::new(
+                        store.clone(),
+                        jiff::tz::TimeZone::UTC,
+                        &crate::settings::Settings::default(),
+                    ),
                     audit: audit.clone(),
                     company: "Acme".to_owned(),
                 },

@@ -62,6 +62,7 @@ pub fn parse(text: &str, place: &str) -> Result<Settings, Problems> {
     };
     check.instance(&settings);
     check.models(&settings);
+    check.cost(&settings);
     check.channels(&settings);
     if settings.instance.air_gap {
         check.air_gap(&settings);
@@ -169,10 +170,27 @@ impl Check<'_> {
                     "make it smaller than `context_tokens`",
                 );
             }
-            for (key, price) in [("price_in", model.price_in), ("price_out", model.price_out)] {
-                if price.is_some_and(|price| price < 0.0) {
+            let prices = [
+                ("price_in_per_million", model.price_in_per_million),
+                ("price_out_per_million", model.price_out_per_million),
+            ];
+            for (key, price) in prices {
+                if price.is_some_and(|price| price.is_sign_negative() && !price.is_zero()) {
                     self.wrong("out-of-range", &path(key), "is below 0", "use 0 or more");
                 }
+            }
+            let keys = prices
+                .map(|(key, price)| (key, price.is_some()))
+                .into_iter()
+                .chain([("currency", model.currency.is_some())]);
+            let (set, missing): (Vec<_>, Vec<_>) = keys.partition(|(_, set)| *set);
+            if let (Some((key, _)), Some((missing, _))) = (set.first(), missing.first()) {
+                self.wrong(
+                    "missing-key",
+                    &path(key),
+                    &format!("stands without `{missing}`"),
+                    "set both prices and their currency, or none of the three",
+                );
             }
         }
         for (index, model) in settings.wording.route.iter().enumerate() {
@@ -185,6 +203,43 @@ impl Check<'_> {
                     did_you_mean(model.as_str(), known),
                 );
             }
+        }
+    }
+
+    /// A cap on money holds only where every model that costs some has its price in the cap's currency.
+    fn cost(&mut self, settings: &Settings) {
+        let limits = &settings.limits;
+        let (Some(cap), path) = (limits.company_monthly_cost, "limits.company_monthly_cost") else {
+            return;
+        };
+        if cap.is_sign_negative() && !cap.is_zero() {
+            self.wrong("out-of-range", path, "is below 0", "use 0 or more");
+        }
+        let Some(currency) = limits.currency else {
+            self.wrong(
+                "missing-key",
+                path,
+                "stands without `currency`",
+                "add its currency, such as `currency = \"EUR\"`",
+            );
+            return;
+        };
+        for (index, model) in settings.models.iter().enumerate() {
+            let what = match model.currency {
+                Some(other) if other != currency => {
+                    format!("has its prices in {other}, and `{path}` is in {currency}")
+                }
+                None if !model.local => format!("has no prices, and `{path}` is set"),
+                _ => continue,
+            };
+            self.wrong(
+                "no-price",
+                &format!("model[{index}]"),
+                &what,
+                format!(
+                    "set `price_in_per_million`, `price_out_per_million` and `currency = \"{currency}\"`"
+                ),
+            );
         }
     }
 

@@ -28,7 +28,7 @@ pub use pins::{PinRow, PinRows};
 pub use proposals::Proposals;
 pub use runs::Runs;
 pub use secrets::SealedSecrets;
-pub use usage::{Month, MonthRows, Reserved, Spent};
+pub use usage::{Change, Day, Minute, Month, Of, Reserved, Row, Settled, UsageRows, Used};
 
 use std::{
     ops::{Deref, DerefMut},
@@ -127,9 +127,9 @@ impl Store {
         Outbox(self)
     }
 
-    /// What was spent and reserved, by role and month.
-    pub fn usage(&self) -> MonthRows<'_> {
-        MonthRows(self)
+    /// What was spent and reserved, by budget and month.
+    pub fn usage(&self) -> UsageRows<'_> {
+        UsageRows(self)
     }
 
     /// The audit trail's rows.
