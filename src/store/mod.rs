@@ -11,6 +11,7 @@ mod drivers;
 mod faults;
 mod objects;
 mod outbox;
+mod person;
 mod pins;
 mod runs;
 mod secrets;
@@ -18,9 +19,10 @@ mod secrets;
 mod tests;
 mod usage;
 
-pub use audit::{AuditRow, AuditRows};
+pub use audit::{AuditCheckpoint, AuditHead, AuditRow, AuditRows, AuditText, FoundRow, Subject};
 pub use objects::{Kind, Objects, Pause, Stored};
 pub use outbox::Outbox;
+pub use person::{ERASED, Erased, Identity, Person};
 pub use pins::{PinRow, PinRows};
 pub use runs::Runs;
 pub use secrets::SealedSecrets;
@@ -133,6 +135,11 @@ impl Store {
         AuditRows(self)
     }
 
+    /// What the store holds of persons.
+    pub fn person(&self) -> Person<'_> {
+        Person(self)
+    }
+
     /// Secrets, sealed.
     pub fn secrets(&self) -> SealedSecrets<'_> {
         SealedSecrets(self)
@@ -146,6 +153,11 @@ impl Store {
     /// Removes what is past its retention; how many documents.
     pub async fn expire(&self, now: Timestamp) -> Result<u64, StoreError> {
         self.driver.expire(micros(now)).await
+    }
+
+    /// Takes what was removed out of the files too; false where the database gives no such promise.
+    pub async fn scrub(&self) -> Result<bool, StoreError> {
+        self.driver.scrub().await
     }
 
     /// Answers where the store can be read.
