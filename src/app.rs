@@ -211,7 +211,8 @@ impl App {
             store: store.clone(),
             vault: Arc::new(vault),
         };
-        let audit = Audit::new(store.clone(), derive(&root, "audit"));
+        let audit = Audit::new(store.clone(), derive(&root, "audit"))
+            .keeping(settings.audit.keep_arguments);
         let zone = TimeZone::get(&settings.instance.zone).map_err(|_| {
             one(Problem::new(
                 "unknown-zone",

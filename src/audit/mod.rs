@@ -2,94 +2,64 @@
 //!
 //! Rows are numbered without a hole and chained: each row's hash is an HMAC-SHA-256, under a key that is not in the store
 //! in clear, over the hash of the row before and its own content. Who can write the store but has not the key cannot
-//! change, drop, swap or add a row unseen. A row names tools, people and outcomes; of arguments it holds the hash, of
-//! answers size and hash, never their content.
+//! change, drop, swap or add a row unseen. A sealed *head* says which row is the last, so that rows cut off at the end are
+//! missed, and a sealed *checkpoint* says where rows ended that are past their retention.
+//!
+//! A row names tools, people and outcomes; of arguments it holds a keyed hash, of answers size and hash, never their
+//! content. Persons stand in it by a random handle, and what they wrote stands beside it in a document of its own, of
+//! which the chain holds a salted seal. So a person can be erased, and the chain still verifies.
+//!
+//! **What it cannot see:** who puts back an older copy of the whole store. Rows that were sent on (syslog, OTLP) or
+//! exported carry their hashes: compared with those, an older copy shows.
 
-use std::sync::Arc;
+mod chain;
+mod entry;
+mod forward;
+mod person;
+mod retention;
+mod search;
+#[cfg(test)]
+mod tests;
+mod verify;
 
-use hmac::{Hmac, KeyInit, Mac};
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
-use sha2::Sha256;
-use tokio::sync::Mutex;
+pub use entry::{Act, Arguments, Entry, Outcome, Record, ResultFacts};
+pub use forward::{Target, forward};
+pub use person::{Erasure, PersonError};
+pub use search::{AuditError, Exported, Format, Page, Query, Reader, Seen};
+pub use verify::{Broken, Verified};
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde_json::{Map, Value, json};
+use tokio::sync::{Mutex, Notify};
 
 use crate::{
-    ids::hex,
-    store::{AuditRow, Store, StoreError},
+    settings::KeepArguments,
+    store::{AuditHead, AuditRow, AuditText, Store, StoreError},
 };
+use chain::{Key, random};
 
 /// So often an append is tried that lost against another node's.
 const MOST_APPENDS: usize = 50;
-/// Rows read at once when the trail is verified.
+/// Rows read at once.
 const PAGE: u32 = 1_000;
-
-/// What happened.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
-    pub at: Timestamp,
-    pub act: Act,
-    /// The person, where one acts.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub user: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub role: Option<String>,
-    /// Where they act: `schedule`, `cli`.
-    pub surface: String,
-    /// What is acted on: a tool, a delivery, a secret's name, an object.
-    pub on: String,
-    pub outcome: Outcome,
-    /// Why, in words; nothing of the business.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub why: String,
-    /// Hash of a call's arguments, id of a run.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub detail: String,
-}
-
-/// The kinds of acts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Act {
-    ToolCall,
-    ModelCall,
-    Delivery,
-    Run,
-    ObjectChange,
-    SecretChange,
-    ToolAccepted,
-    Start,
-}
-
-/// How it was decided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Outcome {
-    /// Allowed, or about to be done.
-    Allowed,
-    Denied,
-    Done,
-    Failed,
-    /// Whether it was done is not known.
-    Unclear,
-}
-
-/// What [`Audit::verify`] found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Verified {
-    pub ok: bool,
-    /// Rows that were read.
-    pub entries: u64,
-    /// The number of the first row that is missing, changed or out of its place.
-    pub first_bad: Option<u64>,
-}
 
 /// The trail. Cheap to clone; all clones are one trail.
 #[derive(Clone)]
 pub struct Audit {
     store: Store,
-    key: Arc<[u8; 32]>,
+    key: Arc<Key>,
+    keep: KeepArguments,
     /// Number and hash of the row that this node believes to be the last: saves reading it for each append.
     last: Arc<Mutex<Option<(u64, String)>>>,
+    /// Told after each append.
+    written: Arc<Notify>,
+}
+
+/// A record as it goes into the store, but for its number.
+struct Prepared {
+    entry: Value,
+    text: Option<AuditText>,
 }
 
 impl Audit {
@@ -97,183 +67,240 @@ impl Audit {
     pub fn new(store: Store, key: [u8; 32]) -> Self {
         Self {
             store,
-            key: Arc::new(key),
+            key: Arc::new(Key(key)),
+            keep: KeepArguments::default(),
             last: Arc::default(),
+            written: Arc::default(),
         }
     }
 
-    /// Writes entries in their order. When it returns they are durable; when it fails none of what they allow may happen.
-    pub async fn write(&self, entries: &[Entry]) -> Result<(), StoreError> {
-        if entries.is_empty() {
-            return Ok(());
+    /// The same trail, which keeps this much of a call's arguments.
+    #[must_use]
+    pub fn keeping(self, keep: KeepArguments) -> Self {
+        Self { keep, ..self }
+    }
+
+    /// What is kept of a call's arguments: a keyed hash, their names, and what the settings keep besides.
+    pub fn arguments(&self, arguments: &Map<String, Value>) -> Arguments {
+        let (names, kept) = entry::names_and_kept(arguments, self.keep);
+        let json = Value::Object(arguments.clone()).to_string();
+        Arguments {
+            hash: self.key.arguments(&json),
+            names,
+            kept,
         }
+    }
+
+    /// Writes entries in their order; their numbers. When it returns they are durable; when it fails none of what they
+    /// allow may happen.
+    pub async fn write(&self, entries: &[Entry]) -> Result<Vec<u64>, StoreError> {
+        let records: Vec<Record> = entries.iter().cloned().map(Record::from).collect();
+        self.record(&records).await
+    }
+
+    /// [`write`](Self::write) for entries with what belongs to them.
+    ///
+    /// Texts are written before the rows that seal them and the head after: a crash in between leaves a text that no row
+    /// names, or a head that is behind by one batch. Before the next batch the head is brought up, so it is never behind
+    /// by two.
+    pub async fn record(&self, records: &[Record]) -> Result<Vec<u64>, StoreError> {
+        if records.is_empty() {
+            return Ok(Vec::new());
+        }
+        let prepared = self.prepare(records).await?;
+        let mut rest = prepared.as_slice();
+        let mut numbers = Vec::with_capacity(records.len());
         let mut last = self.last.lock().await;
         for _ in 0..MOST_APPENDS {
-            let (mut number, mut hash) = match last.take() {
+            let (number, hash) = match last.take() {
                 Some(known) => known,
-                None => self
-                    .store
-                    .audit()
-                    .last()
-                    .await?
-                    .map_or((0, String::new()), |row| (row.number, row.hash)),
+                None => self.end().await?,
             };
-            let mut rows = Vec::with_capacity(entries.len());
-            for entry in entries {
-                number += 1;
-                let entry = serde_json::to_value(entry).unwrap_or_default();
-                hash = self.hash(number, &entry, &hash);
-                rows.push(AuditRow {
-                    number,
-                    entry,
-                    hash: hash.clone(),
-                });
+            let (rows, texts) = self.rows(rest, number, hash);
+            if !texts.is_empty() {
+                self.store.audit().add_texts(&texts).await?;
             }
-            if self.store.audit().append(&rows).await? {
-                *last = Some((number, hash));
-                return Ok(());
+            let done = self.store.audit().append(&rows).await?;
+            if done < rows.len() {
+                // Another node was first: the next turn reads what it wrote.
+                let end = rows.get(done).map_or(0, |row| row.number);
+                let lost = texts.iter().filter(|text| text.number >= end);
+                let lost = lost.map(|text| text.id.as_str());
+                self.store.audit().remove_texts(lost).await?;
             }
-            // Another node was first: the next turn reads what it wrote.
+            let written = rows.get(..done).unwrap_or_default();
+            rest = rest.get(done..).unwrap_or_default();
+            if let Some(row) = written.last() {
+                self.advance(row.number, &row.hash).await?;
+                numbers.extend(written.iter().map(|row| row.number));
+                if rest.is_empty() {
+                    *last = Some((row.number, row.hash.clone()));
+                    self.written.notify_waiters();
+                    return Ok(numbers);
+                }
+            }
         }
         Err(StoreError::Contended)
     }
 
-    /// Reads the whole trail and recomputes its chain.
-    pub async fn verify(&self) -> Result<Verified, StoreError> {
-        let (mut entries, mut hash) = (0_u64, String::new());
-        loop {
-            let rows = self.store.audit().from(entries + 1, PAGE).await?;
-            if rows.is_empty() {
-                return Ok(Verified {
-                    ok: true,
-                    entries,
-                    first_bad: None,
-                });
-            }
-            for row in rows {
-                let expected = self.hash(entries + 1, &row.entry, &hash);
-                if row.number != entries + 1 || row.hash != expected {
-                    return Ok(Verified {
-                        ok: false,
-                        entries,
-                        first_bad: Some(entries + 1),
-                    });
+    /// Rows behind the one given, and the texts that stand beside them.
+    fn rows(
+        &self,
+        prepared: &[Prepared],
+        mut number: u64,
+        mut hash: String,
+    ) -> (Vec<AuditRow>, Vec<AuditText>) {
+        let first = number + 1;
+        let (mut rows, mut texts) = (Vec::with_capacity(prepared.len()), Vec::new());
+        for Prepared { entry, text } in prepared {
+            number += 1;
+            hash = self.key.row(number, first, entry, &hash);
+            rows.push(AuditRow {
+                number,
+                first,
+                entry: entry.clone(),
+                hash: hash.clone(),
+                redacted: None,
+            });
+            texts.extend(text.clone().map(|text| AuditText { number, ..text }));
+        }
+        (rows, texts)
+    }
+
+    /// Puts handles in the place of persons and seals in the place of texts.
+    async fn prepare(&self, records: &[Record]) -> Result<Vec<Prepared>, StoreError> {
+        let mut handles: BTreeMap<&str, String> = BTreeMap::new();
+        for record in records {
+            for person in [&record.entry.user, &record.about].into_iter().flatten() {
+                if !handles.contains_key(person.as_str()) {
+                    handles.insert(person, self.handle(person).await?);
                 }
-                entries += 1;
-                hash = row.hash;
+            }
+        }
+        let handle = |person: &Option<String>| {
+            person
+                .as_deref()
+                .and_then(|person| handles.get(person).cloned())
+        };
+        records
+            .iter()
+            .map(|record| {
+                let (user, about) = (handle(&record.entry.user), handle(&record.about));
+                let people = user.iter().chain(&about).cloned().collect();
+                let text = record
+                    .text
+                    .as_deref()
+                    .map(|text| self.seal(text, people))
+                    .transpose()?;
+                let shown = Entry {
+                    user,
+                    ..record.entry.clone()
+                };
+                let mut entry = serde_json::to_value(shown).unwrap_or_default();
+                if let Value::Object(entry) = &mut entry {
+                    let more = [
+                        ("about", about.map(Value::from)),
+                        ("answers", record.answers.map(Value::from)),
+                        ("arguments", json_of(record.arguments.as_ref())),
+                        ("result", json_of(record.result.as_ref())),
+                        (
+                            "text",
+                            text.as_ref()
+                                .map(|(text, seal)| json!({ "id": text.id, "seal": seal })),
+                        ),
+                    ];
+                    for (name, value) in more {
+                        entry.extend(value.map(|value| (name.to_owned(), value)));
+                    }
+                }
+                Ok(Prepared {
+                    entry,
+                    text: text.map(|(text, _)| text),
+                })
+            })
+            .collect()
+    }
+
+    /// A text as it stands beside its row, and the seal that the row holds.
+    fn seal(&self, text: &str, people: Vec<String>) -> Result<(AuditText, String), StoreError> {
+        let (id, salt) = (random()?, random()?);
+        let seal = self.key.text(&id, &salt, text);
+        let text = AuditText {
+            id,
+            number: 0,
+            people,
+            salt: Some(salt),
+            text: Some(text.to_owned()),
+            changed: None,
+        };
+        Ok((text, seal))
+    }
+
+    /// The handle of a person, made where they have none.
+    async fn handle(&self, person: &str) -> Result<String, StoreError> {
+        match self.store.audit().subject(person).await? {
+            Some(subject) => Ok(subject.handle),
+            None => {
+                let fresh = format!("p-{}", random()?);
+                self.store.audit().handle(person, fresh).await
             }
         }
     }
 
-    fn hash(&self, number: u64, entry: &serde_json::Value, before: &str) -> String {
-        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.key.as_slice()) else {
-            unreachable!("HMAC takes keys of every length (RFC 2104)")
+    /// Number and hash of what the next row follows.
+    ///
+    /// Where rows are missing behind those that are there, the chain goes on behind the number that the head names; where
+    /// the head itself is missing or not ours, a number is left out. Either way a hole stays for [`verify`](Self::verify)
+    /// to find, and the daemon goes on.
+    async fn end(&self) -> Result<(u64, String), StoreError> {
+        let rows = self.store.audit();
+        // In this order: a head never names a row that is not yet there.
+        let head = rows.head().await?;
+        let row = rows.last().await?;
+        let head = head.map(|head| {
+            let ours = self.key.head(head.number, &head.hash) == head.seal;
+            (head, ours)
+        });
+        let checkpoint = rows.checkpoint().await?.ok().flatten();
+        let begin = checkpoint.map_or((0, String::new()), |checkpoint| {
+            (checkpoint.number, checkpoint.hash)
+        });
+        match (head, row) {
+            (Some((head, true)), Some(row)) if row.number > head.number => {
+                self.advance(row.number, &row.hash).await?;
+                Ok((row.number, row.hash))
+            }
+            (Some((head, true)), _) => Ok((head.number, head.hash)),
+            (None, None) if begin.0 == 0 => Ok(begin),
+            // The first batch of all: its head was still to be written.
+            (None, Some(row)) if row.first == 1 => {
+                self.advance(row.number, &row.hash).await?;
+                Ok((row.number, row.hash))
+            }
+            (_, row) => {
+                tracing::error!(
+                    "the audit trail's head is missing or was changed: run `daybrief audit verify`"
+                );
+                let (number, hash) = row.map_or(begin, |row| (row.number, row.hash));
+                Ok((number + 1, hash))
+            }
+        }
+    }
+
+    /// Says that this row is the last, unless a later one is said to be.
+    async fn advance(&self, number: u64, hash: &str) -> Result<(), StoreError> {
+        let head = AuditHead {
+            number,
+            hash: hash.to_owned(),
+            seal: self.key.head(number, hash),
         };
-        mac.update(&number.to_be_bytes());
-        mac.update(before.as_bytes());
-        mac.update(entry.to_string().as_bytes());
-        hex(&mac.finalize().into_bytes())
+        let later = |before: &AuditHead| {
+            before.number >= number && self.key.head(before.number, &before.hash) == before.seal
+        };
+        self.store.audit().set_head(&head, later).await
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn entry(on: &str) -> Entry {
-        Entry {
-            at: Timestamp::UNIX_EPOCH,
-            act: Act::ToolCall,
-            user: None,
-            role: Some("finance".to_owned()),
-            surface: "schedule".to_owned(),
-            on: on.to_owned(),
-            outcome: Outcome::Allowed,
-            why: String::new(),
-            detail: String::new(),
-        }
-    }
-
-    async fn trail(rows: usize) -> (Store, Audit) {
-        let store = Store::in_memory().await.unwrap();
-        let audit = Audit::new(store.clone(), [7; 32]);
-        for row in 0..rows {
-            audit.write(&[entry(&format!("tool{row}"))]).await.unwrap();
-        }
-        (store, audit)
-    }
-
-    #[tokio::test]
-    async fn a_whole_trail_verifies_also_for_another_process() {
-        let (store, _) = trail(5).await;
-        let verified = Audit::new(store, [7; 32]).verify().await.unwrap();
-        assert_eq!((verified.ok, verified.entries), (true, 5));
-    }
-
-    #[tokio::test]
-    async fn a_changed_row_is_found_by_its_number() {
-        let (store, audit) = trail(5).await;
-        let mut rows = store.audit().from(1, 10).await.unwrap();
-        rows[2].entry["on"] = "another".into();
-        let forged = Store::in_memory().await.unwrap();
-        forged.audit().append(&rows).await.unwrap();
-        let verified = Audit {
-            store: forged,
-            ..audit
-        }
-        .verify()
-        .await
-        .unwrap();
-        assert_eq!((verified.ok, verified.first_bad), (false, Some(3)));
-    }
-
-    #[tokio::test]
-    async fn a_dropped_and_a_swapped_row_are_found() {
-        let (store, audit) = trail(5).await;
-        for forge in [
-            |rows: &mut Vec<AuditRow>| {
-                rows.remove(1);
-            },
-            |rows: &mut Vec<AuditRow>| {
-                let (a, b) = (rows[1].entry.clone(), rows[2].entry.clone());
-                rows[1].entry = b;
-                rows[2].entry = a;
-            },
-        ] {
-            let mut rows = store.audit().from(1, 10).await.unwrap();
-            forge(&mut rows);
-            let forged = Store::in_memory().await.unwrap();
-            forged.audit().append(&rows).await.unwrap();
-            let audit = Audit {
-                store: forged,
-                ..audit.clone()
-            };
-            assert_eq!(audit.verify().await.unwrap().first_bad, Some(2));
-        }
-    }
-
-    #[tokio::test]
-    async fn without_the_key_no_row_can_be_added() {
-        let (store, audit) = trail(2).await;
-        let stranger = Audit::new(store, [8; 32]);
-        stranger.write(&[entry("forged")]).await.unwrap();
-        assert_eq!(audit.verify().await.unwrap().first_bad, Some(3));
-    }
-
-    #[tokio::test]
-    async fn nodes_that_write_at_once_leave_one_chain() {
-        let store = Store::in_memory().await.unwrap();
-        let nodes: Vec<Audit> = (0..8).map(|_| Audit::new(store.clone(), [7; 32])).collect();
-        let writes = nodes.iter().map(|audit| async move {
-            for row in 0..10 {
-                audit
-                    .write(&[entry(&format!("a{row}")), entry(&format!("b{row}"))])
-                    .await
-                    .unwrap();
-            }
-        });
-        futures_util::future::join_all(writes).await;
-        let verified = nodes[0].verify().await.unwrap();
-        assert_eq!((verified.ok, verified.entries), (true, 160));
-    }
+fn json_of<T: serde::Serialize>(value: Option<&T>) -> Option<Value> {
+    value.and_then(|value| serde_json::to_value(value).ok())
 }

@@ -104,6 +104,7 @@ async fn note(app: &App, name: &str, what: &str) -> Result<(), Problems> {
         .audit
         .write(&[entry])
         .await
+        .map(|_| ())
         .map_err(|error| one(error.into()))
 }
 

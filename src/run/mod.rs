@@ -182,6 +182,7 @@ impl Parts {
                 detail: format!("due {}, {}", run.due, run.state.name()),
             }])
             .await
+            .map(|_| ())
     }
 
     /// The step from due on: a brief, a word that it is too late, or the problem that kept it from being made.

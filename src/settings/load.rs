@@ -64,6 +64,7 @@ pub fn parse(text: &str, place: &str) -> Result<Settings, Problems> {
     check.models(&settings);
     check.cost(&settings);
     check.channels(&settings);
+    check.audit(&settings);
     if settings.instance.air_gap {
         check.air_gap(&settings);
     }
@@ -303,6 +304,26 @@ impl Check<'_> {
         }
     }
 
+    fn audit(&mut self, settings: &Settings) {
+        let audit = &settings.audit;
+        if audit.keep_days == 0 {
+            self.wrong("out-of-range", "audit.keep_days", "is 0", "use 1 or more");
+        }
+        if let Some(url) = &audit.otlp {
+            self.url("audit.otlp", url);
+        }
+        if let Some(address) = &audit.syslog
+            && syslog(address).is_none()
+        {
+            self.wrong(
+                "bad-address",
+                "audit.syslog",
+                "is no syslog receiver",
+                "write `udp://` or `tcp://`, a host and a port, such as \"udp://127.0.0.1:514\"",
+            );
+        }
+    }
+
     /// What does not stay on this machine or in its private networks.
     fn air_gap(&mut self, settings: &Settings) {
         let advice = "name a host of a private network (its address, a name without a dot, or one under .internal, \
@@ -336,6 +357,14 @@ impl Check<'_> {
                     &format!("model[{index}].kind"),
                     "without `base_url` leads to the vendor".to_owned(),
                 ),
+            }
+        }
+        for (path, url) in [
+            ("audit.syslog", &settings.audit.syslog),
+            ("audit.otlp", &settings.audit.otlp),
+        ] {
+            if let Some(host) = url.as_deref().and_then(public) {
+                leaves(path, format!("leads to `{host}`"));
             }
         }
         if let Some(email) = &settings.email
@@ -380,6 +409,31 @@ impl Check<'_> {
         }
         Some(url)
     }
+}
+
+/// The way (`udp`, `tcp`) and the `host:port` of a syslog receiver.
+pub fn syslog(address: &str) -> Option<(SyslogWay, String)> {
+    let url = Url::parse(address).ok()?;
+    let way = match url.scheme() {
+        "udp" => SyslogWay::Udp,
+        "tcp" => SyslogWay::Tcp,
+        _ => return None,
+    };
+    let bare = url.username().is_empty()
+        && url.password().is_none()
+        && matches!(url.path(), "" | "/")
+        && url.query().is_none();
+    let host = url.host_str().filter(|host| !host.is_empty() && bare)?;
+    Some((way, format!("{host}:{}", url.port()?)))
+}
+
+/// How syslog messages travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SyslogWay {
+    /// RFC 5426.
+    Udp,
+    /// RFC 6587, each message preceded by its length.
+    Tcp,
 }
 
 /// What to write instead of a zone that is not known.

@@ -8,7 +8,7 @@ pub mod shape;
 
 pub use limits::Limits;
 pub(crate) use load::zone_advice;
-pub use load::{load, parse};
+pub use load::{SyslogWay, load, parse, syslog};
 pub use network::is_private_host;
 pub use reference::reference;
 
@@ -36,6 +36,7 @@ pub struct Settings {
     pub folder: Option<Folder>,
     pub guard: Guard,
     pub limits: Limits,
+    pub audit: Audit,
 }
 
 /// The instance itself.
@@ -261,4 +262,39 @@ pub struct Folder {
 pub struct Guard {
     /// Hosts that links may have besides the instance's own and the connectors' `link_hosts`.
     pub allowed_hosts: Vec<String>,
+}
+
+/// The audit trail.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Audit {
+    /// Rows are kept so long, in days; then they are removed from the oldest on.
+    pub keep_days: u32,
+    pub keep_arguments: KeepArguments,
+    /// A syslog receiver (RFC 5424) that gets each row: `udp://host:514` or `tcp://host:601`. No texts are sent.
+    pub syslog: Option<String>,
+    /// An OpenTelemetry collector that gets each row over OTLP/HTTP: `http://host:4318`. No texts are sent.
+    pub otlp: Option<String>,
+}
+
+impl Default for Audit {
+    fn default() -> Self {
+        Self {
+            keep_days: 1095,
+            keep_arguments: KeepArguments::Hash,
+            syslog: None,
+            otlp: None,
+        }
+    }
+}
+
+/// What the audit trail keeps of a call's arguments besides their names.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum KeepArguments {
+    /// A keyed hash.
+    #[default]
+    Hash,
+    /// The hash, and the values of names such as `limit` and `status`.
+    Redacted,
 }

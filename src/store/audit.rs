@@ -1,26 +1,107 @@
-//! The audit trail's rows as they lie in the store: numbered from 1, never changed. What stands in them and how they are
-//! chained is `crate::audit`'s.
+//! The audit trail as it lies in the store: rows numbered from 1; beside them the texts that can be erased, who stands
+//! behind a handle, and marks (the last row, where removed rows ended, what was sent on). What stands in them and how
+//! they are chained is `crate::audit`'s.
 
-use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use super::{
     Store, StoreError,
-    driver::{Collection, Content, Range},
+    driver::{Collection, Content, Document, Range},
     from_body, to_body,
 };
 
 const GROUP: &str = "all";
+const HEAD: &str = "head";
+const CHECKPOINT: &str = "checkpoint";
+/// Documents read at once.
+const PAGE: u32 = 1_000;
 
 /// A row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct AuditRow {
     /// From 1, without a hole.
     pub number: u64,
+    /// The number of the first row that was written together with this one.
+    pub first: u64,
     /// What happened.
     pub entry: Value,
     /// Over the number, the entry and the hash of the row before.
     pub hash: String,
+    /// Stands where the entry was changed by who may do so: what is under `hash` can no more be recomputed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redacted: Option<String>,
+}
+
+/// A row as it was found, whole or not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundRow {
+    /// The number that its place in the store says.
+    pub place: u64,
+    /// Nothing where it cannot be read, or lies under another row's key.
+    pub row: Option<AuditRow>,
+}
+
+/// Personal content beside a row.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuditText {
+    pub id: String,
+    /// The row that it was written for.
+    pub number: u64,
+    /// Handles of the persons that it belongs to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub people: Vec<String>,
+    /// What the row's seal is salted with; gone where the text was erased or changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub salt: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// Stands where the text was erased or changed by who may do so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed: Option<String>,
+}
+
+/// The last row, as whoever wrote it said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditHead {
+    pub number: u64,
+    pub hash: String,
+    pub seal: String,
+}
+
+/// Where the rows that were removed ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditCheckpoint {
+    /// The last row that was removed.
+    pub number: u64,
+    pub hash: String,
+    /// Rows removed until then.
+    pub removed: u64,
+    pub at: Timestamp,
+    pub why: String,
+    pub seal: String,
+}
+
+/// Who stands behind a handle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subject {
+    pub user: String,
+    pub handle: String,
+}
+
+/// How far rows were sent on, and by which node.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Cursor {
+    /// The last row that was sent.
+    number: u64,
+    node: String,
+    /// Until when that node alone sends.
+    until: Timestamp,
 }
 
 /// The trail of a store.
@@ -28,6 +109,26 @@ pub struct AuditRows<'a>(pub(super) &'a Store);
 
 fn key(number: u64) -> String {
     format!("{number:020}")
+}
+
+fn order(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn numbered(
+    c: Collection,
+    key: String,
+    number: u64,
+    value: &impl Serialize,
+) -> Result<(String, Content), StoreError> {
+    let body = to_body(c, &key, value)?;
+    let content = Content {
+        body,
+        group: Some(GROUP.to_owned()),
+        order: order(number),
+        ..Content::default()
+    };
+    Ok((key, content))
 }
 
 impl AuditRows<'_> {
@@ -43,45 +144,362 @@ impl AuditRows<'_> {
             .transpose()
     }
 
-    /// Appends rows; false where another node has appended in the meantime, then none of them is there.
-    pub async fn append(&self, rows: &[AuditRow]) -> Result<bool, StoreError> {
+    /// Appends rows up to the first whose number is taken, because another node has appended in the meantime; how many.
+    pub async fn append(&self, rows: &[AuditRow]) -> Result<usize, StoreError> {
         let documents = rows
             .iter()
-            .map(|row| {
-                let key = key(row.number);
-                Ok((
-                    key.clone(),
-                    Content {
-                        body: to_body(Collection::Audit, &key, row)?,
-                        group: Some(GROUP.to_owned()),
-                        order: i64::try_from(row.number).unwrap_or(i64::MAX),
-                        ..Content::default()
-                    },
-                ))
-            })
-            .collect::<Result<Vec<_>, StoreError>>()?;
-        Ok(self
-            .0
+            .map(|row| numbered(Collection::Audit, key(row.number), row.number, row))
+            .collect::<Result<Vec<_>, _>>()?;
+        self.0
             .driver
             .insert_all(Collection::Audit, &documents)
-            .await?
-            > 0)
+            .await
     }
 
     /// At most `limit` rows from a number on.
     pub async fn from(&self, number: u64, limit: u32) -> Result<Vec<AuditRow>, StoreError> {
-        let range = Range {
-            from: i64::try_from(number).unwrap_or(i64::MAX),
-            to: i64::MAX,
-            newest_first: false,
-            limit,
-        };
-        self.0
-            .driver
-            .list(Collection::Audit, GROUP, range)
+        self.documents(number, u64::MAX, false, limit)
             .await?
             .iter()
             .map(|document| from_body(Collection::Audit, document))
             .collect()
     }
+
+    /// At most `limit` rows whose numbers lie within these bounds, both inclusive, the last one first.
+    pub async fn back(&self, from: u64, to: u64, limit: u32) -> Result<Vec<AuditRow>, StoreError> {
+        self.documents(from, to, true, limit)
+            .await?
+            .iter()
+            .map(|document| from_body(Collection::Audit, document))
+            .collect()
+    }
+
+    /// At most `limit` rows from a number on, whatever state they are in.
+    pub async fn found(&self, number: u64, limit: u32) -> Result<Vec<FoundRow>, StoreError> {
+        let documents = self.documents(number, u64::MAX, false, limit).await?;
+        Ok(documents
+            .iter()
+            .map(|document| FoundRow {
+                place: u64::try_from(document.order).unwrap_or_default(),
+                row: from_body(Collection::Audit, document)
+                    .ok()
+                    .filter(|row: &AuditRow| document.key == key(row.number)),
+            })
+            .collect())
+    }
+
+    async fn documents(
+        &self,
+        from: u64,
+        to: u64,
+        newest_first: bool,
+        limit: u32,
+    ) -> Result<Vec<Document>, StoreError> {
+        let range = Range {
+            from: order(from),
+            to: order(to),
+            newest_first,
+            limit,
+        };
+        self.0.driver.list(Collection::Audit, GROUP, range).await
+    }
+
+    /// Writes a row in place of the one that has its number.
+    pub async fn redact(&self, row: &AuditRow) -> Result<(), StoreError> {
+        let (key, content) = numbered(Collection::Audit, key(row.number), row.number, row)?;
+        self.0
+            .put(Collection::Audit, &key, |before| {
+                Ok(before.map(|_| content.clone()))
+            })
+            .await
+    }
+
+    /// Removes rows and texts up to this number.
+    pub async fn remove_up_to(&self, number: u64) -> Result<u64, StoreError> {
+        let removed = self
+            .0
+            .driver
+            .delete_up_to(Collection::Audit, GROUP, order(number))
+            .await?;
+        self.0
+            .driver
+            .delete_up_to(Collection::AuditTexts, GROUP, order(number))
+            .await?;
+        Ok(removed)
+    }
+
+    /// Adds texts.
+    pub async fn add_texts(&self, texts: &[AuditText]) -> Result<(), StoreError> {
+        let documents = texts
+            .iter()
+            .map(|text| numbered(Collection::AuditTexts, text.id.clone(), text.number, text))
+            .collect::<Result<Vec<_>, _>>()?;
+        let added = self
+            .0
+            .driver
+            .insert_all(Collection::AuditTexts, &documents)
+            .await?;
+        if added < documents.len() {
+            return Err(StoreError::Contended);
+        }
+        Ok(())
+    }
+
+    /// The texts of the rows within these bounds, both inclusive, by their ids. What cannot be read is left out.
+    pub async fn texts(
+        &self,
+        from: u64,
+        to: u64,
+    ) -> Result<BTreeMap<String, AuditText>, StoreError> {
+        let mut texts = BTreeMap::new();
+        let mut range = Range {
+            from: order(from),
+            to: order(to),
+            ..Range::all(PAGE)
+        };
+        loop {
+            let found = self
+                .0
+                .driver
+                .list(Collection::AuditTexts, GROUP, range)
+                .await?;
+            let readable = found
+                .iter()
+                .filter_map(|document| from_body(Collection::AuditTexts, document).ok());
+            texts.extend(readable.map(|text: AuditText| (text.id.clone(), text)));
+            let last = found.last().map(|document| document.order);
+            match last {
+                Some(last) if found.len() == PAGE as usize => {
+                    // A page may end amid the texts of one place: that place is asked for again.
+                    range.from = last.max(range.from.saturating_add(1));
+                }
+                _ => return Ok(texts),
+            }
+        }
+    }
+
+    /// At most a page of texts by their ids, those behind `after`; and where to go on. What cannot be read is left out.
+    pub async fn scan_texts(
+        &self,
+        after: Option<&str>,
+    ) -> Result<(Vec<AuditText>, Option<String>), StoreError> {
+        let found = self
+            .0
+            .driver
+            .scan(Collection::AuditTexts, after, PAGE)
+            .await?;
+        let last = found.last().map(|document| document.key.clone());
+        let texts = found
+            .iter()
+            .filter_map(|document| from_body(Collection::AuditTexts, document).ok());
+        Ok((texts.collect(), last))
+    }
+
+    /// Writes a text in place of the one that has its id.
+    pub async fn change_text(&self, text: &AuditText) -> Result<(), StoreError> {
+        let (key, content) = numbered(Collection::AuditTexts, text.id.clone(), text.number, text)?;
+        self.0
+            .put(Collection::AuditTexts, &key, |before| {
+                Ok(before.map(|_| content.clone()))
+            })
+            .await
+    }
+
+    /// Removes texts, such as those of rows that did not come to be.
+    pub async fn remove_texts(&self, ids: impl Iterator<Item = &str>) -> Result<(), StoreError> {
+        for id in ids {
+            self.0.driver.delete(Collection::AuditTexts, id).await?;
+        }
+        Ok(())
+    }
+
+    /// What is said to be the last row; nothing where that is not there or cannot be read.
+    pub async fn head(&self) -> Result<Option<AuditHead>, StoreError> {
+        Ok(self.mark(HEAD).await?.ok())
+    }
+
+    /// Where the rows that were removed ended. The error is a mark that cannot be read.
+    pub async fn checkpoint(&self) -> Result<Result<Option<AuditCheckpoint>, ()>, StoreError> {
+        Ok(match self.mark(CHECKPOINT).await? {
+            Ok(checkpoint) => Ok(Some(checkpoint)),
+            Err(NoMark::Missing) => Ok(None),
+            Err(NoMark::Unreadable) => Err(()),
+        })
+    }
+
+    async fn mark<T: DeserializeOwned>(&self, name: &str) -> Result<Result<T, NoMark>, StoreError> {
+        let document = self.0.driver.get(Collection::AuditMarks, name).await?;
+        Ok(document.ok_or(NoMark::Missing).and_then(|document| {
+            from_body(Collection::AuditMarks, &document).map_err(|_| NoMark::Unreadable)
+        }))
+    }
+
+    /// Says which row is the last, unless `keep` holds of what is said already.
+    pub async fn set_head(
+        &self,
+        head: &AuditHead,
+        keep: impl Fn(&AuditHead) -> bool,
+    ) -> Result<(), StoreError> {
+        let content = Content {
+            body: to_body(Collection::AuditMarks, HEAD, head)?,
+            ..Content::default()
+        };
+        self.0
+            .put(Collection::AuditMarks, HEAD, |before| {
+                let before = before.and_then(|document| {
+                    from_body::<AuditHead>(Collection::AuditMarks, document).ok()
+                });
+                Ok(match before {
+                    Some(before) if keep(&before) => None,
+                    _ => Some(content.clone()),
+                })
+            })
+            .await
+    }
+
+    /// Says where the rows that are removed end; an older place does not replace a newer one.
+    pub async fn set_checkpoint(&self, checkpoint: &AuditCheckpoint) -> Result<(), StoreError> {
+        let content = Content {
+            body: to_body(Collection::AuditMarks, CHECKPOINT, checkpoint)?,
+            ..Content::default()
+        };
+        self.0
+            .put(Collection::AuditMarks, CHECKPOINT, |before| {
+                let before = before.and_then(|document| {
+                    from_body::<AuditCheckpoint>(Collection::AuditMarks, document).ok()
+                });
+                Ok(match before {
+                    Some(before) if before.number >= checkpoint.number => None,
+                    _ => Some(content.clone()),
+                })
+            })
+            .await
+    }
+
+    /// Who stands behind this person's rows.
+    pub async fn subject(&self, user: &str) -> Result<Option<Subject>, StoreError> {
+        self.0
+            .driver
+            .get(Collection::AuditSubjects, user)
+            .await?
+            .map(|document| from_body(Collection::AuditSubjects, &document))
+            .transpose()
+    }
+
+    /// The handle of a person, `fresh` where they have none yet.
+    pub async fn handle(&self, user: &str, fresh: String) -> Result<String, StoreError> {
+        let subject = Subject {
+            user: user.to_owned(),
+            handle: fresh,
+        };
+        let content = Content {
+            body: to_body(Collection::AuditSubjects, user, &subject)?,
+            group: Some(subject.handle.clone()),
+            ..Content::default()
+        };
+        if self
+            .0
+            .driver
+            .insert(Collection::AuditSubjects, user, &content)
+            .await?
+        {
+            return Ok(subject.handle);
+        }
+        let there = self.subject(user).await?.ok_or(StoreError::Contended)?;
+        Ok(there.handle)
+    }
+
+    /// The person behind a handle; nobody where they were erased.
+    pub async fn behind(&self, handle: &str) -> Result<Option<Subject>, StoreError> {
+        let found = self
+            .0
+            .driver
+            .list(Collection::AuditSubjects, handle, Range::all(1))
+            .await?;
+        found
+            .first()
+            .map(|document| from_body(Collection::AuditSubjects, document))
+            .transpose()
+    }
+
+    /// Forgets who stands behind a handle.
+    pub async fn forget(&self, user: &str) -> Result<bool, StoreError> {
+        self.0.driver.delete(Collection::AuditSubjects, user).await
+    }
+
+    /// The last row that was sent to `target`; 0 before the first.
+    pub async fn sent(&self, target: &str) -> Result<u64, StoreError> {
+        let cursor: Result<Cursor, _> = self.mark(&sent_key(target)).await?;
+        Ok(cursor.map_or(0, |cursor| cursor.number))
+    }
+
+    /// Lets `node` alone send to `target` until an instant, or keeps it so; the last row that was sent. Nothing while
+    /// another node does.
+    pub async fn take_cursor(
+        &self,
+        target: &str,
+        node: &str,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Option<u64>, StoreError> {
+        self.cursor(target, |cursor| {
+            (cursor.node == node || cursor.until <= now).then(|| Cursor {
+                node: node.to_owned(),
+                until,
+                ..cursor
+            })
+        })
+        .await
+    }
+
+    /// Says that rows up to `number` were sent to `target`. Nothing where another node sends by now.
+    pub async fn move_cursor(
+        &self,
+        target: &str,
+        node: &str,
+        number: u64,
+    ) -> Result<Option<u64>, StoreError> {
+        self.cursor(target, |cursor| {
+            (cursor.node == node).then(|| Cursor {
+                number: cursor.number.max(number),
+                ..cursor
+            })
+        })
+        .await
+    }
+
+    async fn cursor(
+        &self,
+        target: &str,
+        change: impl Fn(Cursor) -> Option<Cursor>,
+    ) -> Result<Option<u64>, StoreError> {
+        let key = sent_key(target);
+        let mut number = None;
+        self.0
+            .put(Collection::AuditMarks, &key, |before| {
+                let before = before.map_or_else(Cursor::default, |document| {
+                    from_body(Collection::AuditMarks, document).unwrap_or_default()
+                });
+                let after = change(before.clone());
+                number = after.as_ref().map(|after| after.number);
+                match after {
+                    Some(after) if after != before => Ok(Some(Content {
+                        body: to_body(Collection::AuditMarks, &key, &after)?,
+                        ..Content::default()
+                    })),
+                    _ => Ok(None),
+                }
+            })
+            .await?;
+        Ok(number)
+    }
+}
+
+enum NoMark {
+    Missing,
+    Unreadable,
+}
+
+fn sent_key(target: &str) -> String {
+    format!("sent/{target}")
 }

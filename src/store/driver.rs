@@ -14,6 +14,9 @@ pub enum Collection {
     Outbox,
     Usage,
     Audit,
+    AuditTexts,
+    AuditMarks,
+    AuditSubjects,
     Secrets,
     Pins,
     Conversations,
@@ -22,13 +25,16 @@ pub enum Collection {
 
 impl Collection {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::Objects,
         Self::Pauses,
         Self::Runs,
         Self::Outbox,
         Self::Usage,
         Self::Audit,
+        Self::AuditTexts,
+        Self::AuditMarks,
+        Self::AuditSubjects,
         Self::Secrets,
         Self::Pins,
         Self::Conversations,
@@ -44,6 +50,9 @@ impl Collection {
             Self::Outbox => "outbox",
             Self::Usage => "usage",
             Self::Audit => "audit",
+            Self::AuditTexts => "audit-texts",
+            Self::AuditMarks => "audit-marks",
+            Self::AuditSubjects => "audit-subjects",
             Self::Secrets => "secrets",
             Self::Pins => "pins",
             Self::Conversations => "conversations",
@@ -181,4 +190,28 @@ pub trait Driver: Send + Sync {
 
     /// Removes what has expired at `now`; how many.
     async fn expire(&self, now: i64) -> Result<u64, StoreError>;
+
+    /// Removes the documents of a group whose place is at or before `to`; how many.
+    async fn delete_up_to(&self, c: Collection, group: &str, to: i64) -> Result<u64, StoreError>;
+
+    /// At most `limit` documents of a collection by key, those behind `after`: to go through all of them.
+    async fn scan(
+        &self,
+        c: Collection,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<Document>, StoreError>;
+
+    /// Replaces the body of a document if it has still this version, and nothing else of it; false where not.
+    async fn replace_body(
+        &self,
+        c: Collection,
+        key: &str,
+        version: i64,
+        body: &str,
+    ) -> Result<bool, StoreError>;
+
+    /// Takes what was removed or replaced out of the files too. True where that is certain; false where the database
+    /// gives no such promise and did what it can.
+    async fn scrub(&self) -> Result<bool, StoreError>;
 }

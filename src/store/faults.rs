@@ -127,4 +127,34 @@ impl Driver for Faulty {
         self.write()?;
         self.inner.expire(now).await
     }
+
+    async fn delete_up_to(&self, c: Collection, group: &str, to: i64) -> Result<u64, StoreError> {
+        self.write()?;
+        self.inner.delete_up_to(c, group, to).await
+    }
+
+    async fn scan(
+        &self,
+        c: Collection,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<Document>, StoreError> {
+        self.inner.scan(c, after, limit).await
+    }
+
+    async fn replace_body(
+        &self,
+        c: Collection,
+        key: &str,
+        version: i64,
+        body: &str,
+    ) -> Result<bool, StoreError> {
+        self.write()?;
+        self.inner.replace_body(c, key, version, body).await
+    }
+
+    async fn scrub(&self) -> Result<bool, StoreError> {
+        self.write()?;
+        self.inner.scrub().await
+    }
 }

@@ -12,6 +12,7 @@ mod drivers;
 mod faults;
 mod objects;
 mod outbox;
+mod person;
 mod pins;
 mod proposals;
 mod runs;
@@ -20,10 +21,11 @@ mod secrets;
 mod tests;
 mod usage;
 
-pub use audit::{AuditRow, AuditRows};
+pub use audit::{AuditCheckpoint, AuditHead, AuditRow, AuditRows, AuditText, FoundRow, Subject};
 pub use conversations::Conversations;
 pub use objects::{Kind, Objects, Pause, Stored};
 pub use outbox::Outbox;
+pub use person::{ERASED, Erased, Identity, Person};
 pub use pins::{PinRow, PinRows};
 pub use proposals::Proposals;
 pub use runs::Runs;
@@ -147,6 +149,11 @@ impl Store {
         Proposals(self)
     }
 
+    /// What the store holds of persons.
+    pub fn person(&self) -> Person<'_> {
+        Person(self)
+    }
+
     /// Secrets, sealed.
     pub fn secrets(&self) -> SealedSecrets<'_> {
         SealedSecrets(self)
@@ -160,6 +167,11 @@ impl Store {
     /// Removes what is past its retention; how many documents.
     pub async fn expire(&self, now: Timestamp) -> Result<u64, StoreError> {
         self.driver.expire(micros(now)).await
+    }
+
+    /// Takes what was removed out of the files too; false where the database gives no such promise.
+    pub async fn scrub(&self) -> Result<bool, StoreError> {
+        self.driver.scrub().await
     }
 
     /// Answers where the store can be read.

@@ -28,6 +28,7 @@ const DUPLICATE_KEY: i32 = 11000;
 
 /// A database of a deployment.
 pub struct Mongo {
+    database: Database,
     collections: BTreeMap<&'static str, Documents<Bson>>,
 }
 
@@ -60,8 +61,9 @@ impl Mongo {
                 .iter()
                 .map(|c| (c.name(), database.collection(c.name())))
                 .collect(),
+            database,
         };
-        mongo.make_indexes(&database).await?;
+        mongo.make_indexes(&mongo.database).await?;
         Ok(mongo)
     }
 
@@ -322,5 +324,66 @@ impl Driver for Mongo {
                 .deleted_count;
         }
         Ok(removed)
+    }
+
+    async fn delete_up_to(&self, c: Collection, group: &str, to: i64) -> Result<u64, StoreError> {
+        let done = self
+            .of(c)?
+            .delete_many(doc! { "group": group, "order": { "$lte": to } })
+            .await
+            .map_err(unavailable)?;
+        Ok(done.deleted_count)
+    }
+
+    async fn scan(
+        &self,
+        c: Collection,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<Document>, StoreError> {
+        let found: Vec<Bson> = self
+            .of(c)?
+            .find(doc! { "_id": { "$gt": after.unwrap_or_default() } })
+            .sort(doc! { "_id": 1 })
+            .limit(limit.into())
+            .await
+            .map_err(unavailable)?
+            .try_collect()
+            .await
+            .map_err(unavailable)?;
+        found.iter().map(document).collect()
+    }
+
+    async fn replace_body(
+        &self,
+        c: Collection,
+        key: &str,
+        version: i64,
+        body: &str,
+    ) -> Result<bool, StoreError> {
+        let done = self
+            .of(c)?
+            .update_one(
+                doc! { "_id": key, "version": version },
+                doc! { "$set": { "body": body }, "$inc": { "version": 1_i64 } },
+            )
+            .await
+            .map_err(unavailable)?;
+        Ok(done.matched_count == 1)
+    }
+
+    /// WiredTiger gives no promise: `compact` rewrites what it can, and the oplog and the journal keep the change for as
+    /// long as they are kept. A user without the right to compact gets the same answer.
+    async fn scrub(&self) -> Result<bool, StoreError> {
+        for c in Collection::ALL {
+            let done = self
+                .database
+                .run_command(doc! { "compact": c.name(), "force": true })
+                .await;
+            if let Err(error) = done {
+                tracing::info!(collection = c.name(), error = %unavailable(error), "not compacted");
+            }
+        }
+        Ok(false)
     }
 }

@@ -18,6 +18,10 @@ use crate::store::{
 /// How long a write waits for another process's, such as a command beside the daemon.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// So often, and so long apart, the log is tried to be cut while others read.
+const MOST_CHECKPOINTS: usize = 50;
+const CHECKPOINT_AGAIN: Duration = Duration::from_millis(100);
+
 /// Connections that read at once.
 const READERS: u32 = 2;
 
@@ -38,7 +42,9 @@ impl Sqlite {
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(BUSY_TIMEOUT)
             .pragma("cache_size", "-2000")
-            .pragma("trusted_schema", "OFF");
+            .pragma("trusted_schema", "OFF")
+            // What is removed is overwritten, not only forgotten.
+            .pragma("secure_delete", "ON");
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
             .acquire_timeout(BUSY_TIMEOUT * 3)
@@ -324,5 +330,83 @@ impl Driver for Sqlite {
             .await
             .map_err(unavailable)?;
         Ok(done.rows_affected())
+    }
+
+    async fn delete_up_to(&self, c: Collection, group: &str, to: i64) -> Result<u64, StoreError> {
+        let done =
+            sqlx::query("DELETE FROM documents WHERE collection = ? AND grp = ? AND ord <= ?")
+                .bind(c.name())
+                .bind(group)
+                .bind(to)
+                .execute(&self.writer)
+                .await
+                .map_err(unavailable)?;
+        Ok(done.rows_affected())
+    }
+
+    async fn scan(
+        &self,
+        c: Collection,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<Document>, StoreError> {
+        sqlx::query(
+            "SELECT key, version, body, ord, fence FROM documents \
+             WHERE collection = ? AND key > ? ORDER BY key LIMIT ?",
+        )
+        .bind(c.name())
+        // No key is empty.
+        .bind(after.unwrap_or_default())
+        .bind(limit)
+        .fetch_all(&self.readers)
+        .await
+        .map_err(unavailable)?
+        .iter()
+        .map(document)
+        .collect()
+    }
+
+    async fn replace_body(
+        &self,
+        c: Collection,
+        key: &str,
+        version: i64,
+        body: &str,
+    ) -> Result<bool, StoreError> {
+        let done = sqlx::query(
+            "UPDATE documents SET version = version + 1, body = ? WHERE collection = ? AND key = ? AND version = ?",
+        )
+        .bind(body)
+        .bind(c.name())
+        .bind(key)
+        .bind(version)
+        .execute(&self.writer)
+        .await
+        .map_err(unavailable)?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// VACUUM writes the file anew from what is there; the log is then copied and cut to nothing. `secure_delete` has
+    /// kept what was freed in between from lying about (<https://www.sqlite.org/pragma.html#pragma_secure_delete>).
+    async fn scrub(&self) -> Result<bool, StoreError> {
+        sqlx::query("VACUUM")
+            .execute(&self.writer)
+            .await
+            .map_err(unavailable)?;
+        for _ in 0..MOST_CHECKPOINTS {
+            let row = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
+                .fetch_one(&self.writer)
+                .await
+                .map_err(unavailable)?;
+            // 1 where a reader still looks at an older state.
+            if row.try_get::<i64, _>(0).map_err(unavailable)? == 0 {
+                return Ok(true);
+            }
+            tokio::time::sleep(CHECKPOINT_AGAIN).await;
+        }
+        Err(StoreError::Unavailable(
+            "another process reads an older state, so what was removed still lies in its log"
+                .to_owned(),
+        ))
     }
 }
