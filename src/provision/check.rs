@@ -236,7 +236,8 @@ impl Check<'_> {
         let mut addresses: BTreeMap<(&str, String), &UserId> = BTreeMap::new();
         for user in &objects.users {
             let id = user.id.as_str();
-            if user.roles.is_empty() {
+            let by_group = || objects.roles.iter().any(|role| !role.groups.is_empty());
+            if user.is_active() && user.roles.is_empty() && !by_group() {
                 self.error(
                     "empty",
                     (Kind::User, id, "roles"),

@@ -380,6 +380,71 @@ mod tests {
     }
 
     #[test]
+    fn the_seven_shipped_roles_load_and_an_own_one_takes_their_place() {
+        let shipped = shipped().unwrap();
+        let mut ids: Vec<&str> = shipped.roles.iter().map(|role| role.id.as_str()).collect();
+        ids.sort_unstable();
+        assert_eq!(
+            ids,
+            [
+                "ceo",
+                "finance",
+                "member",
+                "operations",
+                "support",
+                "vp-engineering",
+                "vp-sales"
+            ]
+        );
+        let own = read_texts(&[("a.toml", "[role]\nid = 'finance'\ntitle = 'Our finance'\n")]);
+        let all = own.unwrap().over(shipped);
+        assert_eq!(all.roles.len(), 7);
+        let finance = all.roles.iter().find(|role| role.id.as_str() == "finance");
+        assert!(finance.unwrap().grants.is_empty());
+    }
+
+    #[test]
+    fn rights_and_places_are_read_with_all_that_they_may_say() {
+        let objects = read_texts(&[(
+            "x.toml",
+            "[role]\nid = 'r'\ntitle = 'R'\ngroups = ['g']\nsurfaces = ['web', 'cli']\ntechnical = true\n\
+             [[role.grants]]\nconnector = 'c'\ntools = ['*']\napprove = ['add_*']\nwhen = [\n\
+             { tools = ['a'], arg = 'p', one_of = ['ENG', 2, true] },\n\
+             { arg = 'params.region', equals = 'EU', optional = true },\n\
+             { arg = 'limit', at_most = 100, at_least = 1.5 },\n\
+             { arg = 'sql', statement = 'select', tables = ['v'], dialect = 'postgres' } ]\n\
+             [[place]]\nid = 'all'\nsurface = 'teams'\nchannel = '19:x'\nas = 'r'\n",
+        )])
+        .unwrap();
+        let when = &objects.roles[0].grants[0].when;
+        assert_eq!(when.len(), 4);
+        assert_eq!(when[0].one_of.as_ref().unwrap().len(), 3);
+        assert_eq!(when[2].at_most, Some(100.0));
+        assert_eq!(objects.places[0].role.as_str(), "r");
+        for (text, told) in [
+            (
+                "[role]\nid = 'r'\ntitle = 'R'\nsurfaces = ['fax']",
+                "x.toml:4: `role.surfaces[0]`",
+            ),
+            (
+                "[role]\nid = 'r'\ntitle = 'R'\n[[role.grants]]\nconnector = 'c'\nwhen = [{ arg = 'a', oneof = ['x'] }]",
+                "`role.grants[0].when[0].oneof` is no known key\n  → did you mean `one_of`?",
+            ),
+            (
+                "[user]\nid = 'a'\nname = 'A'\nroles = []\nstate = 'gone'",
+                "x.toml:5: `user.state` is not one of `active`, `waiting`, `disabled`",
+            ),
+            (
+                "[place]\nid = 'p'\nsurface = 'slack'\nchannel = 'C'",
+                "`as` is missing",
+            ),
+        ] {
+            let problems = read_texts(&[("x.toml", text)]).unwrap_err().to_string();
+            assert!(problems.contains(told), "{told}\nnot in\n{problems}");
+        }
+    }
+
+    #[test]
     fn all_problems_of_all_files_are_told_at_once_with_their_lines() {
         let folder = tempfile::tempdir().unwrap();
         let write =

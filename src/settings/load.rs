@@ -61,6 +61,7 @@ pub fn parse(text: &str, place: &str) -> Result<Settings, Problems> {
         problems,
     };
     check.instance(&settings);
+    check.people(&settings);
     check.models(&settings);
     check.cost(&settings);
     check.channels(&settings);
@@ -131,6 +132,22 @@ impl Check<'_> {
         }
         if settings.store.kind == StoreKind::Mongodb && settings.store.database.is_empty() {
             self.wrong("empty", "store.database", "is empty", "name the database");
+        }
+    }
+
+    fn people(&mut self, settings: &Settings) {
+        for (index, domain) in settings.people.domains.iter().enumerate() {
+            let plain = |label: &str| {
+                !label.is_empty() && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+            };
+            if !(domain.contains('.') && domain.split('.').all(plain)) {
+                self.wrong(
+                    "bad-domain",
+                    &format!("people.domains[{index}]"),
+                    "is no domain",
+                    "write what stands after the @ of your addresses, in ASCII: \"acme.example\"",
+                );
+            }
         }
     }
 
@@ -467,6 +484,33 @@ mod tests {
 
     fn problems(text: &str) -> String {
         parse(text, "daybrief.toml").unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_domain_of_people_is_what_stands_after_the_at() {
+        for good in ["acme.example", "a-b.co.uk"] {
+            assert!(
+                parse(&format!("[people]\ndomains = ['{good}']"), "x").is_ok(),
+                "{good}"
+            );
+        }
+        for bad in [
+            "",
+            "acme",
+            "@acme.example",
+            "a@acme.example",
+            "*.acme.example",
+            "acme..example",
+            "https://acme.example",
+        ] {
+            let told = problems(&format!(
+                "[people]\napproval = false\ndomains = ['acme.example', '{bad}']"
+            ));
+            assert!(
+                told.starts_with("daybrief.toml:3: `people.domains[1]` is no domain"),
+                "{bad}: {told}"
+            );
+        }
     }
 
     #[test]

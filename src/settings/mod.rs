@@ -27,6 +27,7 @@ pub struct Settings {
     pub instance: Instance,
     pub store: Store,
     pub secrets: Secrets,
+    pub people: People,
     /// Models that may be used, `[[model]]` each.
     #[serde(rename = "model")]
     pub models: Vec<Model>,
@@ -124,6 +125,26 @@ pub struct Secrets {
     pub key: Option<SecretRef>,
     /// Keys that were in use before: they open what is not yet sealed anew.
     pub old_keys: Vec<SecretRef>,
+}
+
+/// Who is let in when they sign in with the company's identity provider.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct People {
+    /// Domains of addresses whose people may come by themselves, such as `acme.example`; a domain below one is another. Who
+    /// is invited may come from anywhere.
+    pub domains: Vec<String>,
+    /// Who comes by themselves waits until an admin lets them in with `daybrief user approve`.
+    pub approval: bool,
+}
+
+impl Default for People {
+    fn default() -> Self {
+        Self {
+            domains: Vec::new(),
+            approval: true,
+        }
+    }
 }
 
 /// A model.
