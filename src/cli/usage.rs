@@ -17,7 +17,7 @@ use crate::{
     domain::people::{Role, User},
     error::{Problem, Problems},
     ids::ScheduleId,
-    limits::{Balance, Source, Spender, Statement, UsageRow},
+    limits::{Balance, Budget, Source, Spender, Statement, UsageRow},
     money::Currency,
     provision::Objects,
     store::Used,
@@ -168,7 +168,10 @@ async fn look(app: &App, command: &Usage) -> Result<(Vec<Line>, Option<Balance>)
     }
     let company = objects.roles.first().and_then(|role| {
         let spender = spender(role, None, question());
-        statement.of(&spender).pop()
+        statement
+            .of(&spender)
+            .into_iter()
+            .find(|balance| balance.budget == Budget::Company)
     });
     Ok((lines, company))
 }
@@ -384,7 +387,7 @@ fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() * 4 / 3);
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -395,7 +398,6 @@ fn grouped(number: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits::Budget;
 
     fn line(name: &str, tokens: u64, balance: Option<(u64, u64)>) -> Line {
         let eur = Currency::new("EUR").unwrap();
@@ -421,7 +423,12 @@ mod tests {
             line("mara", 1_200_000, Some((2_000, 500))),
             line("", 5, None),
         ];
-        insta::assert_snapshot!(as_table("user", &lines, None).join("\n"), @"");
+        insta::assert_snapshot!(as_table("user", &lines, None).join("\n"), @"
+        user      calls  tokens in  tokens out        cost  used   left
+        mara      1,234  1,200,000           7  EUR 0.0300  25 %  1,500
+        (nobody)  1,234          5           7  EUR 0.0300
+        all       2,468  1,200,005          14  EUR 0.0600
+        ");
     }
 
     #[test]

@@ -128,11 +128,11 @@ impl Books {
             until: wanted.until,
         };
         self.hold(&reserved);
-        let told = std::mem::take(&mut self.month.warned);
-        let warnings = self.warnings(wanted, |key| !told.iter().any(|told| told == key));
-        reserved.warned = warnings.iter().map(Warning::key).collect();
-        self.month.warned = told;
-        self.month.warned.extend(reserved.warned.iter().cloned());
+        let warnings = self.warnings(wanted, |key| !self.month.warned.contains_key(key));
+        for warning in &warnings {
+            reserved.warned.push(warning.key());
+            self.month.warned.insert(warning.key(), warning.to_string());
+        }
         self.month.reserved.insert(wanted.id.clone(), reserved);
         self.changed = true;
         Ok(warnings)

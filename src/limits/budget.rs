@@ -124,7 +124,7 @@ impl Rules {
             .unwrap_or(self.limits.user_monthly_tokens)
     }
 
-    /// The budgets of tokens that a call concerns, the narrowest first.
+    /// The budgets of tokens that a call concerns: its own first, then the company's.
     pub fn tokens(&self, spender: &Spender<'_>) -> Vec<Bound<u64>> {
         let mut bounds = Vec::new();
         let mut bound = |budget, cap| bounds.push(Bound { budget, cap });
@@ -145,13 +145,13 @@ impl Rules {
                 );
             }
         }
+        bound(Budget::Company, company);
         if !matches!(spender.source, Source::Schedule(_)) {
             bound(
                 Budget::Questions,
                 company.map(|cap| self.for_questions(cap)),
             );
         }
-        bound(Budget::Company, company);
         bounds
     }
 
@@ -169,13 +169,11 @@ impl Rules {
                     .saturating_mul(percent)
             }),
         });
-        questions
-            .into_iter()
-            .chain([Bound {
-                budget: Budget::Company,
-                cap: company,
-            }])
-            .collect()
+        let company = Bound {
+            budget: Budget::Company,
+            cap: company,
+        };
+        [company].into_iter().chain(questions).collect()
     }
 
     fn reserved_percent(&self) -> u8 {

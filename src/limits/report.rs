@@ -44,7 +44,7 @@ pub struct Statement {
 }
 
 impl Statement {
-    /// What the budgets that a call of this spender concerns hold, the narrowest first.
+    /// What the budgets that a call of this spender concerns hold: its own first, then the company's.
     pub fn of(&self, spender: &Spender<'_>) -> Vec<Balance> {
         let balance = |Bound { budget, cap }| Balance {
             taken: self.books.taken(&budget.key()),
@@ -110,7 +110,8 @@ impl Limits {
             .collect())
     }
 
-    /// What the budgets that a call of this spender concerns hold in the month of `now`, the narrowest first.
+    /// What the budgets that a call of this spender concerns hold in the month of `now`: its own first, then the
+    /// company's.
     pub async fn balances(
         &self,
         spender: &Spender<'_>,
@@ -125,6 +126,17 @@ impl Limits {
             books: Books::open(self.month_now(day, now).await?),
             rules: self.rules.clone(),
         })
+    }
+
+    /// The budgets that came near their end in the month of `now`: a name for each that is no other's, and what to tell.
+    pub async fn warned(&self, now: Timestamp) -> Result<Vec<(String, String)>, StoreError> {
+        let name = month_of(self.day(now));
+        let month = self.store.usage().month(&name).await?;
+        Ok(month
+            .warned
+            .into_iter()
+            .map(|(key, text)| (format!("budget/{name}/{key}"), text))
+            .collect())
     }
 
     /// The month of `day`, with calls whose end nobody saw counted as spent.

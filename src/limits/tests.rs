@@ -198,7 +198,13 @@ async fn a_call_whose_end_nobody_saw_counts_whole_and_a_late_word_changes_nothin
 #[tokio::test]
 async fn what_one_budget_does_not_hold_is_taken_from_none() {
     let cases = [
-        ("company_monthly_tokens = 120", "", "", Budget::Company, 120),
+        (
+            "company_monthly_tokens = 120\nreserved_for_schedules_percent = 0",
+            "",
+            "",
+            Budget::Company,
+            120,
+        ),
         (
             "company_monthly_tokens = 120\nreserved_for_schedules_percent = 50",
             "",
@@ -236,10 +242,7 @@ async fn what_one_budget_does_not_hold_is_taken_from_none() {
         ),
     ];
     for (set, of_role, of_user, expected, holds) in cases {
-        let limits = limits(&format!(
-            "[limits]\nreserved_for_schedules_percent = 0\n{set}"
-        ))
-        .await;
+        let limits = limits(&format!("[limits]\n{set}")).await;
         let (role, user) = (role(of_role), user("mara", of_user));
         let spender = question(&role, &user);
         assert!(
@@ -431,10 +434,14 @@ async fn each_budget_is_told_once_a_month_when_it_is_nearly_used_up() {
         .reserve(&schedule(&role, "morning"), &model(), 700, now())
         .await
         .unwrap();
+    let text = "870 of 1000 tokens of the company's budget are used; it begins anew at 2026-12-01T00:00:00Z";
+    assert_eq!(brief.warnings()[0].to_string(), text);
+    let warned = limits.warned(now()).await.unwrap();
     assert_eq!(
-        brief.warnings()[0].to_string(),
-        "870 of 1000 tokens of the company's budget are used; it begins anew at 2026-12-01T00:00:00Z"
+        warned[0],
+        ("budget/2026-11/company".to_owned(), text.to_owned())
     );
+    assert_eq!(warned.len(), 3);
 }
 
 const PRICED: &str = "[limits]\ncompany_monthly_cost = 1.5\ncurrency = 'EUR'\nreserved_for_schedules_percent = 20\n\

@@ -561,6 +561,69 @@ mod tests {
     }
 
     #[test]
+    fn a_cap_on_money_wants_every_price_in_its_currency() {
+        let told = problems(
+            "[limits]\ncompany_monthly_cost = 100\ncurrency = 'EUR'\nwarn_at_percent = 101\n",
+        );
+        assert!(
+            told.contains("daybrief.toml:4: `limits.warn_at_percent` is out of range"),
+            "{told}"
+        );
+        let told = problems("[limits]\ncompany_monthly_cost = 100\ncurrency = 'Euro'\n");
+        assert!(
+            told.contains("daybrief.toml:3: `Euro` is not a currency"),
+            "{told}"
+        );
+        let told = problems("[limits]\ncompany_monthly_cost = 100\n");
+        assert!(
+            told.contains(
+                "daybrief.toml:2: `limits.company_monthly_cost` stands without `currency`"
+            ),
+            "{told}"
+        );
+        let model = |id: &str, rest: &str| {
+            format!("[[model]]\nid = '{id}'\nkind = 'openai'\nmodel = 'm'\n{rest}\n")
+        };
+        let limits = "[limits]\ncompany_monthly_cost = 100.5\ncurrency = 'EUR'\n";
+        let told = problems(&format!(
+            "{limits}{}{}{}{}",
+            model("free", "local = true"),
+            model("cloud", ""),
+            model(
+                "dollars",
+                "currency = 'USD'\nprice_in_per_million = 1\nprice_out_per_million = -2"
+            ),
+            model("half", "price_out_per_million = 1"),
+        ));
+        for part in [
+            "daybrief.toml:9: `model[1]` has no prices",
+            "daybrief.toml:14: `model[2]` has its prices in USD",
+            "daybrief.toml:20: `model[2].price_out_per_million` is below 0",
+            "daybrief.toml:25: `model[3].price_out_per_million` stands without `price_in_per_million`",
+        ] {
+            assert!(told.contains(part), "{part}\nnot in\n{told}");
+        }
+        assert!(!told.contains("model[0]"), "{told}");
+        let good = parse(
+            &format!(
+                "{limits}{}",
+                model(
+                    "m",
+                    "currency = 'eur'\nprice_in_per_million = 0.1\nprice_out_per_million = 15"
+                )
+            ),
+            "x",
+        )
+        .unwrap();
+        let price = good.models[0].price_in_per_million.unwrap();
+        assert_eq!(
+            price.to_string(),
+            "0.1",
+            "as written, not as a float is near it"
+        );
+    }
+
+    #[test]
     fn an_air_gap_names_each_setting_that_leaves_the_network() {
         let told = problems(
             "[instance]\nair_gap = true\n[[model]]\nid = 'cloud'\nkind = 'anthropic'\nmodel = 'm'\n[[model]]\nid = 'far'\nkind = 'openai'\n\

@@ -33,9 +33,9 @@ pub struct Month {
     /// Money spent, by budget and currency.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub cost: BTreeMap<String, BTreeMap<Currency, Decimal>>,
-    /// Budgets of which was told that they are nearly used up.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub warned: Vec<String>,
+    /// Budgets of which was told that they are nearly used up, with what was told.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub warned: BTreeMap<String, String>,
     /// Reservations that are not settled, by their id.
     pub reserved: BTreeMap<String, Reserved>,
     /// What is settled and not yet taken out of here into its day, in the order of its numbers.
