@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     api::{Api, Metrics},
     app::App,
-    audit::{Act, Entry, Outcome},
+    audit::{self, Act, Entry, Outcome},
     domain::schedule::Schedule,
     error::Problem,
     provision::Objects,
@@ -59,6 +59,17 @@ pub async fn run(app: &App, listener: TcpListener, stop: CancellationToken) -> R
         clock: parts.clock.clone(),
     };
     let served = tokio::spawn(api.serve(listener, stop.clone().cancelled_owned()));
+    let mut forwarding = tokio::task::JoinSet::new();
+    for target in audit::Target::all(&app.settings.audit) {
+        let (metrics, name) = (metrics.clone(), target.name());
+        forwarding.spawn(audit::forward(
+            parts.audit.clone(),
+            target,
+            parts.clock.clone(),
+            stop.clone(),
+            move |rows| metrics.audit_unsent(name, rows),
+        ));
+    }
 
     let tick = Arc::new(Notify::new());
     let mut scheduler = ticker_of(tick.clone()).await?;
@@ -68,6 +79,7 @@ pub async fn run(app: &App, listener: TcpListener, stop: CancellationToken) -> R
         worker: &worker,
         seen: Arc::default(),
         expired: None,
+        keep_audit_days: app.settings.audit.keep_days,
     };
     while !stop.is_cancelled() {
         let now = parts.clock.now();
@@ -93,6 +105,8 @@ pub async fn run(app: &App, listener: TcpListener, stop: CancellationToken) -> R
     {
         tracing::warn!("some work was left; it goes on at the next start");
     }
+    // A batch that is under way is sent again at the next start.
+    forwarding.shutdown().await;
     app.shutdown().await;
     let _ = tokio::time::timeout(Duration::from_secs(5), served).await;
     Ok(())
@@ -116,6 +130,7 @@ struct Daemon<'a> {
     /// Schedules and instants that were looked at before they are due.
     seen: Arc<Mutex<BTreeSet<(String, Timestamp)>>>,
     expired: Option<Timestamp>,
+    keep_audit_days: u32,
 }
 
 impl Daemon<'_> {
@@ -129,6 +144,10 @@ impl Daemon<'_> {
         if self.expired.is_none_or(long_ago) {
             self.expired = Some(now);
             self.parts.store.expire(now).await?;
+            self.parts
+                .audit
+                .keep_days(self.keep_audit_days, now)
+                .await?;
         }
         Ok(())
     }

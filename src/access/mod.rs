@@ -2,15 +2,14 @@
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
 
 use crate::{
-    audit::{Act, Audit, Entry, Outcome},
+    audit::{Act, Audit, Entry, Outcome, Record},
     domain::{
         connector::{Connector, ToolClass, matches_pattern},
         people::Role,
     },
-    ids::{ConnectorId, RoleId, UserId, hex},
+    ids::{ConnectorId, RoleId, UserId},
     store::StoreError,
 };
 
@@ -207,26 +206,23 @@ impl Access {
         wanted: Vec<Wanted<'_>>,
         now: Timestamp,
     ) -> Result<Vec<Result<Permit, Decision>>, StoreError> {
-        let (mut outcomes, mut entries) = (Vec::new(), Vec::new());
+        let (mut outcomes, mut records) = (Vec::new(), Vec::new());
         for call in wanted {
-            let hash = hex(&Sha256::digest(
-                Value::Object(call.args.clone()).to_string().as_bytes(),
-            ));
+            let arguments = self.audit.arguments(&call.args);
             let mut entry = principal.entry(
                 now,
                 Act::ToolCall,
                 format!("{}/{}", call.connector.id, call.tool),
             );
-            entry.detail = format!("args {}", hash.get(..16).unwrap_or_default());
             let outcome = permit(principal, role, call);
             if let Err(decision) = &outcome {
                 entry.outcome = Outcome::Denied;
                 entry.why = format!("{}: {}", decision.rule, decision.why);
             }
-            entries.push(entry);
+            records.push(Record::from(entry).arguments(arguments));
             outcomes.push(outcome);
         }
-        self.audit.write(&entries).await?;
+        self.audit.record(&records).await?;
         Ok(outcomes)
     }
 }

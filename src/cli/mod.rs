@@ -5,6 +5,7 @@ mod audit;
 mod check;
 mod connector;
 mod connector_sql;
+mod data;
 mod demo;
 mod run;
 mod schedule;
@@ -73,6 +74,9 @@ enum Command {
     /// The audit trail.
     #[command(subcommand)]
     Audit(audit::Command),
+    /// What is kept of one person.
+    #[command(subcommand)]
+    Data(data::Command),
 }
 
 /// Runs a command line; the exit code: 0 done, 1 a problem, 3 done with gaps.
@@ -87,6 +91,7 @@ pub async fn main(cli: Cli) -> u8 {
         Command::Export(command) => apply::export(command, config, json).await,
         Command::Secret(command) => secret::run(command, config, json).await,
         Command::Audit(command) => audit::run(&command, config, json).await,
+        Command::Data(command) => data::run(&command, config, json).await,
         Command::Demo(command) => demo::run(command, json).await,
         Command::Run(command) => run::run(command, config, json).await,
         Command::Schedule(command) => schedule::run(&command, config, json).await,

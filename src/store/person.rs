@@ -138,6 +138,12 @@ impl Person<'_> {
             self.each(c, |document| {
                 let value: Value = serde_json::from_str(&document.body).unwrap_or_default();
                 addresses_of(&value, user, &mut words);
+                // A delivery's id is made of the address: who has that can tell it.
+                if c == Collection::Outbox
+                    && value.get("user").and_then(Value::as_str) == Some(user)
+                {
+                    words.push(document.key.clone());
+                }
             })
             .await?;
         }
