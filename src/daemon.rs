@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     api::{Api, Metrics},
     app::App,
-    audit::{Act, Entry, Outcome},
+    audit::{self, Act, Entry, Outcome},
     domain::schedule::Schedule,
     error::Problem,
     provision::Objects,
@@ -61,6 +61,17 @@ pub async fn run(app: &App, listener: TcpListener, stop: CancellationToken) -> R
         clock: parts.clock.clone(),
     };
     let served = tokio::spawn(api.serve(listener, stop.clone().cancelled_owned()));
+    let mut forwarding = tokio::task::JoinSet::new();
+    for target in audit::Target::all(&app.settings.audit) {
+        let (metrics, name) = (metrics.clone(), target.name());
+        forwarding.spawn(audit::forward(
+            parts.audit.clone(),
+            target,
+            parts.clock.clone(),
+            stop.clone(),
+            move |rows| metrics.audit_unsent(name, rows),
+        ));
+    }
 
     let tick = Arc::new(Notify::new());
     let mut scheduler = ticker_of(tick.clone()).await?;
@@ -72,6 +83,7 @@ pub async fn run(app: &App, listener: TcpListener, stop: CancellationToken) -> R
         expired: None,
         budgets: None,
         told: BTreeSet::new(),
+        keep_audit_days: app.settings.audit.keep_days,
     };
     while !stop.is_cancelled() {
         let now = parts.clock.now();
@@ -97,6 +109,8 @@ pub async fn run(app: &App, listener: TcpListener, stop: CancellationToken) -> R
     {
         tracing::warn!("some work was left; it goes on at the next start");
     }
+    // A batch that is under way is sent again at the next start.
+    forwarding.shutdown().await;
     app.shutdown().await;
     let _ = tokio::time::timeout(Duration::from_secs(5), served).await;
     Ok(())
@@ -123,6 +137,7 @@ struct Daemon<'a> {
     budgets: Option<Timestamp>,
     /// Budgets of which the admin was told.
     told: BTreeSet<String>,
+    keep_audit_days: u32,
 }
 
 impl Daemon<'_> {
@@ -136,6 +151,10 @@ impl Daemon<'_> {
         if self.expired.is_none_or(long_ago) {
             self.expired = Some(now);
             self.parts.store.expire(now).await?;
+            self.parts
+                .audit
+                .keep_days(self.keep_audit_days, now)
+                .await?;
         }
         self.look_at_budgets(now).await
     }

@@ -25,15 +25,14 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
 
 use crate::{
-    audit::{Act, Audit, Entry, Outcome},
+    audit::{Act, Audit, Entry, Outcome, Record},
     domain::{
         connector::{Connector, ToolClass},
         people::{Role, User},
     },
-    ids::{ConnectorId, RoleId, UserId, hex},
+    ids::{ConnectorId, RoleId, UserId},
     store::{Kind, Store, StoreError},
 };
 
@@ -210,17 +209,14 @@ impl Access {
         now: Timestamp,
     ) -> Result<Vec<Result<Permit, Decision>>, StoreError> {
         let role = self.in_force(principal, role).await?;
-        let (mut outcomes, mut entries) = (Vec::new(), Vec::new());
+        let (mut outcomes, mut records) = (Vec::new(), Vec::new());
         for call in wanted {
-            let hash = hex(&Sha256::digest(
-                Value::Object(call.args.clone()).to_string().as_bytes(),
-            ));
+            let arguments = self.audit.arguments(&call.args);
             let mut entry = principal.entry(
                 now,
                 Act::ToolCall,
                 format!("{}/{}", call.connector.id, call.tool),
             );
-            entry.detail = format!("args {}", hash.get(..16).unwrap_or_default());
             let outcome = match &role {
                 Ok(role) => permit(principal, role, clearance, call),
                 Err(revoked) => Err(revoked.clone()),
@@ -229,10 +225,10 @@ impl Access {
                 entry.outcome = Outcome::Denied;
                 entry.why = format!("{}: {}", decision.rule, decision.why);
             }
-            entries.push(entry);
+            records.push(Record::from(entry).arguments(arguments));
             outcomes.push(outcome);
         }
-        self.audit.write(&entries).await?;
+        self.audit.record(&records).await?;
         Ok(outcomes)
     }
 

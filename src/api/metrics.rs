@@ -25,12 +25,18 @@ struct ByChannel {
     state: &'static str,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ByTarget {
+    target: &'static str,
+}
+
 /// The daemon's counts.
 pub struct Metrics {
     registry: Registry,
     runs: Family<ByState, Counter>,
     deliveries: Family<ByChannel, Counter>,
     tick: Gauge<i64, AtomicI64>,
+    audit_unsent: Family<ByTarget, Gauge<i64, AtomicI64>>,
 }
 
 impl Default for Metrics {
@@ -64,7 +70,14 @@ impl Metrics {
             Unit::Seconds,
             Gauge::clone(&tick),
         );
+        let audit_unsent = Family::default();
+        registry.register(
+            "audit_unsent_rows",
+            "Rows of the audit trail that are not yet sent to a receiver",
+            Family::clone(&audit_unsent),
+        );
         Self {
+            audit_unsent,
             registry,
             runs,
             deliveries,
@@ -75,6 +88,14 @@ impl Metrics {
     /// The scheduler looked for due briefs.
     pub fn ticked(&self, now: Timestamp) {
         self.tick.set(now.as_second());
+    }
+
+    /// So many rows of the audit trail are not yet sent to a receiver.
+    pub fn audit_unsent(&self, target: &'static str, rows: u64) {
+        let rows = i64::try_from(rows).unwrap_or(i64::MAX);
+        self.audit_unsent
+            .get_or_create(&ByTarget { target })
+            .set(rows);
     }
 
     /// When it last did, in seconds since 1970 UTC.

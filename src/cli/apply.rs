@@ -8,9 +8,10 @@ use serde_json::json;
 use super::{confirmed, one, open, print, print_json};
 use crate::{
     app::{self, App},
-    audit::{Act, Entry, Outcome},
+    audit::{Act, Entry, Record},
     error::{Problem, Problems},
     provision::{self, Change, Objects},
+    store::Kind,
 };
 
 /// `apply …`
@@ -63,23 +64,26 @@ pub async fn bring_into_force(app: &App, folders: &[PathBuf]) -> Result<usize, P
 /// Makes the changes, after writing them into the audit trail.
 async fn make(app: &App, objects: &Objects, changes: &[Change]) -> Result<(), Problems> {
     let now = app.parts.clock.now();
-    let entries: Vec<Entry> = changes
+    let records: Vec<Record> = changes
         .iter()
-        .map(|change| Entry {
-            at: now,
-            act: Act::ObjectChange,
-            user: None,
-            role: None,
-            surface: "cli".to_owned(),
-            on: format!("{}/{}", change.kind.name(), change.id),
-            outcome: Outcome::Allowed,
-            why: String::new(),
-            detail: change.change.sign().to_string(),
+        .map(|change| {
+            // A user's id stands in the row as whom it is about, so that it can be erased.
+            let person = (change.kind == Kind::User).then(|| change.id.clone());
+            let on = match person {
+                Some(_) => change.kind.name().to_owned(),
+                None => format!("{}/{}", change.kind.name(), change.id),
+            };
+            let mut entry = Entry::new(now, Act::ObjectChange, "cli", on);
+            entry.detail = change.change.sign().to_string();
+            Record {
+                about: person,
+                ..Record::from(entry)
+            }
         })
         .collect();
     let store = &app.parts.store;
     let done = async {
-        app.parts.audit.write(&entries).await?;
+        app.parts.audit.record(&records).await?;
         provision::apply(store, objects, changes, now).await
     };
     done.await.map_err(|error| one(error.into()))

@@ -10,6 +10,7 @@ use super::{one, open, print, print_json};
 use crate::{
     access::{Principal, Surface},
     app::App,
+    audit::Target,
     domain::{people::Role, schedule::Schedule},
     error::{Problem, Problems},
     ids::RoleId,
@@ -19,6 +20,9 @@ use crate::{
     schedule::ticker,
     store::Kind,
 };
+
+/// Where more rows than this wait to be sent on, their receiver is silent.
+const MOST_UNSENT: u64 = 5_000;
 
 /// `check …`
 #[derive(Debug, Args)]
@@ -78,6 +82,14 @@ async fn look(app: &App) -> Result<Vec<Line>, Problems> {
             format!("row {row} is not as it was written"),
         ),
     });
+    for target in Target::all(&app.settings.audit) {
+        let unsent = parts.audit.unsent(&target).await.map_err(fail)?;
+        let line = if unsent < MOST_UNSENT { good } else { bad };
+        lines.push(line(
+            format!("audit trail, {}", target.name()),
+            format!("{unsent} rows are not yet sent"),
+        ));
+    }
     for problem in &app.problems {
         lines.push(bad(
             problem.place.clone().unwrap_or_default(),

@@ -6,6 +6,7 @@ mod audit;
 mod check;
 mod connector;
 mod connector_sql;
+mod data;
 mod demo;
 mod progress;
 mod role;
@@ -94,6 +95,9 @@ enum Command {
     Man(shell::Man),
     /// What was spent on models, by whom, and what is left of the budgets.
     Usage(usage::Usage),
+    /// What is kept of one person.
+    #[command(subcommand)]
+    Data(data::Command),
 }
 
 /// Runs a command line; the exit code: 0 done, 1 a problem, 3 done with gaps, 4 denied.
@@ -114,6 +118,7 @@ pub async fn main(cli: Cli) -> u8 {
         Command::Completions(command) => Ok(shell::completions(&command)),
         Command::Man(command) => shell::man(command),
         Command::Usage(command) => usage::run(&command, config, json).await,
+        Command::Data(command) => data::run(&command, config, json).await,
         Command::Demo(command) => demo::run(command, json).await,
         Command::Run(command) => run::run(command, config, json).await,
         Command::Schedule(command) => schedule::run(&command, config, json).await,

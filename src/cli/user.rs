@@ -171,6 +171,7 @@ async fn invite(
         roles,
         zone: None,
         language: None,
+        monthly_tokens: None,
         state: UserState::Active,
     };
     put(app, &user, None, "invite").await?;

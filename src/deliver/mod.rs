@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    audit::{Act, Audit, Entry, Outcome},
+    audit::{Act, Audit, Entry, Outcome, Record},
     channels::{Channel, ChannelError, Found, Message},
     clock::Clock,
     domain::delivery::{Delivery, DeliveryState},
@@ -71,7 +71,7 @@ impl Attempt<'_> {
         };
         let now = self.clock.now();
         self.audit
-            .write(&[entry(delivery, now, Outcome::Allowed, "")])
+            .record(&[record(delivery, now, Outcome::Allowed, "")])
             .await?;
         delivery.state = DeliveryState::Sending { since: now };
         self.save(delivery).await?;
@@ -116,7 +116,7 @@ impl Attempt<'_> {
         };
         if let Some((outcome, why)) = outcome {
             self.audit
-                .write(&[entry(delivery, self.clock.now(), outcome, &why)])
+                .record(&[record(delivery, self.clock.now(), outcome, &why)])
                 .await?;
         }
         delivery.state = state;
@@ -181,18 +181,18 @@ impl Attempt<'_> {
     }
 }
 
-fn entry(delivery: &Delivery, at: Timestamp, outcome: Outcome, why: &str) -> Entry {
-    Entry {
-        at,
-        act: Act::Delivery,
-        user: delivery.user.as_ref().map(ToString::to_string),
-        role: None,
-        surface: "schedule".to_owned(),
-        on: format!("{}/{}", delivery.to.kind(), delivery.id),
-        outcome,
-        why: why.to_owned(),
-        detail: format!("run {}", delivery.run),
+fn record(delivery: &Delivery, at: Timestamp, outcome: Outcome, why: &str) -> Record {
+    let on = format!("{}/{}", delivery.to.kind(), delivery.id);
+    let mut entry = Entry::new(at, Act::Delivery, "schedule", on);
+    entry.user = delivery.user.as_ref().map(ToString::to_string);
+    entry.outcome = outcome;
+    entry.detail = format!("run {}", delivery.run);
+    // What a mail server answers may repeat the address: for a person it stands beside the chain.
+    if delivery.user.is_some() && !why.is_empty() {
+        return Record::from(entry).text(why);
     }
+    entry.why = why.to_owned();
+    Record::from(entry)
 }
 
 /// The state after an attempt that certainly delivered nothing.

@@ -28,6 +28,11 @@ impl Faulty {
 }
 
 impl Store {
+    /// What lies below, to write past everything that guards it.
+    pub fn driver(&self) -> &dyn Driver {
+        self.driver.as_ref()
+    }
+
     /// The same store, which takes `writes` more writes through this handle and then none.
     pub fn that_fails_after(&self, writes: i64) -> Self {
         Self {

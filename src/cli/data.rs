@@ -1,0 +1,200 @@
+//! `daybrief data`: what is kept of one person, for them to see and to be erased.
+
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::{BufWriter, Write},
+    path::{Path, PathBuf},
+};
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::{audit::private_file, confirmed, one, open, print, print_json, to_stderr};
+use crate::{
+    app::{self, App},
+    audit::{Erasure, Reader},
+    error::{Problem, Problems},
+};
+
+/// `data …`
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Everything that is kept of a person (GDPR, article 15), as JSON lines.
+    Export(Export),
+    /// Erases a person (GDPR, article 17). The audit trail goes on under a handle that leads to nobody, and verifies.
+    Erase(Erase),
+}
+
+/// `data export …`
+#[derive(Debug, Args)]
+pub struct Export {
+    /// The id of a user.
+    #[arg(long)]
+    user: String,
+    /// Why; kept in the audit trail.
+    #[arg(long, value_name = "TEXT", default_value = "the person asked for it")]
+    reason: String,
+    /// A folder, a file a kind; standard output without it.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+/// `data erase …`
+#[derive(Debug, Args)]
+pub struct Erase {
+    /// The id of a user.
+    #[arg(long)]
+    user: String,
+    /// Why; kept in the audit trail.
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    /// Erases without asking.
+    #[arg(long)]
+    yes: bool,
+}
+
+/// Runs `data …`.
+pub async fn run(command: &Command, config: &Path, json: bool) -> Result<u8, Problems> {
+    let app = open(config).await?;
+    match command {
+        Command::Export(command) => export(&app, command, json).await,
+        Command::Erase(command) => erase(&app, command, json).await,
+    }
+}
+
+async fn export(app: &App, command: &Export, as_json: bool) -> Result<u8, Problems> {
+    let reader = Reader::new(None, "cli", &command.reason).map_err(|error| one(error.into()))?;
+    let folder = command
+        .out
+        .clone()
+        .map(app::folder)
+        .transpose()
+        .map_err(one)?;
+    let mut files: BTreeMap<&'static str, BufWriter<File>> = BTreeMap::new();
+    let mut counts: BTreeMap<&'static str, u64> = BTreeMap::new();
+    let shown = |kind: &'static str, record: &Value| -> std::io::Result<()> {
+        *counts.entry(kind).or_default() += 1;
+        let Some(folder) = &folder else {
+            let line = json!({ "kind": kind, "record": record });
+            return writeln!(std::io::stdout(), "{line}");
+        };
+        let file = match files.entry(kind) {
+            std::collections::btree_map::Entry::Occupied(file) => file.into_mut(),
+            std::collections::btree_map::Entry::Vacant(place) => {
+                let path = folder.join(format!("{kind}.jsonl"));
+                place.insert(BufWriter::new(private_file(&path)?))
+            }
+        };
+        writeln!(file, "{record}")
+    };
+    app.parts
+        .audit
+        .show_person(&command.user, &reader, shown, app.parts.clock.now())
+        .await
+        .map_err(|error| one(error.into()))?;
+    for file in files.values_mut() {
+        let flushed = file.flush();
+        flushed.map_err(|error| one(Problem::new("output", error.to_string())))?;
+    }
+    if folder.is_some() {
+        if as_json {
+            print_json(&counts);
+        } else {
+            let parts: Vec<String> = counts
+                .iter()
+                .map(|(kind, count)| format!("{count} of {kind}"))
+                .collect();
+            print(&parts.join(", "));
+        }
+    }
+    Ok(0)
+}
+
+async fn erase(app: &App, command: &Erase, json: bool) -> Result<u8, Problems> {
+    let reader = Reader::new(None, "cli", &command.reason).map_err(|error| one(error.into()))?;
+    let question = format!(
+        "Erase everything that is kept of `{}`? It cannot be brought back.",
+        command.user
+    );
+    if !command.yes && !confirmed(&question) {
+        return Err(one(Problem::new("not-confirmed", "nothing was erased")
+            .advise("answer `y`, or add `--yes`")));
+    }
+    let erasure = app
+        .parts
+        .audit
+        .erase_person(&command.user, &reader, app.parts.clock.now())
+        .await
+        .map_err(|error| one(error.into()))?;
+    if json {
+        print_json(&erasure);
+    } else {
+        tell(&erasure);
+    }
+    for warning in warnings(&erasure, &command.user, app) {
+        to_stderr(&format!("warning: {warning}"));
+    }
+    Ok(u8::from(!erasure.trail.ok || !erasure.left.is_empty()))
+}
+
+fn tell(erasure: &Erasure) {
+    let all = |counts: &BTreeMap<&str, u64>| {
+        let parts: Vec<String> = counts
+            .iter()
+            .map(|(name, count)| format!("{count} of {name}"))
+            .collect();
+        if parts.is_empty() {
+            "none".to_owned()
+        } else {
+            parts.join(", ")
+        }
+    };
+    print(&format!("erased; in the audit trail: {}", erasure.handle));
+    print(&format!(
+        "documents removed: {}",
+        all(&erasure.documents.removed)
+    ));
+    print(&format!(
+        "documents changed: {}",
+        all(&erasure.documents.changed)
+    ));
+    print(&format!(
+        "audit trail: {} texts erased, {} changed, {} rows changed; {} rows, {}",
+        erasure.texts_erased,
+        erasure.texts_changed,
+        erasure.rows_changed,
+        erasure.trail.entries,
+        if erasure.trail.ok {
+            "whole"
+        } else {
+            "NOT whole: run `daybrief audit verify`"
+        },
+    ));
+}
+
+/// What the person who erases still has to do.
+fn warnings(erasure: &Erasure, user: &str, app: &App) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for (name, count) in &erasure.left {
+        warnings.push(format!(
+            "{count} documents of {name} still have the name or an address: run this again when no run is at work"
+        ));
+    }
+    if let Some(file) = &erasure.file {
+        warnings.push(format!(
+            "the user came from the file of `{file}`: remove it there too, or the next apply brings them back"
+        ));
+    }
+    if app.settings.instance.admin.as_deref() == Some(user) {
+        warnings.push("`admin` under [instance] in the settings still names them".to_owned());
+    }
+    if !erasure.scrubbed {
+        warnings.push(
+            "MongoDB keeps what was removed in its oplog and journal until those are written over"
+                .to_owned(),
+        );
+    }
+    warnings.push("backups and what was sent on by syslog or OTLP are not touched".to_owned());
+    warnings
+}
