@@ -206,6 +206,10 @@ fn balance(by: By, name: &str, objects: &Objects, statement: &Statement) -> Opti
             let of = statement.of(&spender(role, None, question()));
             (of, format!("role/{name}"))
         }
+        By::Source if name == Source::Check.to_string() => {
+            let of = statement.of(&spender(any_role?, None, Source::Check));
+            (of, Budget::Checks.key())
+        }
         By::Source => {
             let id = ScheduleId::new(name.strip_prefix("schedule/")?).ok()?;
             let of = statement.of(&spender(any_role?, None, Source::Schedule(id)));

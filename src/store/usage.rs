@@ -314,3 +314,87 @@ fn order(day: Date) -> i64 {
 fn expiry(first_of_month: Date) -> i64 {
     kept_until(midnight(first_of_month), KEPT_DAYS)
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+
+    fn settled(number: u64, model: &str) -> Settled {
+        Settled {
+            number,
+            day: date(2026, 11, 24),
+            row: Row {
+                of: Of {
+                    user: None,
+                    role: RoleId::new("vp").unwrap(),
+                    model: ModelId::new(model).unwrap(),
+                    source: "cli".to_owned(),
+                },
+                used: Used {
+                    tokens_in: 10,
+                    tokens_out: 1,
+                    calls: 1,
+                    cost: BTreeMap::new(),
+                },
+            },
+        }
+    }
+
+    #[test]
+    fn a_day_counts_each_settlement_once_however_often_it_is_brought() {
+        let all: Vec<Settled> = ["b", "a", "b", "c", "a"]
+            .iter()
+            .zip(1..)
+            .map(|(model, number)| settled(number, model))
+            .collect();
+        let mut day = Day::default();
+        day.count(&all[..3]);
+        day.count(&all[..2]);
+        day.count(&all[1..5]);
+        day.count(&all);
+        let calls: Vec<(&str, u64)> = day
+            .rows
+            .iter()
+            .map(|row| (row.of.model.as_str(), row.used.calls))
+            .collect();
+        assert_eq!(calls, [("a", 2), ("b", 2), ("c", 1)]);
+        assert_eq!(day.written_to, 5);
+    }
+
+    #[tokio::test]
+    async fn days_of_a_long_span_all_come_in_their_order() {
+        let store = Store::in_memory().await.unwrap();
+        let first = date(2024, 2, 20);
+        for n in 0..250_u32 {
+            let day = first.checked_add(i64::from(n).days()).unwrap();
+            store
+                .usage()
+                .change_day(day, |day| day.count([&settled(u64::from(n) + 1, "m")]))
+                .await
+                .unwrap();
+        }
+        let last = first.checked_add(248.days()).unwrap();
+        let found = store
+            .usage()
+            .days(first.checked_add(1.days()).unwrap(), last)
+            .await
+            .unwrap();
+        assert_eq!(found.len(), 248);
+        for (n, (day, counted)) in (1_u32..).zip(&found) {
+            assert_eq!(*day, first.checked_add(i64::from(n).days()).unwrap());
+            assert_eq!(counted.written_to, u64::from(n) + 1);
+        }
+        let expired = |at: &str| at.parse().unwrap();
+        assert_eq!(
+            store.expire(expired("2027-02-28T00:00:00Z")).await.unwrap(),
+            0
+        );
+        // All days of February 2024.
+        assert_eq!(
+            store.expire(expired("2027-03-20T00:00:00Z")).await.unwrap(),
+            10
+        );
+    }
+}
