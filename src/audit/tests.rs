@@ -106,12 +106,7 @@ async fn drop_row(store: &Store, number: u64) {
 }
 
 async fn last(store: &Store) -> u64 {
-    store
-        .audit()
-        .last()
-        .await
-        .unwrap()
-        .map_or(0, |row| row.number)
+    store.audit().last_number().await.unwrap()
 }
 
 #[tokio::test]
@@ -179,7 +174,7 @@ async fn any_flipped_bit_of_a_thousand_rows_texts_and_marks_is_found() {
     let texts = store.audit().texts(1, rows).await.unwrap();
     let texts: Vec<String> = texts.into_keys().collect();
     let mut random = rand::rngs::StdRng::seed_from_u64(24);
-    for turn in 0..300 {
+    for turn in 0..100 {
         let (c, key) = match turn % 10 {
             0 => (Collection::AuditMarks, "head".to_owned()),
             1 | 2 => {
@@ -698,8 +693,8 @@ async fn who_looks_is_a_row_with_their_reason_before_they_see_anything() {
         .await
         .unwrap()
         .rows;
-    assert_eq!(found.len(), 2, "the search that finds them is one of them");
-    let seen = &found[1];
+    assert_eq!(found.len(), 1, "a search does not find itself");
+    let seen = &found[0];
     assert_eq!(seen.user.as_deref(), Some("admin"));
     assert_eq!(seen.about.as_deref(), Some("mara"));
     assert_eq!(seen.text.as_deref(), Some("looking into ticket 12"));
@@ -742,7 +737,7 @@ async fn an_export_holds_every_row_of_its_time_and_no_cell_is_a_formula() {
     let mut reader = csv::Reader::from_reader(out.as_slice());
     let head = reader.headers().unwrap().clone();
     let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
-    assert_eq!(rows.len(), 5 + 1 + 2, "and the rows of both exports");
+    assert_eq!(rows.len(), 5 + 1 + 1, "and the row of the export before");
     let cell = |row: &csv::StringRecord, name: &str| {
         let at = head.iter().position(|known| known == name).unwrap();
         row[at].to_owned()
