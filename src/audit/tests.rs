@@ -539,6 +539,7 @@ async fn a_search_finds_by_person_role_source_act_outcome_time_and_text() {
         .unwrap()[0];
     let mut done = call.clone();
     done.outcome = Outcome::Done;
+    done.why.clear();
     done.on = "jira_cloud/x".to_owned();
     let facts = ResultFacts::of(b"secret", Duration::from_millis(12));
     let result = Record::from(done).answers(number).result(facts);

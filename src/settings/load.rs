@@ -474,8 +474,8 @@ mod tests {
              [audit]\nsyslog = 'udp://logs.example.com:514'\notlp = 'http://8.8.8.8:4318'\n",
         );
         for part in [
-            "daybrief.toml:22: `audit.syslog` leads to `logs.example.com`",
-            "daybrief.toml:23: `audit.otlp` leads to `8.8.8.8`",
+            "daybrief.toml:23: `audit.syslog` leads to `logs.example.com`",
+            "daybrief.toml:24: `audit.otlp` leads to `8.8.8.8`",
             "daybrief.toml:5: `model[0].kind` without",
             "daybrief.toml:11: `model[1].base_url` leads to `api.example.com`",
             "daybrief.toml:18: `email.host` is `smtp.example.com`",
