@@ -25,7 +25,7 @@ fn record(number: u64) -> Record {
         format!("jira/tool{}", number % 40),
     );
     entry.role = Some("finance".to_owned());
-    if number % 10 != 0 {
+    if !number.is_multiple_of(10) {
         return Record::from(entry);
     }
     entry.act = Act::Question;

@@ -197,8 +197,8 @@ async fn any_flipped_bit_of_a_thousand_rows_texts_and_marks_is_found() {
         // To whom a text belongs decides what erasing takes with it; it is not part of what was said.
         let only_owner = c == Collection::AuditTexts && same_but_owner(&before, &flipped);
         assert!(found.is_some() || only_owner, "{before}\n{flipped}");
-        if c == Collection::Audit && found.is_some() {
-            assert_eq!(row_key(found.unwrap().0), key);
+        if let (Collection::Audit, Some((number, _))) = (c, found) {
+            assert_eq!(row_key(number), key);
         }
         forge(&store, c, &key, &before).await;
     }
