@@ -35,7 +35,7 @@ use tokio::sync::{Mutex, Notify};
 
 use crate::{
     settings::KeepArguments,
-    store::{AuditHead, AuditRow, AuditText, Store, StoreError},
+    store::{AuditHead, AuditRow, AuditText, FoundRow, Store, StoreError},
 };
 use chain::{Key, random};
 
@@ -256,16 +256,29 @@ impl Audit {
         let rows = self.store.audit();
         // In this order: a head never names a row that is not yet there.
         let head = rows.head().await?;
-        let row = rows.last().await?;
+        let last = rows.last().await?;
         let head = head.map(|head| {
             let ours = self.key.head(head.number, &head.hash) == head.seal;
             (head, ours)
         });
-        let checkpoint = rows.checkpoint().await?.ok().flatten();
-        let begin = checkpoint.map_or((0, String::new()), |checkpoint| {
-            (checkpoint.number, checkpoint.hash)
-        });
-        match (head, row) {
+        let begin = match rows.checkpoint().await?.ok().flatten() {
+            Some(checkpoint) => (checkpoint.number, checkpoint.hash),
+            None => (0, String::new()),
+        };
+        let end = match last {
+            Some(FoundRow {
+                row: Some(row),
+                place,
+            }) if row.number == place => Some(row),
+            // Not to be read: the chain goes on behind it, and it stays to be found.
+            Some(FoundRow { place, .. })
+                if head.as_ref().is_none_or(|(head, _)| head.number < place) =>
+            {
+                return Ok((place, String::new()));
+            }
+            _ => None,
+        };
+        match (head, end) {
             (Some((head, true)), Some(row)) if row.number > head.number => {
                 self.advance(row.number, &row.hash).await?;
                 Ok((row.number, row.hash))

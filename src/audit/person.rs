@@ -109,11 +109,12 @@ impl Audit {
         let wanted = Wanted::new(&Query::default(), Some(subject.handle));
         let (mut number, mut names) = (self.border(Timestamp::MIN).await?, Names::new());
         loop {
-            let page = self.store.audit().from(number, PAGE).await?;
+            let rows = self.store.audit();
+            let page = rows.found(number, u64::MAX, false, PAGE).await?;
             let Some(last) = page.last() else {
                 return Ok(());
             };
-            number = last.number + 1;
+            number = last.place + 1;
             for mut seen in self.seen(page, &wanted, &mut names).await? {
                 // Who else is in the row is none of theirs.
                 for other in [&mut seen.user, &mut seen.about] {
@@ -251,9 +252,9 @@ impl Audit {
             (Some(without), &mut struck.texts_changed)
         };
         *count += 1;
-        let row = rows.from(text.number, 1).await?.pop();
+        let row = rows.found(text.number, text.number, false, 1).await?.pop();
         let kept = row
-            .filter(|row| row.number == text.number)
+            .and_then(|found| found.row)
             .and_then(|row| Kept::deserialize(&row.entry).ok())
             .and_then(|kept| kept.text)
             .filter(|kept| kept.id == text.id);
@@ -293,12 +294,12 @@ impl Audit {
             (checkpoint.number, checkpoint.hash)
         });
         loop {
-            let page = rows.from(number + 1, PAGE).await?;
+            let page = rows.found(number + 1, u64::MAX, false, PAGE).await?;
             let Some(last) = page.last() else {
                 return Ok(());
             };
-            number = last.number;
-            for row in page {
+            number = last.place;
+            for row in page.into_iter().filter_map(|found| found.row) {
                 let hash = row.hash.clone();
                 if let Some(row) = self.without(row, identity, &before) {
                     rows.redact(&row).await?;

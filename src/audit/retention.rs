@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Act, Audit, Entry, Outcome, PAGE};
+use super::{Act, Audit, Entry, Outcome, PAGE, search::instant};
 use crate::store::{AuditCheckpoint, StoreError};
 
 /// Rows are removed a day's worth at once, not one by one as each grows old.
@@ -75,12 +75,10 @@ impl Audit {
             return Ok(0);
         };
         let oldest = self.border(Timestamp::MIN).await?;
-        let due = match self.store.audit().from(oldest, 1).await?.first() {
-            Some(row) => {
-                super::search::instant(row).is_some_and(|at| before.duration_since(at) >= AT_LEAST)
-            }
-            None => false,
-        };
+        let rows = self.store.audit();
+        let first = rows.found(oldest, u64::MAX, false, 1).await?.pop();
+        let written = first.and_then(|found| found.row).as_ref().and_then(instant);
+        let due = written.is_some_and(|at| before.duration_since(at) >= AT_LEAST);
         if !due {
             return Ok(0);
         }

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{Act, Arguments, Audit, Entry, Outcome, PAGE, Record, ResultFacts};
-use crate::store::{AuditRow, AuditText, ERASED, StoreError};
+use crate::store::{AuditRow, AuditText, ERASED, FoundRow, StoreError};
 
 /// A reason is at least so many characters.
 const SHORTEST_REASON: usize = 8;
@@ -205,7 +205,7 @@ impl Audit {
         limit: usize,
         now: Timestamp,
     ) -> Result<Page, AuditError> {
-        self.note_reading(reader, "search", query, now).await?;
+        let own = self.note_reading(reader, "search", query, now).await?;
         let Some(handle) = self.handle_asked(query).await? else {
             return Ok(Page {
                 rows: Vec::new(),
@@ -213,13 +213,13 @@ impl Audit {
             });
         };
         let wanted = Wanted::new(query, handle);
-        let (low, high) = self.bounds(query).await?;
+        let (low, high) = self.bounds(query, own).await?;
         let limit = limit.clamp(1, MOST_FOUND);
         let (mut rows, mut names) = (Vec::new(), Names::new());
         let (mut to, mut looked_at) = (high, 0);
         while to >= low && looked_at < MOST_LOOKED_AT {
-            let page = self.store.audit().back(low, to, PAGE).await?;
-            let Some(lowest) = page.last().map(|row| row.number) else {
+            let page = self.store.audit().found(low, to, true, PAGE).await?;
+            let Some(lowest) = page.last().map(|found| found.place) else {
                 break;
             };
             looked_at += u64::try_from(page.len()).unwrap_or(u64::MAX);
@@ -246,16 +246,15 @@ impl Audit {
         out: &mut (dyn Write + Send),
         now: Timestamp,
     ) -> Result<Exported, AuditError> {
-        self.note_reading(reader, "export", query, now).await?;
+        let own = self.note_reading(reader, "export", query, now).await?;
         let mut writer = RowWriter::new(format, out)?;
         let mut rows = 0;
         if let Some(handle) = self.handle_asked(query).await? {
             let (wanted, mut names) = (Wanted::new(query, handle), Names::new());
-            let (mut low, high) = self.bounds(query).await?;
+            let (mut low, high) = self.bounds(query, own).await?;
             while low <= high {
-                let mut page = self.store.audit().from(low, PAGE).await?;
-                page.retain(|row| row.number <= high);
-                let Some(last) = page.last().map(|row| row.number) else {
+                let page = self.store.audit().found(low, high, false, PAGE).await?;
+                let Some(last) = page.last().map(|found| found.place) else {
                     break;
                 };
                 for seen in self.seen(page, &wanted, &mut names).await? {
@@ -269,14 +268,14 @@ impl Audit {
         Ok(Exported { rows })
     }
 
-    /// The row that says who looked for what, and why.
+    /// The row that says who looked for what, and why; its number.
     async fn note_reading(
         &self,
         reader: &Reader,
         how: &str,
         query: &Query,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<u64, StoreError> {
         let mut record = reader.record(Act::AuditRead, "audit", now);
         // Who was looked up and for which words is personal: it stands beside the chain.
         let shown = Query {
@@ -299,7 +298,8 @@ impl Audit {
         {
             record = record.about(person.clone());
         }
-        self.record(&[record]).await.map(|_| ())
+        let numbers = self.record(&[record]).await?;
+        Ok(numbers.first().copied().unwrap_or(u64::MAX))
     }
 
     /// The handle that the query's person has in rows; nothing where they have none and so no rows.
@@ -313,8 +313,8 @@ impl Audit {
         })
     }
 
-    /// The numbers between which a query's rows lie, both inclusive.
-    async fn bounds(&self, query: &Query) -> Result<(u64, u64), StoreError> {
+    /// The numbers between which a query's rows lie, both inclusive; all of them before the reader's `own` row.
+    async fn bounds(&self, query: &Query, own: u64) -> Result<(u64, u64), StoreError> {
         let low = match query.from {
             Some(from) => {
                 self.border(from.checked_sub(SKEW).unwrap_or(Timestamp::MIN))
@@ -322,8 +322,7 @@ impl Audit {
             }
             None => self.border(Timestamp::MIN).await?,
         };
-        let last = self.store.audit().last().await?;
-        let last = last.map_or(0, |row| row.number);
+        let last = self.store.audit().last_number().await?;
         let high = match query.to {
             Some(to) => self
                 .border(to.checked_add(SKEW).unwrap_or(Timestamp::MAX))
@@ -334,7 +333,7 @@ impl Audit {
         let below = query
             .below
             .map_or(u64::MAX, |below| below.saturating_sub(1));
-        Ok((low, high.min(last).min(below)))
+        Ok((low, high.min(last).min(below).min(own.saturating_sub(1))))
     }
 
     /// The number of the first row that was written at an instant or later, found by halving; behind the last where
@@ -346,30 +345,33 @@ impl Audit {
         if at == Timestamp::MIN {
             return Ok(low);
         }
-        let mut high = rows.last().await?.map_or(low, |row| row.number + 1);
+        let mut high = low.max(rows.last_number().await? + 1);
         while low < high {
             let middle = low + (high - low) / 2;
-            let found = rows.from(middle, 1).await?;
-            match found.first() {
-                Some(row) if instant(row).is_some_and(|written| written < at) => {
-                    low = row.number.max(middle) + 1;
-                }
+            let found = rows.found(middle, u64::MAX, false, 1).await?.pop();
+            let written = found
+                .as_ref()
+                .and_then(|found| found.row.as_ref())
+                .and_then(instant);
+            match (found, written) {
+                (Some(found), Some(written)) if written < at => low = found.place + 1,
                 _ => high = middle,
             }
         }
         Ok(low)
     }
 
-    /// The rows that are wanted, as they are shown.
+    /// The rows that are wanted, as they are shown. What cannot be read is left out: verifying tells it.
     pub(super) async fn seen(
         &self,
-        page: Vec<AuditRow>,
+        page: Vec<FoundRow>,
         wanted: &Wanted,
         names: &mut Names,
     ) -> Result<Vec<Seen>, StoreError> {
         let mut kept: Vec<(AuditRow, Kept)> = page
             .into_iter()
-            .filter_map(|row| {
+            .filter_map(|found| {
+                let row = found.row?;
                 let kept = Kept::deserialize(&row.entry).ok()?;
                 wanted.holds_for(&kept).then_some((row, kept))
             })

@@ -106,12 +106,7 @@ async fn drop_row(store: &Store, number: u64) {
 }
 
 async fn last(store: &Store) -> u64 {
-    store
-        .audit()
-        .last()
-        .await
-        .unwrap()
-        .map_or(0, |row| row.number)
+    store.audit().last_number().await.unwrap()
 }
 
 #[tokio::test]
@@ -179,7 +174,7 @@ async fn any_flipped_bit_of_a_thousand_rows_texts_and_marks_is_found() {
     let texts = store.audit().texts(1, rows).await.unwrap();
     let texts: Vec<String> = texts.into_keys().collect();
     let mut random = rand::rngs::StdRng::seed_from_u64(24);
-    for turn in 0..300 {
+    for turn in 0..100 {
         let (c, key) = match turn % 10 {
             0 => (Collection::AuditMarks, "head".to_owned()),
             1 | 2 => {
@@ -202,8 +197,8 @@ async fn any_flipped_bit_of_a_thousand_rows_texts_and_marks_is_found() {
         // To whom a text belongs decides what erasing takes with it; it is not part of what was said.
         let only_owner = c == Collection::AuditTexts && same_but_owner(&before, &flipped);
         assert!(found.is_some() || only_owner, "{before}\n{flipped}");
-        if c == Collection::Audit && found.is_some() {
-            assert_eq!(row_key(found.unwrap().0), key);
+        if let (Collection::Audit, Some((number, _))) = (c, found) {
+            assert_eq!(row_key(number), key);
         }
         forge(&store, c, &key, &before).await;
     }
@@ -544,6 +539,7 @@ async fn a_search_finds_by_person_role_source_act_outcome_time_and_text() {
         .unwrap()[0];
     let mut done = call.clone();
     done.outcome = Outcome::Done;
+    done.why.clear();
     done.on = "jira_cloud/x".to_owned();
     let facts = ResultFacts::of(b"secret", Duration::from_millis(12));
     let result = Record::from(done).answers(number).result(facts);
@@ -698,8 +694,8 @@ async fn who_looks_is_a_row_with_their_reason_before_they_see_anything() {
         .await
         .unwrap()
         .rows;
-    assert_eq!(found.len(), 2, "the search that finds them is one of them");
-    let seen = &found[1];
+    assert_eq!(found.len(), 1, "a search does not find itself");
+    let seen = &found[0];
     assert_eq!(seen.user.as_deref(), Some("admin"));
     assert_eq!(seen.about.as_deref(), Some("mara"));
     assert_eq!(seen.text.as_deref(), Some("looking into ticket 12"));
@@ -742,7 +738,7 @@ async fn an_export_holds_every_row_of_its_time_and_no_cell_is_a_formula() {
     let mut reader = csv::Reader::from_reader(out.as_slice());
     let head = reader.headers().unwrap().clone();
     let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
-    assert_eq!(rows.len(), 5 + 1 + 2, "and the rows of both exports");
+    assert_eq!(rows.len(), 5 + 1 + 1, "and the row of the export before");
     let cell = |row: &csv::StringRecord, name: &str| {
         let at = head.iter().position(|known| known == name).unwrap();
         row[at].to_owned()

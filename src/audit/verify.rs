@@ -112,8 +112,7 @@ impl Audit {
             Err(verified) => return Ok(verified),
         };
         // Everything that is there; a trail that grows faster than it is read ends where it stood at the beginning.
-        let until = self.store.audit().last().await?;
-        let until = until.map_or(u64::MAX, |row| row.number);
+        let until = self.store.audit().last_number().await?;
         loop {
             let page = self.next_page(&walk, PAGE).await?;
             if page.is_empty() {
@@ -148,17 +147,20 @@ impl Audit {
         limit: u32,
     ) -> Result<Vec<FoundRow>, StoreError> {
         if walk.rows == 0 {
-            return self.store.audit().found(walk.number + 1, limit).await;
+            return self.found_from(walk.number + 1, limit).await;
         }
         let mut page = self
-            .store
-            .audit()
-            .found(walk.number, limit.saturating_add(1))
+            .found_from(walk.number, limit.saturating_add(1))
             .await?;
         if page.first().is_some_and(|found| found.place == walk.number) {
             page.remove(0);
         }
         Ok(page)
+    }
+
+    async fn found_from(&self, number: u64, limit: u32) -> Result<Vec<FoundRow>, StoreError> {
+        let rows = self.store.audit();
+        rows.found(number, u64::MAX, false, limit).await
     }
 
     /// Walks over rows; the number of the first that is not whole, and what is wrong with it.

@@ -541,7 +541,8 @@ mod tests {
         let told = problems(
             "[instance]\nzone = 'Europe/Belin'\nlisten = '8080'\nurl = 'https://brief.acme.example/'\n[store]\nkind = 'mongodb'\n\
              [[model]]\nid = 'a'\nkind = 'openai'\nmodel = 'm'\nbase_url = 'llm.lan'\n[[model]]\nid = 'a'\nkind = 'ollama'\nmodel = 'm'\n\
-             base_url = 'http://me:hunter2@llm.lan'\n[wording]\nroute = ['a',\n  'aa']\n[email]\nhost = 'smtp'\nfrom = 'nobody'\nuser = 'x'\n",
+             base_url = 'http://me:hunter2@llm.lan'\n[wording]\nroute = ['a',\n  'aa']\n[email]\nhost = 'smtp'\nfrom = 'nobody'\nuser = 'x'\n\
+             [audit]\nkeep_days = 0\nsyslog = '127.0.0.1:514'\notlp = 'collector:4318'\n",
         );
         for part in [
             "daybrief.toml:2: `instance.zone` is no IANA time zone: `Europe/Belin`\n  → did you mean `Europe/Berlin`?",
@@ -554,6 +555,9 @@ mod tests {
             "daybrief.toml:19: `wording.route[1]` names `aa`",
             "daybrief.toml:22: `email.from` is no sender",
             "daybrief.toml:23: `email.user` stands without `password`",
+            "daybrief.toml:25: `audit.keep_days` is 0",
+            "daybrief.toml:26: `audit.syslog` is no syslog receiver",
+            "daybrief.toml:27: `audit.otlp` is no web address",
         ] {
             assert!(told.contains(part), "{part}\nnot in\n{told}");
         }
@@ -628,9 +632,12 @@ mod tests {
         let told = problems(
             "[instance]\nair_gap = true\n[[model]]\nid = 'cloud'\nkind = 'anthropic'\nmodel = 'm'\n[[model]]\nid = 'far'\nkind = 'openai'\n\
              model = 'm'\nbase_url = 'https://api.example.com/v1'\n[[model]]\nid = 'near'\nkind = 'ollama'\nmodel = 'm'\n\
-             base_url = 'http://10.0.0.7:11434'\n[email]\nhost = 'smtp.example.com'\nfrom = 'a@b.example'\n[slack]\ntoken = 'env:SLACK'\n",
+             base_url = 'http://10.0.0.7:11434'\n[email]\nhost = 'smtp.example.com'\nfrom = 'a@b.example'\n[slack]\ntoken = 'env:SLACK'\n\
+             [audit]\nsyslog = 'udp://logs.example.com:514'\notlp = 'http://8.8.8.8:4318'\n",
         );
         for part in [
+            "daybrief.toml:23: `audit.syslog` leads to `logs.example.com`",
+            "daybrief.toml:24: `audit.otlp` leads to `8.8.8.8`",
             "daybrief.toml:5: `model[0].kind` without",
             "daybrief.toml:11: `model[1].base_url` leads to `api.example.com`",
             "daybrief.toml:18: `email.host` is `smtp.example.com`",

@@ -132,18 +132,6 @@ fn numbered(
 }
 
 impl AuditRows<'_> {
-    /// The last row.
-    pub async fn last(&self) -> Result<Option<AuditRow>, StoreError> {
-        let last = self
-            .0
-            .driver
-            .list(Collection::Audit, GROUP, Range::up_to(i64::MAX, 1))
-            .await?;
-        last.first()
-            .map(|document| from_body(Collection::Audit, document))
-            .transpose()
-    }
-
     /// Appends rows up to the first whose number is taken, because another node has appended in the meantime; how many.
     pub async fn append(&self, rows: &[AuditRow]) -> Result<usize, StoreError> {
         let documents = rows
@@ -165,18 +153,15 @@ impl AuditRows<'_> {
             .collect()
     }
 
-    /// At most `limit` rows whose numbers lie within these bounds, both inclusive, the last one first.
-    pub async fn back(&self, from: u64, to: u64, limit: u32) -> Result<Vec<AuditRow>, StoreError> {
-        self.documents(from, to, true, limit)
-            .await?
-            .iter()
-            .map(|document| from_body(Collection::Audit, document))
-            .collect()
-    }
-
-    /// At most `limit` rows from a number on, whatever state they are in.
-    pub async fn found(&self, number: u64, limit: u32) -> Result<Vec<FoundRow>, StoreError> {
-        let documents = self.documents(number, u64::MAX, false, limit).await?;
+    /// At most `limit` rows whose numbers lie within these bounds, both inclusive, whatever state they are in.
+    pub async fn found(
+        &self,
+        from: u64,
+        to: u64,
+        newest_first: bool,
+        limit: u32,
+    ) -> Result<Vec<FoundRow>, StoreError> {
+        let documents = self.documents(from, to, newest_first, limit).await?;
         Ok(documents
             .iter()
             .map(|document| FoundRow {
@@ -186,6 +171,16 @@ impl AuditRows<'_> {
                     .filter(|row: &AuditRow| document.key == key(row.number)),
             })
             .collect())
+    }
+
+    /// The last row, whatever state it is in.
+    pub async fn last(&self) -> Result<Option<FoundRow>, StoreError> {
+        Ok(self.found(0, u64::MAX, true, 1).await?.pop())
+    }
+
+    /// The number of the last row; 0 where there is none.
+    pub async fn last_number(&self) -> Result<u64, StoreError> {
+        Ok(self.last().await?.map_or(0, |found| found.place))
     }
 
     async fn documents(

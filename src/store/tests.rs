@@ -282,6 +282,68 @@ async fn every_text_comes_back_as_it_was(driver: Arc<dyn Driver>) {
     );
 }
 
+async fn a_group_is_removed_up_to_a_place(driver: Arc<dyn Driver>) {
+    for (key, group, order) in [
+        ("a", "g", 1),
+        ("b", "g", 2),
+        ("c", "g", 3),
+        ("z", "other", 1),
+    ] {
+        let content = Content {
+            group: Some(group.to_owned()),
+            order,
+            ..content("x")
+        };
+        driver.insert(C, key, &content).await.unwrap();
+    }
+    assert_eq!(driver.delete_up_to(C, "g", 2).await.unwrap(), 2);
+    assert_eq!(driver.delete_up_to(C, "g", 2).await.unwrap(), 0);
+    assert!(driver.get(C, "c").await.unwrap().is_some());
+    assert!(driver.get(C, "z").await.unwrap().is_some());
+}
+
+async fn all_documents_are_gone_through_by_key(driver: Arc<dyn Driver>) {
+    for key in ["b", "ä", "a", "d/1", "c"] {
+        driver.insert(C, key, &content(key)).await.unwrap();
+    }
+    driver
+        .insert(Collection::Outbox, "x", &content("x"))
+        .await
+        .unwrap();
+    let (mut keys, mut after) = (Vec::new(), None);
+    loop {
+        let page = driver.scan(C, after.as_deref(), 2).await.unwrap();
+        let Some(last) = page.last() else { break };
+        after = Some(last.key.clone());
+        keys.extend(page.into_iter().map(|found| found.key));
+    }
+    assert_eq!(keys, ["a", "b", "c", "d/1", "ä"]);
+}
+
+async fn a_body_is_replaced_and_all_else_stays(driver: Arc<dyn Driver>) {
+    let before = Content {
+        group: Some("g".to_owned()),
+        expires: Some(4_000_000_000_000_000),
+        ..due("one", 20)
+    };
+    driver.insert(C, "b", &before).await.unwrap();
+    assert!(driver.replace_body(C, "b", 1, "\"two\"").await.unwrap());
+    assert!(!driver.replace_body(C, "b", 1, "\"three\"").await.unwrap());
+    let listed = driver.list(C, "g", Range::up_to(20, 9)).await.unwrap();
+    assert_eq!((listed[0].body.as_str(), listed[0].version), ("\"two\"", 2));
+    assert_eq!(driver.claim(C, 20, 30, 9).await.unwrap().len(), 1);
+    assert_eq!(driver.expire(4_000_000_000_000_000).await.unwrap(), 1);
+}
+
+async fn scrubbing_takes_nothing_that_is_there(driver: Arc<dyn Driver>) {
+    driver.insert(C, "a", &content("stays")).await.unwrap();
+    driver.insert(C, "b", &content("goes")).await.unwrap();
+    driver.delete(C, "b").await.unwrap();
+    driver.scrub().await.unwrap();
+    assert!(driver.get(C, "a").await.unwrap().is_some());
+    assert!(driver.insert(C, "b", &content("again")).await.unwrap());
+}
+
 macro_rules! suite {
     ($($case:ident),* $(,)?) => {
         mod sqlite {
@@ -326,6 +388,10 @@ suite!(
     what_has_expired_goes_and_nothing_else,
     a_deleted_document_is_gone,
     every_text_comes_back_as_it_was,
+    a_group_is_removed_up_to_a_place,
+    all_documents_are_gone_through_by_key,
+    a_body_is_replaced_and_all_else_stays,
+    scrubbing_takes_nothing_that_is_there,
 );
 
 #[tokio::test]

@@ -202,7 +202,7 @@ impl Audit {
     /// Rows that are not yet sent to a target.
     pub async fn unsent(&self, target: &Target) -> Result<u64, StoreError> {
         let rows = self.store.audit();
-        let last = rows.last().await?.map_or(0, |row| row.number);
+        let last = rows.last_number().await?;
         // What was removed cannot be sent any more.
         let begin = self.border(Timestamp::MIN).await?.saturating_sub(1);
         Ok(last.saturating_sub(rows.sent(target.name()).await?.max(begin)))
@@ -226,12 +226,15 @@ impl Audit {
         let Some(cursor) = rows.take_cursor(name, node, now, until).await? else {
             return Ok(false);
         };
-        let batch = rows.from(cursor + 1, BATCH).await?;
-        let Some(last) = batch.last().map(|row| row.number) else {
+        let batch = rows.found(cursor + 1, u64::MAX, false, BATCH).await?;
+        let Some(last) = batch.last().map(|found| found.place) else {
             return Ok(false);
         };
         let more = batch.len() == BATCH as usize;
-        let batch: Vec<Sent> = batch.into_iter().filter_map(Sent::of).collect();
+        let batch: Vec<Sent> = batch
+            .into_iter()
+            .filter_map(|found| Sent::of(found.row?))
+            .collect();
         let sending = async {
             match target {
                 Target::Syslog(way, host) => syslog::send(*way, host, &batch).await,
