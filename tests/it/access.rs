@@ -375,3 +375,75 @@ fn people_are_let_in_and_shut_out_and_each_change_is_in_the_trail() {
     );
     assert_eq!(run(&["role", "list"]).2.lines().count(), 8);
 }
+
+#[test]
+fn the_examples_in_the_docs_mean_what_they_say() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/roles.md");
+    let page = fs::read_to_string(page).unwrap();
+    let examples: Vec<&str> = page
+        .split("```toml\n")
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next())
+        .collect();
+    assert_eq!(examples.len(), 2);
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in ["role", "place"].iter().zip(&examples) {
+        fs::write(folder.path().join(format!("{name}.toml")), text).unwrap();
+    }
+    fs::write(
+        folder.path().join("connector.toml"),
+        "[connector]\nid = 'ledger'\ntitle = 'Ledger'\ncommand = ['x']\n[connector.tools]\n'*' = 'read'\nadd_note = 'action'\n",
+    )
+    .unwrap();
+    let objects = folder.path().to_str().unwrap();
+    for (tool, args, channel, code) in [
+        (
+            "select",
+            r#"{"sql": "select day::date from v_orders"}"#,
+            "",
+            0,
+        ),
+        (
+            "select",
+            r#"{"sql": "select * from v_orders"}"#,
+            "C0123456789",
+            4,
+        ),
+        ("select", r#"{"sql": "select * from pay"}"#, "", 4),
+        (
+            "get_project",
+            r#"{"project": "ENG", "params": {"region": "EU"}}"#,
+            "",
+            0,
+        ),
+        (
+            "get_project",
+            r#"{"project": "ENG", "params": {"region": "US"}}"#,
+            "",
+            4,
+        ),
+        ("get_project", "{}", "", 4),
+        ("get_totals", r#"{"limit": 100}"#, "", 0),
+        ("get_totals", r#"{"limit": 101}"#, "", 4),
+        ("get_payroll", "{}", "", 4),
+        ("add_note", "{}", "", 0),
+    ] {
+        let tool = format!("ledger/{tool}");
+        let mut all = vec![
+            "access",
+            "explain",
+            "--objects",
+            objects,
+            "--role",
+            "analyst",
+        ];
+        all.extend(["--tool", &tool, "--args", args]);
+        if channel.is_empty() {
+            all.extend(["--surface", "web"]);
+        } else {
+            all.extend(["--surface", "slack", "--channel", channel]);
+        }
+        let (got, said, _) = daybrief(folder.path(), &all);
+        assert_eq!(got, code, "{tool} {args}: {said}");
+    }
+}
