@@ -120,6 +120,13 @@ impl Connector {
 
 /// Does `text` fit `pattern`, in which `*` stands for any run of characters, also none? Linear time.
 pub fn matches_pattern(pattern: &str, text: &str) -> bool {
+    // Most patterns of a role are about other tools: one end tells.
+    let (pattern_ends, text_ends) = (ends(pattern), ends(text));
+    if (pattern_ends.0 != Some(b'*') && pattern_ends.0 != text_ends.0)
+        || (pattern_ends.1 != Some(b'*') && pattern_ends.1 != text_ends.1)
+    {
+        return false;
+    }
     let Some((first, rest)) = pattern.split_once('*') else {
         return pattern == text;
     };
@@ -136,6 +143,12 @@ pub fn matches_pattern(pattern: &str, text: &str) -> bool {
         }
     }
     text.ends_with(last)
+}
+
+/// The first and the last byte.
+fn ends(text: &str) -> (Option<u8>, Option<u8>) {
+    let bytes = text.as_bytes();
+    (bytes.first().copied(), bytes.last().copied())
 }
 
 #[cfg(test)]
@@ -155,6 +168,12 @@ mod tests {
             ("a*b*c", "axxbyyc", true),
             ("a*b*c", "acb", false),
             ("a*a", "a", false),
+            ("*", "", true),
+            ("", "", true),
+            ("", "a", false),
+            ("a", "", false),
+            ("*a", "ba", true),
+            ("*a", "ab", false),
         ] {
             assert_eq!(matches_pattern(pattern, text), expected, "{pattern} {text}");
         }

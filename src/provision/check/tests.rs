@@ -249,7 +249,7 @@ fn rights_that_lead_nowhere_are_told() {
             "place `all`: nobody shares a place on `web`",
         ),
         (
-            ("channel = 'C1'".to_owned(), "channel = ' '".to_owned()),
+            ("\nchannel = 'C1'".to_owned(), "\nchannel = ' '".to_owned()),
             "place `all`: `channel` is empty",
         ),
         (
