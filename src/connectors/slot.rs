@@ -18,6 +18,7 @@ use super::{
     SecretSource,
     error::CallError,
     launch::Launcher,
+    oauth::{Authorizer, Oauth},
     pins::Pins,
     session::{Connect, Session},
 };
@@ -37,6 +38,7 @@ const MAX_WAITING: usize = 256;
 pub(super) struct Shared {
     pub secrets: Arc<dyn SecretSource>,
     pub pins: Arc<dyn Pins>,
+    pub oauth: Arc<Oauth>,
     pub launcher: Launcher,
     pub tasks: TaskTracker,
     pub stop: CancellationToken,
@@ -72,6 +74,8 @@ struct State {
 /// A connector and its connection.
 pub(super) struct Slot {
     pub connector: Connector,
+    /// Has the token of a server that wants OAuth, or says why the settings cannot give one.
+    authorizer: Option<Result<Arc<Authorizer>, CallError>>,
     turns: Semaphore,
     waiting: AtomicUsize,
     in_use: AtomicUsize,
@@ -107,8 +111,17 @@ struct Resolved {
 }
 
 impl Slot {
-    pub(super) fn new(connector: Connector) -> Arc<Self> {
+    pub(super) fn new(connector: Connector, oauth: &Arc<Oauth>) -> Arc<Self> {
+        let authorizer = match &connector.launch {
+            Launch::Http {
+                url,
+                auth: Some(auth),
+                ..
+            } => Some(Authorizer::new(&connector, url, auth, oauth.clone()).map(Arc::new)),
+            Launch::Http { .. } | Launch::Process { .. } => None,
+        };
         Arc::new(Self {
+            authorizer,
             turns: Semaphore::new(usize::from(connector.limits.concurrency.max(1))),
             connector,
             waiting: AtomicUsize::new(0),
@@ -136,6 +149,11 @@ impl Slot {
             self.failures.store(0, Ordering::Relaxed);
         }
         result
+    }
+
+    /// Who has the token, where the server wants OAuth.
+    pub(super) fn authorizer(&self) -> Result<Option<Arc<Authorizer>>, CallError> {
+        self.authorizer.clone().transpose()
     }
 
     async fn turn(&self) -> Result<tokio::sync::SemaphorePermit<'_>, CallError> {
@@ -242,6 +260,7 @@ impl Slot {
             values: resolved.values,
             secrets: resolved.secrets,
             credentials: resolved.digest,
+            authorizer: self.authorizer()?,
             launcher: &shared.launcher,
             pins: &shared.pins,
             tasks: &shared.tasks,
@@ -291,6 +310,9 @@ impl Slot {
                 digest.update(part.as_bytes());
             }
             resolved.values.push((name.clone(), value));
+        }
+        if let Some(authorizer) = self.authorizer()? {
+            digest.update(authorizer.look().await?);
         }
         resolved.digest = digest.finalize().into();
         Ok(resolved)

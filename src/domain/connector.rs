@@ -49,7 +49,70 @@ pub enum Launch {
         url: String,
         #[serde(default)]
         headers: BTreeMap<String, EnvValue>,
+        /// How a token for the server is had (OAuth); without it the headers are all that is sent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        auth: Option<Auth>,
     },
+}
+
+/// How Daybrief gets a token for a server (OAuth 2.1, MCP authorization 2025-11-25).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Auth {
+    /// Daybrief is a client of its own and shows a secret: no person takes part.
+    ClientCredentials {
+        client_id: String,
+        client_secret: SecretAt,
+        /// What to ask for; without any, what the server names.
+        #[serde(default)]
+        scopes: Vec<String>,
+        /// The token endpoint, where the server does not say where it is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        token_url: Option<String>,
+    },
+    /// As client credentials, but Daybrief signs with a private key and shows no secret (RFC 7523).
+    PrivateKey {
+        client_id: String,
+        /// A P-256 key in PKCS#8 PEM; it signs with ES256.
+        private_key: SecretAt,
+        #[serde(default)]
+        scopes: Vec<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        token_url: Option<String>,
+    },
+    /// A person signs in once (`daybrief connector sign-in`); Daybrief renews the token from then on.
+    AuthorizationCode {
+        /// The id under which Daybrief is known there, or the https address of its client metadata document. Without
+        /// it Daybrief registers itself (RFC 7591).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        client_id: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        client_secret: Option<SecretAt>,
+        #[serde(default)]
+        scopes: Vec<String>,
+    },
+}
+
+impl Auth {
+    /// The scopes that the settings ask for.
+    pub fn scopes(&self) -> &[String] {
+        match self {
+            Self::ClientCredentials { scopes, .. }
+            | Self::PrivateKey { scopes, .. }
+            | Self::AuthorizationCode { scopes, .. } => scopes,
+        }
+    }
+
+    /// Does a person have to sign in?
+    pub fn needs_sign_in(&self) -> bool {
+        matches!(self, Self::AuthorizationCode { .. })
+    }
+}
+
+/// A value that is only ever named by where it is: `{ secret = "store:jira-client" }`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SecretAt {
+    pub secret: SecretRef,
 }
 
 /// A plain value, or a reference to a secret: `{ secret = "env:JIRA_TOKEN" }`.

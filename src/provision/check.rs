@@ -163,7 +163,7 @@ impl Check<'_> {
                 }
                 (env, "env")
             }
-            Launch::Http { url, headers } => {
+            Launch::Http { url, headers, .. } => {
                 self.connector_url(connector, url);
                 (headers, "headers")
             }
