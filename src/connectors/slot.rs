@@ -69,6 +69,8 @@ struct State {
     session: Option<Arc<Session>>,
     not_before: Option<Instant>,
     last_failure: Option<CallError>,
+    /// With which credentials that was. It says nothing of others, such as those of a new sign-in.
+    failed_with: Option<[u8; 32]>,
 }
 
 /// A connector and its connection.
@@ -190,12 +192,19 @@ impl Slot {
         if let Some(session) = state.session.take() {
             if !session.is_alive() {
                 let failure = session.obituary().await;
-                self.note_failure(&mut state, failure);
+                self.note_failure(&mut state, failure, session.credentials);
             } else if session.credentials == resolved.digest {
                 state.session = Some(session.clone());
                 return Ok(session);
             }
             // Else its last user drops it, and that ends it.
+        }
+        if state
+            .failed_with
+            .is_some_and(|with| with != resolved.digest)
+        {
+            state.last_failure = None;
+            state.not_before = None;
         }
         if self.starts.load(Ordering::Acquire) != seen
             && let Some(failure) = &state.last_failure
@@ -215,6 +224,7 @@ impl Slot {
         }
         // A caller that gives up does not break off the start that others wait for.
         let (slot, shared_too) = (self.clone(), shared.clone());
+        let credentials = resolved.digest;
         let start = shared.tasks.spawn(async move {
             tokio::time::sleep(distance).await;
             slot.starts.fetch_add(1, Ordering::AcqRel);
@@ -226,7 +236,7 @@ impl Slot {
                     Ok(session)
                 }
                 Err(failure) => {
-                    slot.note_failure(&mut state, failure.clone());
+                    slot.note_failure(&mut state, failure.clone(), credentials);
                     Err(failure)
                 }
             }
@@ -234,7 +244,7 @@ impl Slot {
         start.await.unwrap_or(Err(CallError::Stopping))
     }
 
-    fn note_failure(&self, state: &mut State, failure: CallError) {
+    fn note_failure(&self, state: &mut State, failure: CallError, credentials: [u8; 32]) {
         let failures = self.failures.fetch_add(1, Ordering::Relaxed) + 1;
         let connector = self.connector.id.as_str();
         tracing::warn!(
@@ -245,6 +255,7 @@ impl Slot {
         );
         state.not_before = Some(Instant::now() + backoff(failures));
         state.last_failure = Some(failure);
+        state.failed_with = Some(credentials);
     }
 
     async fn start(

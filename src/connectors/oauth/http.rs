@@ -24,7 +24,7 @@ pub enum Reach {
 
 impl Reach {
     /// May a token be asked for, or sent, at this address? Says why not.
-    pub(super) fn check(self, url: &Url) -> Result<(), String> {
+    pub fn check(self, url: &Url) -> Result<(), String> {
         let host = url.host_str().unwrap_or_default();
         let protected = url.scheme() == "https" || (url.scheme() == "http" && is_loopback(host));
         if !protected {
@@ -84,10 +84,6 @@ pub(super) struct Http {
 impl Http {
     pub(super) fn new(client: reqwest::Client, reach: Reach) -> Self {
         Self { client, reach }
-    }
-
-    pub(super) fn reach(&self) -> Reach {
-        self.reach
     }
 
     /// A request that is built from this client.
