@@ -10,7 +10,7 @@ use std::{
 
 use rmcp::{
     ClientHandler,
-    model::{ClientCapabilities, ClientConfig, Implementation},
+    model::{ClientCapabilities, ClientConfig, Implementation, ProtocolVersion},
     service::{
         ClientInitializeError, NotificationContext, RoleClient, RunningService, ServiceError,
         serve_client_with_ct,
@@ -60,7 +60,9 @@ impl ClientHandler for Listener {
 
     fn get_info(&self) -> ClientConfig {
         let us = Implementation::new("daybrief", env!("CARGO_PKG_VERSION"));
+        // We begin with a handshake, and name the newest version that has one.
         ClientConfig::new(ClientCapabilities::default(), us)
+            .with_protocol_version(ProtocolVersion::LATEST_WITH_INITIALIZE)
     }
 }
 

@@ -1,5 +1,6 @@
 //! All integration tests in one binary, a file per capability. They drive the built program as a person would.
 
+mod conformance;
 mod daemon;
 mod gaps;
 mod git;
