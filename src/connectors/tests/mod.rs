@@ -14,6 +14,7 @@ use crate::{
 
 mod hostile;
 mod http;
+mod oauth;
 mod peers;
 mod processes;
 

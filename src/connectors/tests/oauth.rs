@@ -1,0 +1,739 @@
+//! Tokens against an authorization server and an MCP server that note who bears what, and misbehave as told.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Mutex,
+};
+
+use axum::{
+    Json, Router,
+    body::Bytes,
+    extract::State,
+    http::{HeaderMap, StatusCode, Uri},
+    response::{IntoResponse, Response},
+    routing::{any, get, post},
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use jiff::SignedDuration;
+use url::Url;
+
+use super::*;
+use crate::{
+    clock::ManualClock,
+    domain::connector::{Auth, SecretAt},
+};
+
+/// What both servers know and note.
+#[derive(Default)]
+struct World {
+    /// Access token → whose it is and its scopes.
+    tokens: HashMap<String, (String, String)>,
+    /// Refresh token → whose it is; a used one stays, with `None`.
+    refresh: HashMap<String, Option<String>>,
+    /// A refresh token was used twice: everything is over, as RFC 9700 has it.
+    reused: bool,
+    made: usize,
+    token_requests: usize,
+    /// Session → the tokens that were used in it.
+    sessions: HashMap<String, BTreeSet<String>>,
+    /// Executed calls, each with its tool.
+    calls: Vec<String>,
+    lifetime: i64,
+    /// How the next call fails, once: a status.
+    fail_next: Option<u16>,
+    /// Scopes without which calls are refused.
+    needs: Option<String>,
+    /// What is said instead of the authorization server's address.
+    misnamed: Option<String>,
+    /// The refresh tokens are refused.
+    no_refresh: bool,
+}
+
+type Shared = Arc<Mutex<World>>;
+
+/// The two servers at one address; they end with the test's runtime.
+struct Servers {
+    world: Shared,
+    base: String,
+}
+
+impl Servers {
+    async fn start() -> Self {
+        let world: Shared = Arc::new(Mutex::new(World {
+            lifetime: 3600,
+            ..World::default()
+        }));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let state = (world.clone(), base.clone());
+        let router = Router::new()
+            .route(
+                "/mcp",
+                post(mcp).get(|| async { StatusCode::METHOD_NOT_ALLOWED }),
+            )
+            .route("/.well-known/oauth-protected-resource/mcp", get(resource))
+            .route("/.well-known/oauth-authorization-server", get(metadata))
+            .route("/register", post(register))
+            .route("/authorize", get(authorize))
+            .route("/token", post(token))
+            .with_state(state);
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Self { world, base }
+    }
+
+    fn world(&self) -> std::sync::MutexGuard<'_, World> {
+        self.world.lock().unwrap()
+    }
+
+    fn connector(&self, id: &str, auth: Auth) -> Connector {
+        let mut connector = connector(Launch::Http {
+            url: format!("{}/mcp", self.base),
+            headers: BTreeMap::new(),
+            auth: Some(auth),
+        });
+        connector.id = ConnectorId::new(id).unwrap();
+        connector
+    }
+}
+
+type At = State<(Shared, String)>;
+
+async fn resource(State((world, base)): At) -> Json<Value> {
+    let server = world
+        .lock()
+        .unwrap()
+        .misnamed
+        .clone()
+        .unwrap_or(base.clone());
+    Json(json!({ "resource": format!("{base}/mcp"), "authorization_servers": [server] }))
+}
+
+async fn metadata(State((_, base)): At) -> Json<Value> {
+    Json(json!({
+        "issuer": base,
+        "authorization_endpoint": format!("{base}/authorize"),
+        "token_endpoint": format!("{base}/token"),
+        "registration_endpoint": format!("{base}/register"),
+        "response_types_supported": ["code"],
+        "code_challenge_methods_supported": ["S256"],
+        "authorization_response_iss_parameter_supported": true,
+    }))
+}
+
+async fn register(Json(body): Json<Value>) -> Response {
+    let answer = json!({ "client_id": "registered", "client_secret": "registered-secret-0",
+        "redirect_uris": body["redirect_uris"] });
+    (StatusCode::CREATED, Json(answer)).into_response()
+}
+
+fn form(body: &[u8]) -> HashMap<String, String> {
+    url::form_urlencoded::parse(body).into_owned().collect()
+}
+
+async fn authorize(State((_, base)): At, uri: Uri) -> Response {
+    let query = form(uri.query().unwrap_or_default().as_bytes());
+    let mut back = Url::parse(&query["redirect_uri"]).unwrap();
+    back.query_pairs_mut()
+        .append_pair("code", "code-of-ada")
+        .append_pair("iss", &base)
+        .append_pair("state", &query["state"]);
+    (StatusCode::FOUND, [("location", back.to_string())]).into_response()
+}
+
+async fn token(State((world, _)): At, headers: HeaderMap, body: Bytes) -> Response {
+    let form = form(&body);
+    let mut world = world.lock().unwrap();
+    world.token_requests += 1;
+    let refused =
+        |what: &str| (StatusCode::BAD_REQUEST, Json(json!({ "error": what }))).into_response();
+    let subject = match form["grant_type"].as_str() {
+        "client_credentials" => {
+            let shown = headers["authorization"].to_str().unwrap().to_owned();
+            let pair = STANDARD
+                .decode(shown.strip_prefix("Basic ").unwrap())
+                .unwrap();
+            let pair = String::from_utf8(pair).unwrap();
+            let (id, secret) = pair.split_once(':').unwrap();
+            if secret != format!("secret-of-{id}") {
+                return refused(&format!("invalid_client {secret}"));
+            }
+            id.to_owned()
+        }
+        "authorization_code" if form["code"] == "code-of-ada" => "ada".to_owned(),
+        "refresh_token" => {
+            let used = world.refresh.insert(form["refresh_token"].clone(), None);
+            match used {
+                Some(Some(subject)) if !world.no_refresh && !world.reused => subject,
+                Some(None) => {
+                    world.reused = true;
+                    return refused("invalid_grant");
+                }
+                _ => return refused("invalid_grant"),
+            }
+        }
+        _ => return refused("unsupported_grant_type"),
+    };
+    world.made += 1;
+    let (access, refresh) = (
+        format!("access-{subject}-{:04}", world.made),
+        format!("refresh-{subject}-{:04}", world.made),
+    );
+    let scope = form.get("scope").cloned().unwrap_or_default();
+    world
+        .tokens
+        .insert(access.clone(), (subject.clone(), scope));
+    let mut answer =
+        json!({ "access_token": access, "token_type": "Bearer", "expires_in": world.lifetime });
+    if form["grant_type"] != "client_credentials" {
+        world.refresh.insert(refresh.clone(), Some(subject));
+        answer["refresh_token"] = json!(refresh);
+    }
+    Json(answer).into_response()
+}
+
+async fn mcp(State((world, base)): At, headers: HeaderMap, Json(message): Json<Value>) -> Response {
+    let mut world = world.lock().unwrap();
+    let bearer = headers
+        .get("authorization")
+        .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "))
+        .unwrap_or_default()
+        .to_owned();
+    let metadata = format!("{base}/.well-known/oauth-protected-resource/mcp");
+    let Some((subject, scopes)) = world.tokens.get(&bearer).cloned() else {
+        let challenge = format!("Bearer resource_metadata=\"{metadata}\"");
+        return (StatusCode::UNAUTHORIZED, [("www-authenticate", challenge)]).into_response();
+    };
+    let method = message["method"].as_str().unwrap_or_default();
+    if let (Some(scope), "tools/call") = (&world.needs, method)
+        && !scopes.split(' ').any(|held| held == scope)
+    {
+        let challenge = format!(
+            "Bearer error=\"insufficient_scope\", scope=\"{scope}\", resource_metadata=\"{metadata}\""
+        );
+        return (StatusCode::FORBIDDEN, [("www-authenticate", challenge)]).into_response();
+    }
+    let session = match headers.get("mcp-session-id") {
+        Some(session) => session.to_str().unwrap().to_owned(),
+        None => format!("session-{}", world.sessions.len()),
+    };
+    world
+        .sessions
+        .entry(session.clone())
+        .or_default()
+        .insert(subject.clone());
+    let result = match method {
+        "initialize" => json!({
+            "protocolVersion": "2025-11-25", "capabilities": { "tools": {} },
+            "serverInfo": { "name": "s", "version": "1" },
+        }),
+        "tools/list" => {
+            let tools = ["who", "echo-token"]
+                .map(|name| json!({ "name": name, "inputSchema": { "type": "object" } }));
+            json!({ "tools": tools })
+        }
+        "tools/call" => {
+            let tool = message["params"]["name"].as_str().unwrap().to_owned();
+            world.calls.push(tool.clone());
+            if let Some(status) = world.fail_next.take() {
+                return StatusCode::from_u16(status).unwrap().into_response();
+            }
+            let text = if tool == "who" {
+                subject
+            } else {
+                format!("your token is {bearer}")
+            };
+            json!({ "content": [{ "type": "text", "text": text }], "isError": tool != "who" })
+        }
+        _ => return StatusCode::ACCEPTED.into_response(),
+    };
+    let answer = json!({ "jsonrpc": "2.0", "id": message["id"], "result": result });
+    ([("mcp-session-id", session)], Json(answer)).into_response()
+}
+
+fn client(id: &str) -> Auth {
+    Auth::ClientCredentials {
+        client_id: id.to_owned(),
+        client_secret: SecretAt {
+            secret: SecretRef::Store(id.to_owned()),
+        },
+        scopes: Vec::new(),
+        token_url: None,
+    }
+}
+
+fn person() -> Auth {
+    Auth::AuthorizationCode {
+        client_id: None,
+        client_secret: None,
+        scopes: Vec::new(),
+    }
+}
+
+/// A node: a pool with a clock that stands still.
+struct Node {
+    pool: Connectors,
+    clock: Arc<ManualClock>,
+    secrets: Arc<TestSecrets>,
+}
+
+fn node(connectors: Vec<Connector>, tokens: &Arc<MemoryTokens>, reach: Reach) -> Node {
+    let clock = Arc::new(ManualClock::at(Timestamp::now()));
+    let secrets = Arc::new(TestSecrets::default());
+    for id in ["ada", "bob"] {
+        secrets.set(id, &format!("secret-of-{id}"));
+    }
+    let pool = Connectors::keeping(
+        connectors,
+        secrets.clone(),
+        Arc::new(MemoryPins::default()),
+        clock.clone(),
+        tokens.clone(),
+        reach,
+    );
+    Node {
+        pool,
+        clock,
+        secrets,
+    }
+}
+
+fn alone(connectors: Vec<Connector>) -> Node {
+    node(connectors, &Arc::default(), Reach::Anywhere)
+}
+
+impl Node {
+    async fn call(&self, connector: &str, tool: &str) -> Result<Value, CallError> {
+        let permit = Permit::for_test(connector, tool, Map::new());
+        self.pool.call(permit).await.map(|answer| answer.value)
+    }
+
+    /// A person signs in and agrees to everything.
+    async fn sign_in(&self, connector: &str) -> Result<SignedIn, CallError> {
+        let id = ConnectorId::new(connector).unwrap();
+        let back = Url::parse("http://127.0.0.1:1/callback").unwrap();
+        let sign_in = self.pool.begin_sign_in(&id, &back).await?;
+        crate::tls::begin();
+        let browser = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .unwrap();
+        let page = browser.get(sign_in.url().clone()).send().await.unwrap();
+        let location = page.headers()["location"].to_str().unwrap();
+        sign_in.finish(&Url::parse(location).unwrap()).await
+    }
+}
+
+#[tokio::test]
+async fn two_credentials_at_one_server_share_no_session_and_no_token() {
+    let servers = Servers::start().await;
+    let node = alone(vec![
+        servers.connector("a", client("ada")),
+        servers.connector("b", client("bob")),
+    ]);
+    for _ in 0..3 {
+        let (ada, bob) = tokio::join!(node.call("a", "who"), node.call("b", "who"));
+        assert_eq!(ada.unwrap(), json!({"text": "ada"}));
+        assert_eq!(bob.unwrap(), json!({"text": "bob"}));
+    }
+    let world = servers.world();
+    assert_eq!(world.sessions.len(), 2, "{:?}", world.sessions);
+    assert!(
+        world.sessions.values().all(|users| users.len() == 1),
+        "{:?}",
+        world.sessions
+    );
+}
+
+#[tokio::test]
+async fn another_credential_gets_a_session_of_its_own() {
+    let servers = Servers::start().await;
+    let mut connector = servers.connector("a", client("ada"));
+    let node = alone(vec![connector.clone()]);
+    assert_eq!(node.call("a", "who").await.unwrap(), json!({"text": "ada"}));
+    if let Launch::Http { auth, .. } = &mut connector.launch {
+        *auth = Some(client("bob"));
+    }
+    node.pool.replace(vec![connector]);
+    assert_eq!(node.call("a", "who").await.unwrap(), json!({"text": "bob"}));
+    let world = servers.world();
+    assert!(
+        world.sessions.values().all(|users| users.len() == 1),
+        "{:?}",
+        world.sessions
+    );
+}
+
+#[tokio::test]
+async fn a_redirected_request_takes_no_token_along() {
+    let servers = Servers::start().await;
+    let thief: Arc<Mutex<Vec<HeaderMap>>> = Arc::default();
+    let other = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let there = format!("http://{}/mcp", other.local_addr().unwrap());
+    let seen = thief.clone();
+    let router = Router::new().fallback(any(move |headers: HeaderMap| {
+        seen.lock().unwrap().push(headers);
+        async { StatusCode::OK }
+    }));
+    tokio::spawn(async move { axum::serve(other, router).await });
+    for status in [
+        StatusCode::TEMPORARY_REDIRECT,
+        StatusCode::PERMANENT_REDIRECT,
+    ] {
+        // A front that lets the token in and then sends every request away.
+        let front = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/mcp", front.local_addr().unwrap());
+        let (there, noted) = (there.clone(), Arc::new(Mutex::new(false)));
+        let note = noted.clone();
+        let router = Router::new().fallback(any(move |headers: HeaderMap| {
+            *note.lock().unwrap() |= headers.contains_key("authorization");
+            let there = there.clone();
+            async move { (status, [("location", there)]) }
+        }));
+        tokio::spawn(async move { axum::serve(front, router).await });
+        let mut connector = servers.connector("a", client("ada"));
+        let Launch::Http { url: at, auth, .. } = &mut connector.launch else {
+            unreachable!("a connector over HTTP");
+        };
+        *at = url;
+        if let Some(Auth::ClientCredentials { token_url, .. }) = auth {
+            *token_url = Some(format!("{}/token", servers.base));
+        }
+        let node = alone(vec![connector]);
+        assert!(node.call("a", "who").await.is_err());
+        assert!(
+            !*noted.lock().unwrap(),
+            "there was no challenge, so no token was had"
+        );
+    }
+    assert!(thief.lock().unwrap().is_empty(), "the other host was asked");
+}
+
+#[tokio::test]
+async fn a_redirect_in_the_middle_of_a_session_takes_no_token_along() {
+    let servers = Servers::start().await;
+    let node = alone(vec![servers.connector("a", client("ada"))]);
+    node.call("a", "who").await.unwrap();
+    servers.world().fail_next = Some(307);
+    let error = node.call("a", "who").await.unwrap_err();
+    assert!(!matches!(error, CallError::SignIn { .. }), "{error}");
+    assert_eq!(servers.world().calls.len(), 2, "nothing was repeated");
+}
+
+#[tokio::test]
+async fn a_token_that_ends_during_a_run_is_renewed_once_and_the_call_repeated_once() {
+    let servers = Servers::start().await;
+    let node = alone(vec![servers.connector("a", client("ada"))]);
+    node.call("a", "who").await.unwrap();
+    servers.world().tokens.clear();
+    let at_once = (0..4).map(|_| node.call("a", "who"));
+    for answer in futures_util::future::join_all(at_once).await {
+        assert_eq!(answer.unwrap(), json!({"text": "ada"}));
+    }
+    let world = servers.world();
+    assert_eq!(world.calls.len(), 5, "each call was executed once");
+    assert_eq!(world.token_requests, 2, "one renewal for all");
+}
+
+#[tokio::test]
+async fn a_call_that_may_have_been_executed_is_not_repeated() {
+    let servers = Servers::start().await;
+    let node = alone(vec![servers.connector("a", client("ada"))]);
+    for status in [500, 502, 403] {
+        servers.world().calls.clear();
+        servers.world().fail_next = Some(status);
+        assert!(node.call("a", "who").await.is_err(), "{status}");
+        assert_eq!(servers.world().calls.len(), 1, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_is_renewed_before_it_ends() {
+    let servers = Servers::start().await;
+    let node = alone(vec![servers.connector("a", client("ada"))]);
+    node.call("a", "who").await.unwrap();
+    node.clock.advance(SignedDuration::from_mins(50));
+    node.call("a", "who").await.unwrap();
+    assert_eq!(servers.world().token_requests, 1);
+    node.clock.advance(SignedDuration::from_secs(9 * 60 + 30));
+    node.call("a", "who").await.unwrap();
+    assert_eq!(servers.world().token_requests, 2);
+}
+
+#[tokio::test]
+async fn a_client_asks_for_the_scope_that_is_missing_and_gives_up_where_it_does_not_help() {
+    let servers = Servers::start().await;
+    servers.world().needs = Some("orders:read".to_owned());
+    let node = alone(vec![servers.connector("a", client("ada"))]);
+    node.call("a", "who").await.unwrap();
+    assert_eq!(servers.world().token_requests, 2);
+    servers.world().needs = Some("never given".to_owned());
+    assert!(node.call("a", "who").await.is_err());
+    let after = servers.world().token_requests;
+    assert!(after <= 3, "{after} requests");
+}
+
+#[tokio::test]
+async fn a_rotated_secret_takes_effect_with_the_next_call() {
+    let servers = Servers::start().await;
+    let node = alone(vec![servers.connector("a", client("ada"))]);
+    node.call("a", "who").await.unwrap();
+    node.secrets.set("ada", "withdrawn-value");
+    let error = node.call("a", "who").await.unwrap_err();
+    assert!(matches!(error, CallError::Credential { .. }), "{error}");
+    let text = error.to_string();
+    assert!(text.contains("invalid_client ***"), "{text}");
+    node.secrets.set("ada", "secret-of-ada");
+    node.call("a", "who").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_sign_in_is_kept_and_renewed_without_the_person() {
+    let servers = Servers::start().await;
+    let tokens: Arc<MemoryTokens> = Arc::default();
+    let connectors = vec![servers.connector("a", person())];
+    let first = node(connectors.clone(), &tokens, Reach::Anywhere);
+    let error = first.call("a", "who").await.unwrap_err();
+    let text = error.to_string();
+    assert!(text.contains("`daybrief connector sign-in a`"), "{text}");
+    let signed_in = first.sign_in("a").await.unwrap();
+    assert!(signed_in.renewable);
+    assert_eq!(
+        first.call("a", "who").await.unwrap(),
+        json!({"text": "ada"})
+    );
+    first.pool.shutdown().await;
+    // The next start, a day later: the token is over, the refresh token is not.
+    servers.world().tokens.clear();
+    let second = node(connectors, &tokens, Reach::Anywhere);
+    second.clock.advance(SignedDuration::from_hours(24));
+    assert_eq!(
+        second.call("a", "who").await.unwrap(),
+        json!({"text": "ada"})
+    );
+    assert_eq!(
+        second.pool.sign_out(&ConnectorId::new("a").unwrap()).await,
+        Ok(true)
+    );
+    let error = second.call("a", "who").await.unwrap_err();
+    assert!(matches!(error, CallError::SignIn { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn nodes_take_turns_and_no_refresh_token_is_used_twice() {
+    let servers = Servers::start().await;
+    let tokens: Arc<MemoryTokens> = Arc::default();
+    let connectors = vec![servers.connector("a", person())];
+    let nodes: Vec<Node> = (0..3)
+        .map(|_| node(connectors.clone(), &tokens, Reach::Anywhere))
+        .collect();
+    nodes[0].sign_in("a").await.unwrap();
+    for _ in 0..3 {
+        servers.world().tokens.clear();
+        let calls = nodes.iter().map(|node| node.call("a", "who"));
+        for answer in futures_util::future::join_all(calls).await {
+            assert_eq!(answer.unwrap(), json!({"text": "ada"}));
+        }
+    }
+    assert!(!servers.world().reused);
+}
+
+#[tokio::test]
+async fn the_timer_renews_what_ends_soon() {
+    let servers = Servers::start().await;
+    let node = alone(vec![servers.connector("a", person())]);
+    node.sign_in("a").await.unwrap();
+    let before = servers.world().token_requests;
+    node.clock.advance(SignedDuration::from_mins(51));
+    node.pool.renew_tokens();
+    for _ in 0..200 {
+        if servers.world().token_requests > before {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(servers.world().token_requests, before + 1);
+}
+
+#[tokio::test]
+async fn a_dead_sign_in_is_told_before_it_is_needed_and_no_token_is_named() {
+    let servers = Servers::start().await;
+    let node = alone(vec![servers.connector("a", person())]);
+    node.sign_in("a").await.unwrap();
+    let id = ConnectorId::new("a").unwrap();
+    let hour = SignedDuration::from_hours(2);
+    assert_eq!(node.pool.assure_token(&id, hour).await, Ok(()), "it is new");
+    node.clock.advance(SignedDuration::from_mins(20));
+    servers.world().no_refresh = true;
+    let error = node.pool.assure_token(&id, hour).await.unwrap_err();
+    assert!(matches!(error, CallError::SignIn { .. }), "{error}");
+    let text = error.to_string();
+    assert!(
+        text.contains("no longer renews") && text.contains("sign-in a"),
+        "{text}"
+    );
+    assert!(
+        !text.contains("access-") && !text.contains("refresh-"),
+        "{text}"
+    );
+    // The token itself is good for a while still.
+    node.call("a", "who").await.unwrap();
+    servers.world().no_refresh = false;
+    node.sign_in("a").await.unwrap();
+    assert_eq!(
+        node.pool
+            .assure_token(&id, SignedDuration::from_mins(10))
+            .await,
+        Ok(())
+    );
+}
+
+#[tokio::test]
+async fn another_address_never_gets_the_token_of_the_first() {
+    let (first, second) = (Servers::start().await, Servers::start().await);
+    let tokens: Arc<MemoryTokens> = Arc::default();
+    let node = node(
+        vec![first.connector("a", person())],
+        &tokens,
+        Reach::Anywhere,
+    );
+    node.sign_in("a").await.unwrap();
+    node.call("a", "who").await.unwrap();
+    node.pool.replace(vec![second.connector("a", person())]);
+    let error = node.call("a", "who").await.unwrap_err();
+    assert!(matches!(error, CallError::SignIn { .. }), "{error}");
+    assert!(second.world().sessions.is_empty());
+}
+
+#[tokio::test]
+async fn a_sign_in_that_came_back_otherwise_is_not_taken() {
+    let servers = Servers::start().await;
+    let node = alone(vec![servers.connector("a", person())]);
+    let id = ConnectorId::new("a").unwrap();
+    let back = Url::parse("http://127.0.0.1:1/callback").unwrap();
+    let sign_in = node.pool.begin_sign_in(&id, &back).await.unwrap();
+    let state = sign_in
+        .url()
+        .query_pairs()
+        .find(|(name, _)| name == "state")
+        .unwrap()
+        .1
+        .into_owned();
+    let base = &servers.base;
+    for query in [
+        "code=code-of-ada&state=forged".to_owned(),
+        "code=code-of-ada".to_owned(),
+        format!("code=code-of-ada&state={state}&iss=https://evil.example"),
+        // The server says that it names itself, so an answer without its name is not its answer (RFC 9207).
+        format!("code=code-of-ada&state={state}"),
+        format!("error=access_denied&state={state}&iss={base}"),
+    ] {
+        let came = Url::parse(&format!("{back}?{query}")).unwrap();
+        assert!(sign_in.finish(&came).await.is_err(), "{query}");
+    }
+    assert_eq!(servers.world().token_requests, 0);
+}
+
+#[tokio::test]
+async fn a_token_is_asked_for_only_where_it_is_protected_and_allowed() {
+    let servers = Servers::start().await;
+    for elsewhere in ["http://auth.example.com", "ftp://127.0.0.1"] {
+        servers.world().misnamed = Some(elsewhere.to_owned());
+        let node = alone(vec![servers.connector("a", client("ada"))]);
+        let error = node.call("a", "who").await.unwrap_err();
+        assert!(
+            matches!(error, CallError::Token { .. }),
+            "{elsewhere}: {error}"
+        );
+    }
+    servers.world().misnamed = Some("https://auth.example.com".to_owned());
+    let inside = node(
+        vec![servers.connector("a", client("ada"))],
+        &Arc::default(),
+        Reach::PrivateNetworks,
+    );
+    let error = inside.call("a", "who").await.unwrap_err();
+    assert!(
+        error.to_string().contains("outside the private networks"),
+        "{error}"
+    );
+    let mut open = servers.connector("a", client("ada"));
+    if let Launch::Http { url, .. } = &mut open.launch {
+        *url = "http://mcp.example.com/mcp".to_owned();
+    }
+    let error = alone(vec![open]).call("a", "who").await.unwrap_err();
+    assert!(matches!(error, CallError::Launch { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_header_beside_the_token_is_refused() {
+    let servers = Servers::start().await;
+    let mut both = servers.connector("a", client("ada"));
+    if let Launch::Http { headers, .. } = &mut both.launch {
+        headers.insert(
+            "Authorization".to_owned(),
+            EnvValue::Plain("Bearer x".to_owned()),
+        );
+    }
+    let error = alone(vec![both]).call("a", "who").await.unwrap_err();
+    assert!(matches!(error, CallError::Launch { .. }), "{error}");
+}
+
+/// Takes everything that is logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn no_token_is_logged_or_said() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(move || writer.clone())
+        .finish();
+    let _logged = tracing::subscriber::set_default(subscriber);
+    let servers = Servers::start().await;
+    let node = alone(vec![
+        servers.connector("a", person()),
+        servers.connector("b", client("bob")),
+    ]);
+    node.sign_in("a").await.unwrap();
+    servers.world().tokens.clear();
+    for connector in ["a", "b"] {
+        node.call(connector, "who").await.unwrap();
+        let error = node.call(connector, "echo-token").await.unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains("your token is ***"), "{text}");
+    }
+    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(
+        text.contains("sign-in renewed"),
+        "nothing was logged: {text}"
+    );
+    // What the server of this test itself says is no word of ours.
+    let ours = text.lines().filter(|line| !line.contains("your token is"));
+    let found: Vec<&str> = ours
+        .filter(|line| {
+            [
+                "access-ada",
+                "refresh-ada",
+                "access-bob",
+                "code-of-ada",
+                "secret-of",
+                "registered-secret",
+            ]
+            .iter()
+            .any(|secret| line.contains(secret))
+        })
+        .collect();
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
