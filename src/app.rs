@@ -17,8 +17,8 @@ use crate::{
     channels::{Channel, FolderChannel, SlackChannel, SmtpChannel},
     clock::{Clock, SystemClock},
     connectors::{
-        Connectors, KeptToken, PinnedHash, Pins, PinsError, Reach, SecretSource, SecretUnavailable,
-        TokenKeeper,
+        Connectors, KeptToken, PinnedHash, Pins, PinsError, SecretSource, SecretUnavailable,
+        TokenKeeper, reach,
     },
     domain::{finding::Gap, schedule::ChannelKind},
     error::{Problem, Problems},
@@ -270,11 +270,7 @@ impl App {
             // A source answers when it answers, whatever instant a brief is made as of.
             Arc::new(SystemClock),
             Arc::new(secrets.clone()),
-            if settings.instance.air_gap {
-                Reach::PrivateNetworks
-            } else {
-                Reach::Anywhere
-            },
+            reach(settings.instance.air_gap),
         );
         let maker = Maker {
             pool,

@@ -11,7 +11,7 @@ use crate::{
     access::{Principal, Surface, Wanted},
     app::App,
     clock::SystemClock,
-    connectors::{Answer, CallError, Reach, ToolInfo},
+    connectors::{self, Answer, CallError, ToolInfo},
     domain::{
         connector::{Auth, Connector, ConnectorLimits, Launch, SecretAt, ToolClass},
         people::Role,
@@ -69,12 +69,7 @@ pub async fn run(command: Probe, config: &Path, json: bool) -> Result<u8, Proble
     let air_gap = config.exists() && settings::load(config)?.instance.air_gap;
     let mut settings = Settings::default();
     settings.instance.air_gap = air_gap;
-    let reach = if air_gap {
-        Reach::PrivateNetworks
-    } else {
-        Reach::Anywhere
-    };
-    reach
+    connectors::reach(air_gap)
         .check(&command.url)
         .map_err(|why| one(Problem::new("bad-url", why).at("URL")))?;
     let app = App::temporary(settings, Arc::new(SystemClock)).await?;

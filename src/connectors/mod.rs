@@ -52,7 +52,7 @@ mod tests;
 
 pub use error::{CallError, SERVER_WORD_CHARS, ServerWord};
 pub use launch::PASSED_ON;
-pub use oauth::{KeptToken, MemoryTokens, Reach, SignIn, SignedIn, TokenKeeper};
+pub use oauth::{KeptToken, MemoryTokens, Reach, SignIn, SignedIn, TokenKeeper, reach};
 pub use pins::{MemoryPins, Pin, PinnedHash, Pins, PinsError, pin_of};
 
 use launch::Launcher;

@@ -103,6 +103,16 @@ impl Auth {
         }
     }
 
+    /// The token endpoint, where the settings name one.
+    pub fn token_url(&self) -> Option<&str> {
+        match self {
+            Self::ClientCredentials { token_url, .. } | Self::PrivateKey { token_url, .. } => {
+                token_url.as_deref()
+            }
+            Self::AuthorizationCode { .. } => None,
+        }
+    }
+
     /// Does a person have to sign in?
     pub fn needs_sign_in(&self) -> bool {
         matches!(self, Self::AuthorizationCode { .. })
@@ -204,6 +214,37 @@ pub fn matches_pattern(pattern: &str, text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_token_is_had_by_a_clients_secret_its_key_or_a_person() {
+        let auth = |text: &str| {
+            let text = format!(
+                "id = 'c'\ntitle = 'C'\nurl = 'https://c.example/mcp'\nauth = {text}\n[tools]"
+            );
+            toml::from_str::<Connector>(&text).map(|connector| match connector.launch {
+                Launch::Http { auth, .. } => auth,
+                Launch::Process { .. } => None,
+            })
+        };
+        let client = auth(
+            "{ kind = 'client-credentials', client_id = 'd', client_secret = { secret = 'env:X' } }",
+        );
+        assert!(
+            matches!(client, Ok(Some(Auth::ClientCredentials { .. }))),
+            "{client:?}"
+        );
+        let key = auth(
+            "{ kind = 'private-key', client_id = 'd', private_key = { secret = 'file:/k' }, scopes = ['a'] }",
+        );
+        assert_eq!(key.unwrap().unwrap().scopes(), ["a"]);
+        let person = auth("{ kind = 'authorization-code' }");
+        assert!(person.unwrap().unwrap().needs_sign_in());
+        assert!(auth("{ kind = 'password' }").is_err());
+        assert!(
+            auth("{ kind = 'client-credentials', client_id = 'd', client_secret = 'hunter2' }")
+                .is_err()
+        );
+    }
 
     #[test]
     fn patterns_match_whole_names() {

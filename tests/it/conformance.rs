@@ -176,10 +176,24 @@ fn our_client_passes_every_scenario_that_applies() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
 
-/// `daybrief connector sql --http`; ends with the test.
-struct SqlServer(Child);
+/// A server in a process of its own; ends with the test.
+struct Server(Child);
 
-impl Drop for SqlServer {
+impl Server {
+    /// Starts it, and gives what follows `mark` in a line of its standard output.
+    fn start(command: &mut Command, mark: &str) -> (Self, String) {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let server = Self(child);
+        let found = stdout
+            .lines()
+            .map_while(Result::ok)
+            .find_map(|line| Some(line.strip_prefix(mark)?.trim().to_owned()));
+        (server, found.expect("the server says where it is"))
+    }
+}
+
+impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
@@ -191,26 +205,20 @@ fn our_sql_server_passes_every_scenario_that_applies() {
     let folder = tempfile::tempdir().unwrap();
     let database = folder.path().join("empty.sqlite");
     fs::write(&database, "").unwrap();
-    let mut child = Command::new(PROGRAM)
-        .args([
-            "connector",
-            "sql",
-            "--allow-select",
-            "--http",
-            "127.0.0.1:0",
-            "--dsn",
-        ])
-        .arg(&database)
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap())
-        .read_line(&mut line)
-        .unwrap();
-    let _server = SqlServer(child);
-    let url = line.trim().strip_prefix("ready on ").unwrap();
-    let Some(passed) = server_scenarios(url, &expected_failures_file()) else {
+    let (_server, url) = Server::start(
+        Command::new(PROGRAM)
+            .args([
+                "connector",
+                "sql",
+                "--allow-select",
+                "--http",
+                "127.0.0.1:0",
+                "--dsn",
+            ])
+            .arg(&database),
+        "ready on ",
+    );
+    let Some(passed) = server_scenarios(&url, &expected_failures_file()) else {
         return;
     };
     for must in [
@@ -223,4 +231,83 @@ fn our_sql_server_passes_every_scenario_that_applies() {
     ] {
         assert!(passed.contains(must), "{must} does not pass: {passed:?}");
     }
+}
+
+/// What is in the folder's files, as bytes.
+fn everything_in(folder: &Path) -> Vec<u8> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            all.extend(everything_in(&path));
+        } else {
+            all.extend(fs::read(path).unwrap());
+        }
+    }
+    all
+}
+
+#[test]
+fn a_sign_in_lasts_from_one_command_to_the_next_and_is_sealed() {
+    let Some(suite) = Suite::installed() else {
+        return;
+    };
+    let (_servers, url) = Server::start(
+        Command::new(&suite.node).arg(&suite.script).args([
+            "client",
+            "--scenario",
+            "auth/metadata-default",
+        ]),
+        "Server URL: ",
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    fs::create_dir(root.join("objects")).unwrap();
+    fs::write(root.join("daybrief.toml"), "[instance]\nname = 'Acme'\n").unwrap();
+    fs::write(
+        root.join("objects/crm.toml"),
+        format!(
+            "[connector]\nid = 'crm'\ntitle = 'CRM'\nurl = '{url}'\nauth = {{ kind = 'authorization-code' }}\n\
+             tools = {{ '*' = 'read' }}\n"
+        ),
+    )
+    .unwrap();
+    let browser = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance/browser");
+    let daybrief = |args: &[&str]| {
+        let output = Command::new(PROGRAM)
+            .arg("--config")
+            .arg(root.join("daybrief.toml"))
+            .args(args)
+            .env("BROWSER", &browser)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let text = format!(
+            "{}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
+        assert!(!text.contains("test-token"), "{text}");
+        (output.status.success(), text)
+    };
+    let objects = root.join("objects");
+    let (done, text) = daybrief(&["apply", objects.to_str().unwrap(), "--yes"]);
+    assert!(done, "{text}");
+    let (done, text) = daybrief(&["connector", "tools", "crm"]);
+    assert!(
+        !done && text.contains("`daybrief connector sign-in crm`"),
+        "{text}"
+    );
+    let (done, text) = daybrief(&["connector", "sign-in", "crm"]);
+    assert!(done && text.contains("signed in for crm"), "{text}");
+    let (done, text) = daybrief(&["connector", "tools", "crm"]);
+    assert!(done && text.contains("test-tool"), "{text}");
+    let kept = everything_in(root);
+    let is_there = |word: &[u8]| kept.windows(word.len()).any(|window| window == word);
+    assert!(is_there(b".oauth/crm"), "the sign-in is not in the store");
+    assert!(!is_there(b"test-token"), "a token lies open in the store");
+    let (done, text) = daybrief(&["connector", "sign-out", "crm"]);
+    assert!(done, "{text}");
+    let (done, text) = daybrief(&["connector", "tools", "crm"]);
+    assert!(!done && text.contains("nobody has signed in yet"), "{text}");
 }

@@ -22,6 +22,15 @@ pub enum Reach {
     PrivateNetworks,
 }
 
+/// How far an instance goes, by its `instance.air_gap`.
+pub fn reach(air_gap: bool) -> Reach {
+    if air_gap {
+        Reach::PrivateNetworks
+    } else {
+        Reach::Anywhere
+    }
+}
+
 impl Reach {
     /// May a token be asked for, or sent, at this address? Says why not.
     pub fn check(self, url: &Url) -> Result<(), String> {

@@ -30,7 +30,7 @@ mod http;
 mod sign_in;
 
 pub(super) use authorizer::Authorizer;
-pub use http::Reach;
+pub use http::{Reach, reach};
 pub use sign_in::{SignIn, SignedIn};
 
 /// A kept text and which version of it this is.

@@ -45,6 +45,11 @@ struct World {
     needs: Option<String>,
     /// What is said instead of the authorization server's address.
     misnamed: Option<String>,
+    /// Calls, or requests for tokens, are sent on to another address with this status.
+    redirect_calls: Option<(u16, String)>,
+    redirect_tokens: Option<(u16, String)>,
+    /// Who signs in.
+    person: String,
     /// The refresh tokens are refused.
     no_refresh: bool,
 }
@@ -61,6 +66,7 @@ impl Servers {
     async fn start() -> Self {
         let world: Shared = Arc::new(Mutex::new(World {
             lifetime: 3600,
+            person: "ada".to_owned(),
             ..World::default()
         }));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -126,6 +132,11 @@ async fn register(Json(body): Json<Value>) -> Response {
     (StatusCode::CREATED, Json(answer)).into_response()
 }
 
+fn sent_on(status: u16, there: String) -> Response {
+    let status = StatusCode::from_u16(status).unwrap();
+    (status, [("location", there)]).into_response()
+}
+
 fn form(body: &[u8]) -> HashMap<String, String> {
     url::form_urlencoded::parse(body).into_owned().collect()
 }
@@ -144,6 +155,9 @@ async fn token(State((world, _)): At, headers: HeaderMap, body: Bytes) -> Respon
     let form = form(&body);
     let mut world = world.lock().unwrap();
     world.token_requests += 1;
+    if let Some((status, there)) = world.redirect_tokens.clone() {
+        return sent_on(status, there);
+    }
     let refused =
         |what: &str| (StatusCode::BAD_REQUEST, Json(json!({ "error": what }))).into_response();
     let subject = match form["grant_type"].as_str() {
@@ -159,7 +173,7 @@ async fn token(State((world, _)): At, headers: HeaderMap, body: Bytes) -> Respon
             }
             id.to_owned()
         }
-        "authorization_code" if form["code"] == "code-of-ada" => "ada".to_owned(),
+        "authorization_code" if form["code"] == "code-of-ada" => world.person.clone(),
         "refresh_token" => {
             let used = world.refresh.insert(form["refresh_token"].clone(), None);
             match used {
@@ -234,6 +248,9 @@ async fn mcp(State((world, base)): At, headers: HeaderMap, Json(message): Json<V
         "tools/call" => {
             let tool = message["params"]["name"].as_str().unwrap().to_owned();
             world.calls.push(tool.clone());
+            if let Some((status, there)) = world.redirect_calls.clone() {
+                return sent_on(status, there);
+            }
             if let Some(status) = world.fail_next.take() {
                 return StatusCode::from_u16(status).unwrap().into_response();
             }
@@ -363,60 +380,37 @@ async fn another_credential_gets_a_session_of_its_own() {
     );
 }
 
-#[tokio::test]
-async fn a_redirected_request_takes_no_token_along() {
-    let servers = Servers::start().await;
-    let thief: Arc<Mutex<Vec<HeaderMap>>> = Arc::default();
-    let other = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let there = format!("http://{}/mcp", other.local_addr().unwrap());
-    let seen = thief.clone();
-    let router = Router::new().fallback(any(move |headers: HeaderMap| {
-        seen.lock().unwrap().push(headers);
+/// Another host, that notes what it is asked.
+async fn other_host() -> (String, Arc<Mutex<Vec<String>>>) {
+    let asked: Arc<Mutex<Vec<String>>> = Arc::default();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let there = format!("http://{}/mcp", listener.local_addr().unwrap());
+    let note = asked.clone();
+    let router = Router::new().fallback(any(move |headers: HeaderMap, body: Bytes| {
+        note.lock().unwrap().push(format!("{headers:?} {body:?}"));
         async { StatusCode::OK }
     }));
-    tokio::spawn(async move { axum::serve(other, router).await });
-    for status in [
-        StatusCode::TEMPORARY_REDIRECT,
-        StatusCode::PERMANENT_REDIRECT,
-    ] {
-        // A front that lets the token in and then sends every request away.
-        let front = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/mcp", front.local_addr().unwrap());
-        let (there, noted) = (there.clone(), Arc::new(Mutex::new(false)));
-        let note = noted.clone();
-        let router = Router::new().fallback(any(move |headers: HeaderMap| {
-            *note.lock().unwrap() |= headers.contains_key("authorization");
-            let there = there.clone();
-            async move { (status, [("location", there)]) }
-        }));
-        tokio::spawn(async move { axum::serve(front, router).await });
-        let mut connector = servers.connector("a", client("ada"));
-        let Launch::Http { url: at, auth, .. } = &mut connector.launch else {
-            unreachable!("a connector over HTTP");
-        };
-        *at = url;
-        if let Some(Auth::ClientCredentials { token_url, .. }) = auth {
-            *token_url = Some(format!("{}/token", servers.base));
-        }
-        let node = alone(vec![connector]);
-        assert!(node.call("a", "who").await.is_err());
-        assert!(
-            !*noted.lock().unwrap(),
-            "there was no challenge, so no token was had"
-        );
-    }
-    assert!(thief.lock().unwrap().is_empty(), "the other host was asked");
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    (there, asked)
 }
 
 #[tokio::test]
-async fn a_redirect_in_the_middle_of_a_session_takes_no_token_along() {
+async fn a_server_that_redirects_to_another_host_gives_it_no_token() {
     let servers = Servers::start().await;
+    let (there, asked) = other_host().await;
     let node = alone(vec![servers.connector("a", client("ada"))]);
     node.call("a", "who").await.unwrap();
-    servers.world().fail_next = Some(307);
-    let error = node.call("a", "who").await.unwrap_err();
-    assert!(!matches!(error, CallError::SignIn { .. }), "{error}");
-    assert_eq!(servers.world().calls.len(), 2, "nothing was repeated");
+    for status in [301, 302, 303, 307, 308] {
+        servers.world().redirect_calls = Some((status, there.clone()));
+        assert!(node.call("a", "who").await.is_err(), "{status}");
+    }
+    servers.world().redirect_calls = None;
+    assert_eq!(*asked.lock().unwrap(), [""; 0]);
+    // The same for what would be shown to the authorization server.
+    servers.world().tokens.clear();
+    servers.world().redirect_tokens = Some((307, there));
+    assert!(node.call("a", "who").await.is_err());
+    assert_eq!(*asked.lock().unwrap(), [""; 0]);
 }
 
 #[tokio::test]
@@ -516,6 +510,23 @@ async fn a_sign_in_is_kept_and_renewed_without_the_person() {
     );
     let error = second.call("a", "who").await.unwrap_err();
     assert!(matches!(error, CallError::SignIn { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn another_persons_sign_in_gets_a_session_of_its_own() {
+    let servers = Servers::start().await;
+    let node = alone(vec![servers.connector("a", person())]);
+    for name in ["ada", "bob"] {
+        servers.world().person = name.to_owned();
+        node.sign_in("a").await.unwrap();
+        assert_eq!(node.call("a", "who").await.unwrap(), json!({"text": name}));
+    }
+    let world = servers.world();
+    assert!(
+        world.sessions.values().all(|users| users.len() == 1),
+        "{:?}",
+        world.sessions
+    );
 }
 
 #[tokio::test]
