@@ -164,7 +164,15 @@ impl<'a> Server<'a> {
     ) -> Result<(), Problems> {
         let wanted = matches!(error, CallError::SignIn { .. });
         if !wanted || !command.sign_in || *sign_ins == MOST_SIGN_INS {
-            return Err(told(&self.connector.id, &error));
+            let Problems(mut problems) = told(&self.connector.id, &error);
+            if matches!(error, CallError::Credential { .. }) && auth(command).is_none() {
+                let advice = "try --sign-in, or give --client-id and --client-secret";
+                problems = problems
+                    .into_iter()
+                    .map(|problem| problem.advise(advice))
+                    .collect();
+            }
+            return Err(Problems(problems));
         }
         *sign_ins += 1;
         let pool = &self.app.parts.maker.pool;

@@ -73,7 +73,7 @@ pub enum Auth {
     /// As client credentials, but Daybrief signs with a private key and shows no secret (RFC 7523).
     PrivateKey {
         client_id: String,
-        /// A P-256 key in PKCS#8 PEM; it signs with ES256.
+        /// A P-256 key in PKCS#8, as PEM or as its base64 on one line; it signs with ES256.
         private_key: SecretAt,
         #[serde(default)]
         scopes: Vec<String>,

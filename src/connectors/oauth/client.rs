@@ -31,7 +31,10 @@ pub(super) enum TokenError {
     /// Its own words, hostile.
     #[error("{0}")]
     Refused(String),
-    #[error("the private key is none: a P-256 key in PKCS#8 PEM is expected")]
+    #[error(
+        "the private key is none: a P-256 key in PKCS#8 is expected, as PEM or as its base64 on one line (of a `file:` \
+         only the first line is read)"
+    )]
     BadKey,
     #[error("the system gives no random bytes")]
     NoRandomness,
@@ -179,14 +182,16 @@ fn assertion(
     Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
 }
 
-/// The bytes between the lines of a PEM text (RFC 7468).
+/// The bytes between the lines of a PEM text (RFC 7468), or of the same base64 without its lines.
 fn der(key: &SecretString) -> Result<Vec<u8>, TokenError> {
     let text = key.expose_secret();
-    let body = text
-        .split_once("-----BEGIN PRIVATE KEY-----")
-        .and_then(|(_, rest)| rest.split_once("-----END PRIVATE KEY-----"))
-        .map(|(body, _)| body)
-        .ok_or(TokenError::BadKey)?;
+    let body = match text.split_once("-----BEGIN PRIVATE KEY-----") {
+        Some((_, rest)) => rest
+            .split_once("-----END PRIVATE KEY-----")
+            .map(|(body, _)| body)
+            .ok_or(TokenError::BadKey)?,
+        None => text,
+    };
     let compact: String = body.split_whitespace().collect();
     STANDARD.decode(compact).map_err(|_| TokenError::BadKey)
 }
@@ -207,6 +212,8 @@ mod tests {
             STANDARD.encode(made.as_ref())
         ));
         let now: Timestamp = "2026-03-02T06:00:00Z".parse().unwrap();
+        let line = SecretString::from(STANDARD.encode(made.as_ref()));
+        assert_eq!(der(&line).unwrap(), der(&pem).unwrap());
         let assertion = assertion("daybrief", &pem, "https://auth.example", now).unwrap();
         let (signed, signature) = assertion.rsplit_once('.').unwrap();
         let claims = signed.split_once('.').unwrap().1;
@@ -232,6 +239,7 @@ mod tests {
         let now = Timestamp::UNIX_EPOCH;
         for bad in [
             "",
+            "-----BEGIN PRIVATE KEY-----",
             "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----",
         ] {
             let error = assertion("c", &SecretString::from(bad), "a", now).unwrap_err();
