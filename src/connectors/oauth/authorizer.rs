@@ -7,21 +7,14 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
-use rmcp::transport::auth::{
-    AuthError, CredentialStore, InMemoryCredentialStore, OAuthClientConfig, OAuthTokenResponse,
-    StoredCredentials, WWWAuthenticateParams,
-};
+use rmcp::transport::auth::{AuthError, WWWAuthenticateParams};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
-use tracing::{instrument::WithSubscriber, subscriber::NoSubscriber};
 use url::Url;
 
 use super::{
     Oauth,
-    client::{self, Proof, TokenError, TokenRequest},
-    discover,
     grant::{Grant, binding},
-    http::Http,
 };
 use crate::{
     connectors::error::{CallError, ServerWord},
@@ -31,15 +24,13 @@ use crate::{
 };
 
 /// A request renews a token that ends within this.
-const RENEW_BEFORE: SignedDuration = SignedDuration::from_mins(1);
+pub(super) const RENEW_BEFORE: SignedDuration = SignedDuration::from_mins(1);
 /// The timer renews a token that ends within this.
 const RENEW_AHEAD: SignedDuration = SignedDuration::from_mins(10);
-/// Renewing takes at most this, discovery and exchange together; a node that renews is waited for a little longer.
-const RENEW_WITHIN: Duration = Duration::from_secs(25);
-const TURN: SignedDuration = SignedDuration::from_secs(30);
-/// Between two looks at whether the node that renews is done, and how many there are at most.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
-const MOST_LOOKS: usize = 140;
+/// Having or renewing a token takes at most this, discovery and exchange together.
+pub(super) const RENEW_WITHIN: Duration = Duration::from_secs(25);
+/// Attempts to write what another node writes as well.
+pub(super) const MOST_LOOKS: usize = 140;
 /// A challenge that is longer is not looked at.
 const LONGEST_CHALLENGE_BYTES: usize = 4 * 1024;
 /// Scopes that are remembered as missing, at most.
@@ -50,17 +41,17 @@ const MOST_STRUCK: usize = 16;
 const KEPT_UNDER: &str = ".oauth/";
 
 #[derive(Default)]
-struct State {
-    grant: Option<Grant>,
+pub(super) struct State {
+    pub(super) grant: Option<Grant>,
     /// The version of what is kept, for a sign-in.
-    version: Option<String>,
+    pub(super) version: Option<String>,
     /// The client's secret or key of this moment.
-    secret: Option<SecretString>,
-    challenge: Option<String>,
+    pub(super) secret: Option<SecretString>,
+    pub(super) challenge: Option<String>,
     /// Scopes that the server said are missing.
-    missing: BTreeSet<String>,
-    trouble: Option<CallError>,
-    struck: VecDeque<SecretString>,
+    pub(super) missing: BTreeSet<String>,
+    pub(super) trouble: Option<CallError>,
+    pub(super) struck: VecDeque<SecretString>,
 }
 
 /// Has the token of one connector.
@@ -71,7 +62,7 @@ pub(in crate::connectors) struct Authorizer {
     pub(super) oauth: Arc<Oauth>,
     bound_to: String,
     /// One renewal at a time.
-    renewing: tokio::sync::Mutex<()>,
+    pub(super) renewing: tokio::sync::Mutex<()>,
     state: Mutex<State>,
 }
 
@@ -114,7 +105,7 @@ impl Authorizer {
         self.oauth.clock.now()
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -144,7 +135,7 @@ impl Authorizer {
         Ok(digest.finalize().into())
     }
 
-    fn secret_at(&self) -> Option<&SecretRef> {
+    pub(super) fn secret_at(&self) -> Option<&SecretRef> {
         match &self.auth {
             Auth::ClientCredentials { client_secret, .. } => Some(&client_secret.secret),
             Auth::PrivateKey { private_key, .. } => Some(&private_key.secret),
@@ -161,7 +152,7 @@ impl Authorizer {
         })
     }
 
-    async fn look_at_kept(&self) -> Result<(), CallError> {
+    pub(super) async fn look_at_kept(&self) -> Result<(), CallError> {
         let kept = self.oauth.keeper.load(&self.kept_under()).await;
         let kept = kept.map_err(|error| CallError::Secret {
             what: error.to_string(),
@@ -352,14 +343,18 @@ impl Authorizer {
     /// Forgets the sign-in; false where there was none.
     pub(in crate::connectors) async fn forget(&self) -> Result<bool, CallError> {
         let forgotten = self.oauth.keeper.forget(&self.kept_under()).await;
-        hold(&mut self.state(), None, None);
+        self.hold(None, None);
         forgotten.map_err(|error| CallError::Secret {
             what: error.to_string(),
         })
     }
 
     /// Keeps `grant` if what is kept is still what was seen.
-    async fn replace(&self, seen: Option<&str>, grant: &Grant) -> Result<bool, CallError> {
+    pub(super) async fn replace(
+        &self,
+        seen: Option<&str>,
+        grant: &Grant,
+    ) -> Result<bool, CallError> {
         let text = grant.to_text();
         let kept = self
             .oauth
@@ -372,8 +367,13 @@ impl Authorizer {
         let Some(version) = kept else {
             return Ok(false);
         };
-        hold(&mut self.state(), Some(grant.clone()), Some(version));
+        self.hold(Some(grant.clone()), Some(version));
         Ok(true)
+    }
+
+    /// Holds what is now kept, or what was just had.
+    pub(super) fn hold(&self, grant: Option<Grant>, version: Option<String>) {
+        hold(&mut self.state(), grant, version);
     }
 
     fn note_challenge(&self, challenge: &str) {
@@ -392,289 +392,6 @@ impl Authorizer {
             connector: self.id.clone(),
             why: why.to_owned(),
         }
-    }
-
-    /// Another token than `stale`.
-    async fn renew(&self, stale: &str) -> Result<SecretString, CallError> {
-        let _one = self.renewing.lock().await;
-        self.look().await?;
-        if let Some(held) = self.held()
-            && held.access != stale
-            && !held.ends_within(RENEW_BEFORE, self.now())
-        {
-            return Ok(held.access.into());
-        }
-        if self.auth.needs_sign_in() {
-            self.renew_sign_in(stale).await
-        } else {
-            self.ask_as_client().await
-        }
-    }
-
-    /// Takes the turn to renew a sign-in, or waits for who has it.
-    async fn renew_sign_in(&self, stale: &str) -> Result<SecretString, CallError> {
-        for _ in 0..MOST_LOOKS {
-            let Some(grant) = self.held() else {
-                return Err(self.sign_in("nobody has signed in yet"));
-            };
-            let now = self.now();
-            if grant.access != stale && !grant.is_over(now) {
-                return Ok(grant.access.into());
-            }
-            let Some(refresh) = grant.refresh.clone() else {
-                return Err(self.sign_in("the sign-in is over and cannot be renewed"));
-            };
-            let seen = self.state().version.clone();
-            let turn = Grant {
-                renewing_until: now.checked_add(TURN).ok(),
-                ..grant.clone()
-            };
-            let is_taken = grant.renewing_until.is_some_and(|until| until > now);
-            if is_taken || !self.replace(seen.as_deref(), &turn).await? {
-                tokio::time::sleep(LOOK_EVERY).await;
-                self.look_at_kept().await?;
-                continue;
-            }
-            return self.refresh(turn, refresh).await;
-        }
-        Err(CallError::Token {
-            what: "another node is renewing the sign-in and does not come to an end".to_owned(),
-        })
-    }
-
-    /// Renews the sign-in. The turn is this node's.
-    async fn refresh(&self, turn: Grant, refresh: String) -> Result<SecretString, CallError> {
-        let seen = self.state().version.clone();
-        let exchanged = self
-            .exchange(&turn, refresh)
-            .with_subscriber(NoSubscriber::default());
-        let outcome = match tokio::time::timeout(RENEW_WITHIN, exchanged).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(AuthError::TokenRefreshFailed(format!(
-                "no answer within {} s",
-                RENEW_WITHIN.as_secs()
-            ))),
-        };
-        let (kept, outcome) = match outcome {
-            Ok(answer) => {
-                let fresh = self.renewed(&turn, &answer);
-                let access = SecretString::from(fresh.access.clone());
-                tracing::info!(connector = self.id.as_str(), "sign-in renewed");
-                (fresh, Ok(access))
-            }
-            Err(AuthError::TokenRefreshRejected(_) | AuthError::AuthorizationRequired) => (
-                Grant {
-                    refresh: None,
-                    renewing_until: None,
-                    ..turn
-                },
-                Err(self.sign_in("the authorization server no longer renews the sign-in")),
-            ),
-            Err(error) => (
-                Grant {
-                    renewing_until: None,
-                    ..turn
-                },
-                Err(self.told(error)),
-            ),
-        };
-        if let Err(error) = &outcome {
-            tracing::warn!(
-                connector = self.id.as_str(),
-                cause = error.code(),
-                "sign-in not renewed"
-            );
-        }
-        if !self.replace(seen.as_deref(), &kept).await? {
-            // Somebody signed in anew meanwhile; theirs is what counts.
-            self.look_at_kept().await?;
-            let held = self.held().filter(|grant| grant.id != kept.id);
-            return held.map_or(outcome, |grant| Ok(grant.access.into()));
-        }
-        outcome
-    }
-
-    /// The exchange itself, at the authorization server that gave the sign-in and at no other.
-    async fn exchange(
-        &self,
-        grant: &Grant,
-        refresh: String,
-    ) -> Result<OAuthTokenResponse, AuthError> {
-        let internal = |error: CallError| AuthError::InternalError(error.to_string());
-        let http = self.oauth.http().map_err(internal)?;
-        let secret = self.client_secret(grant).await.map_err(internal)?;
-        let (mut manager, metadata) =
-            discover::manager(&self.url, &http, grant.challenge.as_deref()).await?;
-        if metadata.issuer != grant.issuer {
-            return Err(AuthError::AuthorizationServerMismatch {
-                expected_issuer: grant.issuer.clone().unwrap_or_default(),
-                received_issuer: metadata.issuer.unwrap_or_default(),
-            });
-        }
-        let mut config = OAuthClientConfig::new(&grant.client_id, self.url.as_str());
-        if let Some(secret) = &secret {
-            config = config.with_client_secret(secret.expose_secret());
-        }
-        manager.configure_client(config)?;
-        let stale: OAuthTokenResponse = serde_json::from_value(serde_json::json!({
-            "access_token": grant.access, "token_type": "bearer", "refresh_token": refresh,
-        }))
-        .map_err(|error| AuthError::InternalError(error.to_string()))?;
-        let store = InMemoryCredentialStore::new();
-        store
-            .save(StoredCredentials::new(
-                grant.client_id.clone(),
-                Some(stale),
-                grant.scopes.clone(),
-                None,
-            ))
-            .await?;
-        manager.set_credential_store(store);
-        manager.refresh_token().await
-    }
-
-    /// The secret that Daybrief shows besides its client id: of the settings, else of its registration.
-    async fn client_secret(&self, grant: &Grant) -> Result<Option<SecretString>, CallError> {
-        match self.secret_at() {
-            Some(at) => self.secret(at).await.map(Some),
-            None => Ok(grant.client_secret.clone().map(SecretString::from)),
-        }
-    }
-
-    fn renewed(&self, before: &Grant, answer: &OAuthTokenResponse) -> Grant {
-        let answered = super::sign_in::Answered::of(answer);
-        let now = self.now();
-        Grant {
-            access: answered.access,
-            refresh: answered.refresh.or_else(|| before.refresh.clone()),
-            received: now,
-            ends: answered.lasts.and_then(|lasts| now.checked_add(lasts).ok()),
-            renewing_until: None,
-            ..before.clone()
-        }
-    }
-
-    /// Asks for a token as a client of its own.
-    async fn ask_as_client(&self) -> Result<SecretString, CallError> {
-        let http = self.oauth.http()?;
-        let asked = tokio::time::timeout(RENEW_WITHIN, self.client_token(&http)).await;
-        let grant = match asked {
-            Ok(grant) => grant?,
-            Err(_) => {
-                return Err(CallError::Token {
-                    what: format!("no answer within {} s", RENEW_WITHIN.as_secs()),
-                });
-            }
-        };
-        let access = SecretString::from(grant.access.clone());
-        hold(&mut self.state(), Some(grant), None);
-        Ok(access)
-    }
-
-    async fn client_token(&self, http: &Http) -> Result<Grant, CallError> {
-        let (client_id, token_url) = match &self.auth {
-            Auth::ClientCredentials {
-                client_id,
-                token_url,
-                ..
-            }
-            | Auth::PrivateKey {
-                client_id,
-                token_url,
-                ..
-            } => (client_id, token_url.as_deref()),
-            Auth::AuthorizationCode { .. } => {
-                return Err(self.sign_in("nobody has signed in yet"));
-            }
-        };
-        let secret = self.state().secret.clone().unwrap_or_default();
-        let challenge = self.challenge();
-        let mut scopes: Vec<String> = self.auth.scopes().to_vec();
-        let place = match token_url {
-            Some(token_url) => Place {
-                audience: token_url.to_owned(),
-                token_url: token_url.to_owned(),
-                resource: self.url.to_string(),
-                post_only: false,
-            },
-            None => {
-                let found = discover::manager(&self.url, http, challenge.as_deref()).await;
-                let (mut manager, metadata) = found.map_err(|error| self.told(error))?;
-                if scopes.is_empty() {
-                    // Offline access is for people who go away; a client can ask again at any time.
-                    scopes = manager.select_initial_scopes(&[]).await;
-                    scopes.retain(|scope| scope != "offline_access");
-                }
-                Place {
-                    resource: discover::resource(&mut manager, &metadata, &self.url)
-                        .with_subscriber(NoSubscriber::default())
-                        .await,
-                    post_only: knows_post_only(&metadata.additional_fields),
-                    audience: metadata
-                        .issuer
-                        .unwrap_or_else(|| metadata.token_endpoint.clone()),
-                    token_url: metadata.token_endpoint,
-                }
-            }
-        };
-        for scope in self.missing() {
-            if !scopes.contains(&scope) {
-                scopes.push(scope);
-            }
-        }
-        let url = Url::parse(&place.token_url).map_err(|_| CallError::Token {
-            what: "the address of the token endpoint is none".to_owned(),
-        })?;
-        let proof = match &self.auth {
-            Auth::PrivateKey { .. } => Proof::Signed {
-                key: &secret,
-                audience: &place.audience,
-            },
-            _ if place.post_only => Proof::Post(&secret),
-            _ => Proof::Basic(&secret),
-        };
-        let now = self.now();
-        let request = TokenRequest {
-            url,
-            client_id,
-            proof,
-            scopes: &scopes,
-            resource: &place.resource,
-            now,
-        };
-        let answer = client::ask(http, request)
-            .await
-            .map_err(|error| match error {
-                TokenError::Http(error) => CallError::Token {
-                    what: error.to_string(),
-                },
-                TokenError::Refused(text) => CallError::Credential {
-                    word: self.word(&text),
-                },
-                TokenError::BadKey | TokenError::NoRandomness => CallError::Secret {
-                    what: error.to_string(),
-                },
-            })?;
-        tracing::info!(connector = self.id.as_str(), "token had");
-        Ok(Grant {
-            id: String::new(),
-            bound_to: self.bound_to.clone(),
-            issuer: None,
-            challenge,
-            client_id: client_id.clone(),
-            client_secret: None,
-            access: answer.access_token,
-            refresh: None,
-            received: now,
-            ends: answer
-                .expires_in
-                .filter(|seconds| *seconds >= 0)
-                .and_then(|seconds| now.checked_add(SignedDuration::from_secs(seconds)).ok()),
-            scopes: answer.scope.map_or(scopes, |scope| {
-                scope.split_whitespace().map(str::to_owned).collect()
-            }),
-            renewing_until: None,
-        })
     }
 
     /// A server's words, fit for the admin.
@@ -707,25 +424,6 @@ impl Authorizer {
             what: self.word(&text).plain().to_owned(),
         }
     }
-}
-
-/// Where a client asks for a token, and as what.
-struct Place {
-    token_url: String,
-    audience: String,
-    resource: String,
-    post_only: bool,
-}
-
-/// Does the server take a secret in the body alone? Without a list it takes the header (RFC 8414, section 2).
-fn knows_post_only(fields: &std::collections::HashMap<String, serde_json::Value>) -> bool {
-    let methods = fields
-        .get("token_endpoint_auth_methods_supported")
-        .and_then(|methods| methods.as_array());
-    methods.is_some_and(|methods| {
-        let has = |method: &str| methods.iter().any(|known| known.as_str() == Some(method));
-        has("client_secret_post") && !has("client_secret_basic")
-    })
 }
 
 fn hold(state: &mut State, grant: Option<Grant>, version: Option<String>) {

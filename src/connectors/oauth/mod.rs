@@ -22,11 +22,13 @@ use secrecy::SecretString;
 use super::{SecretSource, SecretUnavailable, error::CallError};
 use crate::clock::Clock;
 
+mod ask;
 mod authorizer;
 mod client;
 mod discover;
 mod grant;
 mod http;
+mod renew;
 mod sign_in;
 
 pub(super) use authorizer::Authorizer;

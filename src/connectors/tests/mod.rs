@@ -15,6 +15,7 @@ use crate::{
 mod hostile;
 mod http;
 mod oauth;
+mod oauth_servers;
 mod peers;
 mod processes;
 
