@@ -2,6 +2,7 @@
 
 mod audit;
 mod access;
+mod conformance;
 mod daemon;
 mod doors;
 mod gaps;
