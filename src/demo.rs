@@ -119,6 +119,8 @@ pub async fn lay_out(
             local_only: false,
             blind: false,
             link_hosts: vec!["acme.example".to_owned()],
+            links: BTreeMap::new(),
+            outside: false,
         });
     }
     for (id, person, role) in PEOPLE {

@@ -26,12 +26,15 @@ pub mod demo;
 pub mod api;
 
 // Flows: what happens over time.
+pub mod act;
+pub mod converse;
 pub mod provision;
 pub mod run;
 pub mod schedule;
 
 // Steps: one thing in, one thing out.
 pub mod compose;
+pub mod compute;
 pub mod deliver;
 pub mod gather;
 pub mod render;

@@ -27,7 +27,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::{
-    audit::{Act, Audit, Entry, Outcome, Record},
+    audit::{Act, Audit, Entry, Outcome, Record, ResultFacts},
     domain::{
         connector::{Connector, ToolClass},
         people::{Role, User},
@@ -125,6 +125,11 @@ impl Decision {
         }
     }
 
+    /// A refusal by a rule that is not a role's.
+    pub fn by_rule(rule: &str, why: &str) -> Self {
+        Self::denied(rule, why)
+    }
+
     fn revoked(rule: impl Into<String>, why: impl Into<String>) -> Self {
         Self {
             standing: Standing::Revoked,
@@ -142,9 +147,16 @@ pub struct Permit {
     tool: String,
     args: Map<String, Value>,
     class: ToolClass,
+    /// The number of its row in the audit trail.
+    row: u64,
 }
 
 impl Permit {
+    /// The number of its row in the audit trail, which the row of its result names.
+    pub fn row(&self) -> u64 {
+        self.row
+    }
+
     /// Who may make the call.
     pub fn principal(&self) -> &Principal {
         &self.principal
@@ -172,8 +184,20 @@ impl Permit {
             tool: tool.to_owned(),
             args,
             class: ToolClass::Read,
+            row: 0,
         }
     }
+}
+
+/// What became of one call.
+#[derive(Debug, Clone)]
+pub struct CallResult {
+    /// [`Permit::row`] of the call.
+    pub row: u64,
+    /// `connector/tool`.
+    pub on: String,
+    /// One word why there was no answer; nothing that a server said.
+    pub outcome: Result<ResultFacts, String>,
 }
 
 /// One call that somebody wants to make.
@@ -228,8 +252,41 @@ impl Access {
             records.push(Record::from(entry).arguments(arguments));
             outcomes.push(outcome);
         }
-        self.audit.record(&records).await?;
+        let numbers = self.audit.record(&records).await?;
+        for (outcome, number) in outcomes.iter_mut().zip(numbers) {
+            if let Ok(permit) = outcome {
+                permit.row = number;
+            }
+        }
         Ok(outcomes)
+    }
+
+    /// Writes what became of calls: size, sum and time of each answer, or why there was none. To be called before anybody
+    /// sees an answer.
+    pub async fn results(
+        &self,
+        principal: &Principal,
+        results: Vec<CallResult>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let records: Vec<Record> = results
+            .into_iter()
+            .map(|result| {
+                let mut entry = principal.entry(now, Act::ToolCall, result.on);
+                match result.outcome {
+                    Ok(facts) => {
+                        entry.outcome = Outcome::Done;
+                        Record::from(entry).answers(result.row).result(facts)
+                    }
+                    Err(why) => {
+                        entry.outcome = Outcome::Failed;
+                        entry.why = why;
+                        Record::from(entry).answers(result.row)
+                    }
+                }
+            })
+            .collect();
+        self.audit.record(&records).await.map(|_| ())
     }
 
     /// May the principal approve this action, at this moment? Whoever acts on the answer writes it into the trail.
@@ -254,6 +311,87 @@ impl Access {
             tool: call.tool,
             args: &call.args,
             surface: principal.surface,
+        }))
+    }
+
+    /// Whether the principal may still act with the role, at this moment.
+    pub async fn standing(
+        &self,
+        principal: &Principal,
+        role: &Role,
+    ) -> Result<Standing, StoreError> {
+        Ok(match self.in_force(principal, role).await? {
+            Ok(_) => Standing::Current,
+            Err(decision) => decision.standing,
+        })
+    }
+
+    /// May the principal propose this action, at this moment? Whoever acts on the answer writes it into the trail.
+    pub async fn proposal(
+        &self,
+        principal: &Principal,
+        role: &Role,
+        clearance: Clearance<'_>,
+        call: &Wanted<'_>,
+    ) -> Result<Decision, StoreError> {
+        let role = match self.in_force(principal, role).await? {
+            Ok(role) => role,
+            Err(revoked) => return Ok(revoked),
+        };
+        if call.connector.class_of(call.tool) != Some(ToolClass::Action) {
+            return Ok(Decision::denied("proposals", "it is no action"));
+        }
+        Ok(decide(&Request {
+            role: &role,
+            clearance,
+            connector: call.connector,
+            tool: call.tool,
+            args: &call.args,
+            surface: principal.surface,
+        }))
+    }
+
+    /// The permit for an action that was proposed by one and approved by one, perhaps the same: the proposer's role must
+    /// allow this very call, and the approver's must allow approving it, both at this moment. It is the only way to a permit
+    /// for an action.
+    pub async fn approved(
+        &self,
+        (proposer, role): (&Principal, &Role),
+        (approver, approving): (&Principal, &Role),
+        call: Wanted<'_>,
+        now: Timestamp,
+    ) -> Result<Result<Permit, Decision>, StoreError> {
+        let arguments = self.audit.arguments(&call.args);
+        let mut entry = approver.entry(
+            now,
+            Act::Action,
+            format!("{}/{}", call.connector.id, call.tool),
+        );
+        let proposed = self
+            .proposal(proposer, role, Clearance::Alone, &call)
+            .await?;
+        let decision = if proposed.allowed {
+            self.approval(approver, approving, Clearance::Alone, &call)
+                .await?
+        } else {
+            proposed
+        };
+        if !decision.allowed {
+            entry.outcome = Outcome::Denied;
+            entry.why = format!("{}: {}", decision.rule, decision.why);
+        }
+        let record = Record::from(entry).arguments(arguments);
+        let numbers = self.audit.record(&[record]).await?;
+        if !decision.allowed {
+            return Ok(Err(decision));
+        }
+        Ok(Ok(Permit {
+            principal: proposer.clone(),
+            connector: call.connector.id.clone(),
+            tool: call.tool.to_owned(),
+            args: call.args,
+            class: ToolClass::Action,
+            row: numbers.first().copied().unwrap_or_default(),
         }))
     }
 
@@ -313,8 +451,11 @@ fn permit(
         Some(class) if decision.allowed => class,
         _ => return Err(decision),
     };
-    if class == ToolClass::Action && principal.user.is_none() {
-        return Err(Decision::denied("people", "an action needs a person"));
+    if class == ToolClass::Action {
+        return Err(Decision::denied(
+            "proposals",
+            "an action is proposed and approved, never just called",
+        ));
     }
     Ok(Permit {
         principal: principal.clone(),
@@ -322,5 +463,6 @@ fn permit(
         tool: call.tool.to_owned(),
         args: call.args,
         class,
+        row: 0,
     })
 }

@@ -95,11 +95,17 @@ impl Desk<'_> {
     ) -> Result<Result<Proposal, Decision>, Problem> {
         let now = self.clock.now();
         let Some(user) = &suggestion.principal.user else {
-            return Ok(Err(Decision::by_rule("people", "a proposal needs a person")));
+            return Ok(Err(Decision::by_rule(
+                "people",
+                "a proposal needs a person",
+            )));
         };
         let bytes = Value::Object(suggestion.args.clone()).to_string().len();
         if bytes > MOST_ARGUMENT_BYTES {
-            return Ok(Err(Decision::by_rule("proposals", "the arguments are too long")));
+            return Ok(Err(Decision::by_rule(
+                "proposals",
+                "the arguments are too long",
+            )));
         }
         let call = Wanted {
             connector: suggestion.connector,
@@ -176,7 +182,10 @@ impl Desk<'_> {
         approver: Approver<'_>,
         objects: &Objects,
     ) -> Result<Result<Proposal, NotDecided>, Problem> {
-        let proposal = match self.decidable(id, approver, objects, Act::Rejection).await? {
+        let proposal = match self
+            .decidable(id, approver, objects, Act::Rejection)
+            .await?
+        {
             Ok(proposal) => proposal,
             Err(not) => return Ok(Err(not)),
         };
@@ -263,8 +272,8 @@ impl Desk<'_> {
             )
             .await?;
         let begun = tokio::time::Instant::now();
-        let (permit, number) = match permit {
-            Ok(permitted) => permitted,
+        let permit = match permit {
+            Ok(permit) => permit,
             Err(decision) => {
                 let why = format!("{}: {}", decision.rule, decision.why);
                 let at = self.clock.now();
@@ -273,6 +282,7 @@ impl Desk<'_> {
                 return Ok(Err(NotDecided::NotAllowed(decision)));
             }
         };
+        let number = permit.row();
         self.pool.replace(objects.connectors.clone());
         let outcome = self.pool.call(permit).await;
         let at = self.clock.now();

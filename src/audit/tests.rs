@@ -955,7 +955,10 @@ async fn after_erasing_no_byte_of_a_person_lies_in_the_stores_files_and_the_chai
     let deliveries = store.outbox().of_run(&run.id).await.unwrap();
     assert_eq!(deliveries.len(), 1);
     let month = store.usage().month("2026-11").await.unwrap();
-    assert_eq!(month.spent.get(&format!("user/{}", erasure.handle)), Some(&7));
+    assert_eq!(
+        month.spent.get(&format!("user/{}", erasure.handle)),
+        Some(&7)
+    );
     assert_eq!(month.spent.get("user/jon"), Some(&7));
     let today = jiff::civil::date(2026, 11, 24);
     let days = store.usage().days(today, today).await.unwrap();
@@ -965,7 +968,10 @@ async fn after_erasing_no_byte_of_a_person_lies_in_the_stores_files_and_the_chai
         .iter()
         .map(|row| row.of.user.as_ref().unwrap().to_string())
         .collect();
-    assert!(users.contains(&erasure.handle) && users.contains(&"jon".to_owned()), "{users:?}");
+    assert!(
+        users.contains(&erasure.handle) && users.contains(&"jon".to_owned()),
+        "{users:?}"
+    );
 
     // The rows are there too, about nobody.
     let look = self::reader();

@@ -117,6 +117,8 @@ impl<'a> Server<'a> {
             local_only: false,
             blind: false,
             link_hosts: Vec::new(),
+            links: std::collections::BTreeMap::new(),
+            outside: false,
         };
         let role = toml::from_str(&format!(
             "id = '{NAME}'\ntitle = '{NAME}'\n[[grants]]\nconnector = '{NAME}'\ntools = ['*']"
@@ -188,8 +190,8 @@ impl<'a> Server<'a> {
         args: &Map<String, Value>,
     ) -> Result<Result<Answer, CallError>, Problems> {
         let parts = &self.app.parts;
-        let role = RoleId::new(NAME)
-            .map_err(|error| one(Problem::new("internal", error.to_string())))?;
+        let role =
+            RoleId::new(NAME).map_err(|error| one(Problem::new("internal", error.to_string())))?;
         let principal = Principal::nobody(role, Surface::CommandLine);
         let wanted = Wanted {
             connector: &self.connector,

@@ -46,7 +46,12 @@ pub fn describe(value: &Value, bytes: usize) -> Value {
             .zip(row)
             .filter(|(_, cell)| **cell != Cell::Null)
             .take(MOST_COLUMNS)
-            .map(|(name, cell)| (name.to_owned(), trimmed(&cell.to_json(), TEXT_CHARACTERS, 0)))
+            .map(|(name, cell)| {
+                (
+                    name.to_owned(),
+                    trimmed(&cell.to_json(), TEXT_CHARACTERS, 0),
+                )
+            })
             .collect();
         let size = view.to_string().len() + Value::from(shown.clone()).to_string().len();
         if !shown.is_empty() && size > bytes {

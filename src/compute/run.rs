@@ -11,9 +11,7 @@ use serde_json::{Value, json};
 
 use super::{
     ComputeError, MOST_ANSWER_ROWS, MOST_GROUPS, MOST_ROWS, listed,
-    program::{
-        Comparison, Condition, Group, JoinKind, Measure, Operation, Order, Program, Unit,
-    },
+    program::{Comparison, Condition, Group, JoinKind, Measure, Operation, Order, Program, Unit},
     table::{Cell, Table},
 };
 
@@ -123,7 +121,12 @@ pub fn run<'v>(
         let key = Columns::new(&program.from, &names).place(&join.left)?;
         let other = Columns::new(&join.with, &right.names).place(&join.right)?;
         rows = joined(rows, &right, key, other, join.kind)?;
-        names.extend(right.names.iter().map(|name| format!("{}.{name}", join.with)));
+        names.extend(
+            right
+                .names
+                .iter()
+                .map(|name| format!("{}.{name}", join.with)),
+        );
         handles.push(join.with.clone());
     }
     let columns = Columns::new(&program.from, &names);
@@ -244,7 +247,10 @@ fn joined(
         match (found, kind) {
             (Some(found), JoinKind::Inner | JoinKind::Left) => {
                 for at in found {
-                    let cells = right.rows.get(*at).map_or(nothing.as_slice(), Vec::as_slice);
+                    let cells = right
+                        .rows
+                        .get(*at)
+                        .map_or(nothing.as_slice(), Vec::as_slice);
                     out.push(with(cells, Some(*at)));
                 }
             }
@@ -708,7 +714,10 @@ fn numbers(
                 .normalize(),
         )
     };
-    let sums: Vec<Decimal> = all.iter().map(|values| sum(values)).collect::<Result<_, _>>()?;
+    let sums: Vec<Decimal> = all
+        .iter()
+        .map(|values| sum(values))
+        .collect::<Result<_, _>>()?;
     let total = sum(&sums)?;
     let percent = |part: Decimal, of: Decimal| {
         let share = part
@@ -774,4 +783,3 @@ fn order(made: &mut [Made], by: &[Order], names: &[String]) -> Result<(), Comput
     }
     Ok(())
 }
-

@@ -49,13 +49,17 @@ impl Cell {
         let is_code = digits.len() > 1 && digits.starts_with('0') && !digits.starts_with("0.");
         let is_plain = digits.starts_with(|c: char| c.is_ascii_digit())
             && digits.chars().all(|c| c.is_ascii_digit() || c == '.');
-        if is_plain && !is_code && let Ok(value) = trimmed.parse::<Decimal>() {
+        if is_plain
+            && !is_code
+            && let Ok(value) = trimmed.parse::<Decimal>()
+        {
             return Self::Number(value.normalize());
         }
         if let Ok(instant) = trimmed.parse::<Timestamp>() {
             return Self::Instant(instant);
         }
-        let begins_as_date = trimmed.len() == 10 || matches!(trimmed.as_bytes().get(10), Some(b'T' | b' '));
+        let begins_as_date =
+            trimmed.len() == 10 || matches!(trimmed.as_bytes().get(10), Some(b'T' | b' '));
         let day = begins_as_date
             .then(|| trimmed.get(..10).and_then(|head| head.parse::<Date>().ok()))
             .flatten();
@@ -118,7 +122,9 @@ impl Cell {
                 self.order(other) == Ordering::Equal
             }
             (Self::Number(number), Self::Text(text)) | (Self::Text(text), Self::Number(number)) => {
-                text.trim().parse::<Decimal>().is_ok_and(|value| value == *number)
+                text.trim()
+                    .parse::<Decimal>()
+                    .is_ok_and(|value| value == *number)
             }
             (a, b) => a == b,
         }
@@ -268,7 +274,8 @@ fn at<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
     if path == "result" {
         return Some(value);
     }
-    path.split('.').try_fold(value, |value, name| value.get(name))
+    path.split('.')
+        .try_fold(value, |value, name| value.get(name))
 }
 
 /// `{"columns": ["a"], "rows": [[1]]}`.

@@ -91,7 +91,13 @@ impl Offer {
 fn wire_name(connector: &ConnectorId, tool: &str) -> String {
     let clean = |text: &str| -> String {
         text.chars()
-            .map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' })
+            .map(|c| {
+                if c.is_ascii_alphanumeric() || c == '-' {
+                    c
+                } else {
+                    '_'
+                }
+            })
             .collect()
     };
     let name = format!("{}__{}", clean(connector.as_str()), clean(tool));
@@ -207,12 +213,30 @@ mod tests {
 
     fn hundred() -> Vec<Offer> {
         let mut offers: Vec<Offer> = (0..96)
-            .map(|n| offer(&format!("source{n}"), &format!("get_thing{n}"), "Gets a thing."))
+            .map(|n| {
+                offer(
+                    &format!("source{n}"),
+                    &format!("get_thing{n}"),
+                    "Gets a thing.",
+                )
+            })
             .collect();
         offers.push(offer("jira", "search_issues", "Finds issues by a query."));
-        offers.push(offer("stripe", "list_disputes", "Lists disputes of payments."));
-        offers.push(offer("crm", "list_opportunities", "Deals with stage and amount."));
-        offers.push(offer("gitlab", "list_merge_requests", "Merge requests and reviewers."));
+        offers.push(offer(
+            "stripe",
+            "list_disputes",
+            "Lists disputes of payments.",
+        ));
+        offers.push(offer(
+            "crm",
+            "list_opportunities",
+            "Deals with stage and amount.",
+        ));
+        offers.push(offer(
+            "gitlab",
+            "list_merge_requests",
+            "Merge requests and reviewers.",
+        ));
         offers
     }
 
@@ -221,9 +245,18 @@ mod tests {
         let offers = hundred();
         for (question, expected) in [
             ("Which issues block the release?", "jira__search_issues"),
-            ("Is there a dispute open at Stripe?", "stripe__list_disputes"),
-            ("Which merge request waits longest for a reviewer?", "gitlab__list_merge_requests"),
-            ("Which opportunity closes this week?", "crm__list_opportunities"),
+            (
+                "Is there a dispute open at Stripe?",
+                "stripe__list_disputes",
+            ),
+            (
+                "Which merge request waits longest for a reviewer?",
+                "gitlab__list_merge_requests",
+            ),
+            (
+                "Which opportunity closes this week?",
+                "crm__list_opportunities",
+            ),
         ] {
             let chosen = choose(question, &offers);
             assert_eq!(chosen[0].name, expected, "{question}");

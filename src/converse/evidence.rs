@@ -344,7 +344,10 @@ pub(super) fn holds_word(text: &str, needle: &str) -> bool {
             .get(at + needle.len()..)
             .and_then(|after| after.chars().next());
         let opens = needle.chars().next().is_some_and(char::is_alphanumeric);
-        let closes = needle.chars().next_back().is_some_and(char::is_alphanumeric);
+        let closes = needle
+            .chars()
+            .next_back()
+            .is_some_and(char::is_alphanumeric);
         !(opens && is_word(before) || closes && is_word(after))
     })
 }

@@ -261,7 +261,8 @@ pub(super) fn words(text: &str) -> Vec<Word<'_>> {
     for piece in text.split_whitespace() {
         let at = piece.as_ptr() as usize - text.as_ptr() as usize;
         let core = piece.trim_start_matches(|c: char| {
-            !(c.is_alphanumeric() || matches!(c, '-' | '+' | '#' | '!' | '$' | '€' | '£' | '¥' | '{'))
+            !(c.is_alphanumeric()
+                || matches!(c, '-' | '+' | '#' | '!' | '$' | '€' | '£' | '¥' | '{'))
         });
         let from = at + (piece.len() - core.len());
         let core = core.trim_end_matches(|c: char| {
@@ -277,7 +278,9 @@ pub(super) fn words(text: &str) -> Vec<Word<'_>> {
             at: from,
             first: begins || opened,
         });
-        let rest = text.get(from + core.len()..at + piece.len()).unwrap_or_default();
+        let rest = text
+            .get(from + core.len()..at + piece.len())
+            .unwrap_or_default();
         begins = rest.contains([':', '.', '!', '?', '"', '“', '”', '(']);
     }
     found
@@ -306,9 +309,18 @@ pub fn figures(text: &str, language: Language) -> Vec<Found> {
         }
         let before = at.checked_sub(1).and_then(|before| words.get(before));
         let after = words.get(at + 1);
-        one(word, before, after, language, &mut found);
+        if one(word, before, after, language, &mut found) == Takes::WithNext {
+            skip = at + 2;
+        }
     }
     found
+}
+
+/// Whether a figure goes on in the next word: `1.2 million`.
+#[derive(PartialEq, Eq)]
+enum Takes {
+    ItsWord,
+    WithNext,
 }
 
 /// The figures of one word.
@@ -318,7 +330,7 @@ fn one(
     after: Option<&Word<'_>>,
     language: Language,
     found: &mut Vec<Found>,
-) {
+) -> Takes {
     let text = word.text;
     let mut push = |figure: Figure| {
         found.push(Found {
@@ -327,7 +339,8 @@ fn one(
         });
     };
     if text.contains("://") {
-        return push(Figure::Address(text.to_owned()));
+        push(Figure::Address(text.to_owned()));
+        return Takes::ItsWord;
     }
     if let Some(date) = iso_date(text) {
         push(Figure::Day {
@@ -338,17 +351,20 @@ fn one(
         if let Some(time) = text.get(11..).and_then(clock_time) {
             push(Figure::Time(time));
         }
-        return;
+        return Takes::ItsWord;
     }
     if let Some(figure) = dotted_date(text) {
-        return push(figure);
+        push(figure);
+        return Takes::ItsWord;
     }
     if let Some(time) = clock_time(text) {
-        return push(Figure::Time(time));
+        push(Figure::Time(time));
+        return Takes::ItsWord;
     }
     let lower = text.to_lowercase();
     if let Some((_, code)) = CURRENCIES.iter().find(|(sign, _)| *sign == lower) {
-        return push(Figure::Currency(code));
+        push(Figure::Currency(code));
+        return Takes::ItsWord;
     }
     if !text.chars().any(char::is_numeric) {
         let value = NUMBER_WORDS.iter().find(|(name, _)| *name == lower);
@@ -360,9 +376,12 @@ fn one(
                 word: true,
             }));
         }
-        return;
+        return Takes::ItsWord;
     }
-    for (sign, code) in CURRENCIES.iter().filter(|(sign, _)| !sign.is_ascii() || *sign == "$") {
+    for (sign, code) in CURRENCIES
+        .iter()
+        .filter(|(sign, _)| !sign.is_ascii() || *sign == "$")
+    {
         if text.contains(sign) {
             push(Figure::Currency(code));
         }
@@ -370,7 +389,13 @@ fn one(
     let about = before.is_some_and(|before| ABOUT.contains(&before.text.to_lowercase().as_str()))
         || text.starts_with('~');
     match number(text, after.map(|after| after.text), about, language) {
-        Some(number) => push(Figure::Number(number)),
+        Some(number) => {
+            push(Figure::Number(number));
+            let ends_in_digit = text.ends_with(|c: char| c.is_ascii_digit());
+            if ends_in_digit && after.is_some_and(|after| is_scale(after.text)) {
+                return Takes::WithNext;
+            }
+        }
         None => {
             // A range such as `3-5` or `58/120` is its parts, anything else is a key.
             let parts: Vec<&str> = text.split(['-', '–', '/', '…']).collect();
@@ -380,12 +405,21 @@ fn one(
                 .collect();
             match numbers {
                 Some(numbers) if parts.len() == 2 => {
-                    numbers.into_iter().for_each(|number| push(Figure::Number(number)));
+                    numbers
+                        .into_iter()
+                        .for_each(|number| push(Figure::Number(number)));
                 }
                 _ => push(Figure::Key(text.to_owned())),
             }
         }
     }
+    Takes::ItsWord
+}
+
+/// `million`, `Mio.`
+fn is_scale(word: &str) -> bool {
+    let word = word.trim_end_matches('.').to_lowercase();
+    SCALES.iter().any(|(name, _)| *name == word)
 }
 
 /// `20 May 1998`, `May 20, 1998`, `20. Mai`: the figure and how many words it takes.
@@ -475,9 +509,7 @@ fn number(text: &str, after: Option<&str>, about: bool, language: Language) -> O
     let core = core.trim_start_matches(['-', '−', '–', '$', '€', '£', '¥']);
     let percent = core.ends_with('%') || after == Some("%");
     let core = core.trim_end_matches(['%', '$', '€', '£', '¥']);
-    let digits_end = core
-        .rfind(|c: char| c.is_ascii_digit())
-        .map(|at| at + 1)?;
+    let digits_end = core.rfind(|c: char| c.is_ascii_digit()).map(|at| at + 1)?;
     let (digits, suffix) = core.split_at(digits_end);
     let is_digit = |c: char| c.is_ascii_digit() || matches!(c, '.' | ',' | '\'' | '’');
     if !digits.starts_with(|c: char| c.is_ascii_digit()) || !digits.chars().all(is_digit) {
@@ -501,7 +533,9 @@ fn number(text: &str, after: Option<&str>, about: bool, language: Language) -> O
     let plain = plain_digits(digits, language)?;
     let value: Decimal = plain.parse().ok()?;
     let scale = scale.unwrap_or(Decimal::ONE);
-    let places = plain.split_once('.').map_or(0, |(_, decimals)| decimals.len());
+    let places = plain
+        .split_once('.')
+        .map_or(0, |(_, decimals)| decimals.len());
     let mut place = Decimal::new(1, u32::try_from(places).ok()?);
     if about && places == 0 {
         let zeros = plain.chars().rev().take_while(|c| *c == '0').count();
@@ -519,7 +553,10 @@ fn number(text: &str, after: Option<&str>, about: bool, language: Language) -> O
 
 /// The digits with `.` for the decimal point and no other mark.
 fn plain_digits(digits: &str, language: Language) -> Option<String> {
-    let bare: String = digits.chars().filter(|c| !matches!(c, '\'' | '’')).collect();
+    let bare: String = digits
+        .chars()
+        .filter(|c| !matches!(c, '\'' | '’'))
+        .collect();
     let (points, commas) = (bare.matches('.').count(), bare.matches(',').count());
     let last = bare.rfind(['.', ',']);
     let decimal = match (points, commas, last) {
@@ -528,7 +565,11 @@ fn plain_digits(digits: &str, language: Language) -> Option<String> {
         (2.., 0, _) | (0, 2.., _) => None,
         (_, _, Some(at)) => {
             let is_group = bare.len() - at == 4 && at <= 3;
-            let decimal_mark = if language == Language::English { '.' } else { ',' };
+            let decimal_mark = if language == Language::English {
+                '.'
+            } else {
+                ','
+            };
             let mark = if points == 1 { '.' } else { ',' };
             (!is_group || mark == decimal_mark).then_some(at)
         }
@@ -557,7 +598,10 @@ mod tests {
                     format!("{}{percent}", number.value.normalize())
                 }
                 Figure::Day { day, month, year } => {
-                    format!("{day}.{month}.{}", year.map_or(String::new(), |y| y.to_string()))
+                    format!(
+                        "{day}.{month}.{}",
+                        year.map_or(String::new(), |y| y.to_string())
+                    )
                 }
                 Figure::Time(time) => time.strftime("%H:%M").to_string(),
                 Figure::Key(key) => format!("key {key}"),
@@ -598,7 +642,10 @@ mod tests {
             ("at 06:58", vec!["06:58"]),
             ("PAY-1182 blocks !2041", vec!["key PAY-1182", "2041"]),
             ("commit 4f2c9e1 of", vec!["key 4f2c9e1"]),
-            ("see https://a.example/1?x=2", vec!["https://a.example/1?x=2"]),
+            (
+                "see https://a.example/1?x=2",
+                vec!["https://a.example/1?x=2"],
+            ),
         ] {
             let read: Vec<String> = read(text, Language::English)
                 .into_iter()

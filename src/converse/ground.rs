@@ -52,24 +52,112 @@ impl Struck {
 pub const LONGEST_SENTENCE: usize = 2_000;
 
 const RISES: [&str; 20] = [
-    "rose", "risen", "up", "grew", "grown", "increase", "increased", "gained", "higher", "gain",
-    "gestiegen", "stieg", "zugenommen", "höher", "augmenté", "hausse", "progressé", "subió",
-    "aumentó", "aumento",
+    "rose",
+    "risen",
+    "up",
+    "grew",
+    "grown",
+    "increase",
+    "increased",
+    "gained",
+    "higher",
+    "gain",
+    "gestiegen",
+    "stieg",
+    "zugenommen",
+    "höher",
+    "augmenté",
+    "hausse",
+    "progressé",
+    "subió",
+    "aumentó",
+    "aumento",
 ];
 const FALLS: [&str; 20] = [
-    "fell", "fallen", "down", "dropped", "decrease", "decreased", "declined", "lost", "lower",
-    "shrank", "gesunken", "sank", "abgenommen", "gefallen", "niedriger", "baissé", "baisse",
-    "diminué", "bajó", "disminuyó",
+    "fell",
+    "fallen",
+    "down",
+    "dropped",
+    "decrease",
+    "decreased",
+    "declined",
+    "lost",
+    "lower",
+    "shrank",
+    "gesunken",
+    "sank",
+    "abgenommen",
+    "gefallen",
+    "niedriger",
+    "baissé",
+    "baisse",
+    "diminué",
+    "bajó",
+    "disminuyó",
 ];
 
 /// Words with a capital letter that name nothing of a source.
 const COMMON_NAMES: [&str; 60] = [
-    "i", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "january",
-    "february", "march", "april", "may", "june", "july", "august", "september", "october",
-    "november", "december", "jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct",
-    "nov", "dec", "mon", "tue", "wed", "thu", "fri", "sat", "sun", "ok", "id", "ids", "q1", "q2",
-    "q3", "q4", "vp", "ceo", "cfo", "cto", "daybrief", "lundi", "mardi", "mercredi", "jeudi",
-    "vendredi", "lunes", "martes", "jueves", "viernes",
+    "i",
+    "monday",
+    "tuesday",
+    "wednesday",
+    "thursday",
+    "friday",
+    "saturday",
+    "sunday",
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+    "jan",
+    "feb",
+    "mar",
+    "apr",
+    "jun",
+    "jul",
+    "aug",
+    "sep",
+    "sept",
+    "oct",
+    "nov",
+    "dec",
+    "mon",
+    "tue",
+    "wed",
+    "thu",
+    "fri",
+    "sat",
+    "sun",
+    "ok",
+    "id",
+    "ids",
+    "q1",
+    "q2",
+    "q3",
+    "q4",
+    "vp",
+    "ceo",
+    "cfo",
+    "cto",
+    "daybrief",
+    "lundi",
+    "mardi",
+    "mercredi",
+    "jeudi",
+    "vendredi",
+    "lunes",
+    "martes",
+    "jueves",
+    "viernes",
 ];
 
 /// What a sentence may say besides the evidence.
@@ -128,9 +216,7 @@ impl Reader<'_> {
     /// Today, which the model is told.
     fn near_today(&self, day: i8, month: i8, year: Option<i16>) -> bool {
         let today = self.today;
-        today.day() == day
-            && today.month() == month
-            && year.is_none_or(|year| year == today.year())
+        today.day() == day && today.month() == month && year.is_none_or(|year| year == today.year())
     }
 
     /// A name is a word with a capital letter that does not begin a sentence. In German every noun has one: there only
@@ -229,11 +315,16 @@ impl Reader<'_> {
                     return Err(Struck::Row);
                 }
                 for named in relevant.iter().filter(|named| meets(named)) {
-                    rests_on.extend(named.iter().filter(|name| {
-                        places
+                    rests_on.extend(
+                        named
                             .iter()
-                            .any(|place| place.result == name.result && place.row == name.row)
-                    }).cloned());
+                            .filter(|name| {
+                                places.iter().any(|place| {
+                                    place.result == name.result && place.row == name.row
+                                })
+                            })
+                            .cloned(),
+                    );
                 }
                 if numbers == 1 && matches!(found.figure, Figure::Number(_)) {
                     self.column(&lower, places)?;
@@ -288,8 +379,8 @@ impl Reader<'_> {
 /// The clauses of a sentence, by their bytes: parted by marks and by words that join equals.
 fn clauses(sentence: &str) -> Vec<std::ops::Range<usize>> {
     const JOINS: [&str; 14] = [
-        "and", "while", "but", "whereas", "und", "während", "aber", "sowie", "et", "mais", "tandis",
-        "y", "e", "pero",
+        "and", "while", "but", "whereas", "und", "während", "aber", "sowie", "et", "mais",
+        "tandis", "y", "e", "pero",
     ];
     let mut cuts: BTreeSet<usize> = BTreeSet::from([0, sentence.len()]);
     let mut chars = sentence.char_indices().peekable();
@@ -334,7 +425,10 @@ mod tests {
             &json!({ "rows": [{ "month": "1998-04", "net_revenue": 123_798.68, "difference": -5_000 }] }),
             &TimeZone::UTC,
         );
-        evidence.allow("Which orders are late, and how much are the top 3 worth in USD?", Language::English);
+        evidence.allow(
+            "Which orders are late, and how much are the top 3 worth in USD?",
+            Language::English,
+        );
         evidence
     }
 

@@ -29,10 +29,8 @@ const MOST_ROWS_CITED: usize = 3;
 /// A result under its handle.
 #[derive(Debug)]
 struct Read {
-    handle: String,
     connector: ConnectorId,
     source: String,
-    tool: String,
     value: Value,
     as_of: Timestamp,
     /// Column → address of its record.
@@ -103,10 +101,8 @@ impl Reading {
             "data": shown,
         });
         self.kept.push(Kept::Read(Read {
-            handle,
             connector: connector.id.clone(),
             source: connector.title.clone(),
-            tool: tool.to_owned(),
             value,
             as_of,
             links: connector.links.clone(),
@@ -138,7 +134,10 @@ impl Reading {
     }
 
     fn find(&self, handle: &str) -> Option<(usize, &Kept)> {
-        let (letter, number) = (handle.chars().next()?, handle.get(1..)?.parse::<usize>().ok()?);
+        let (letter, number) = (
+            handle.chars().next()?,
+            handle.get(1..)?.parse::<usize>().ok()?,
+        );
         let computed = letter == 'C';
         self.kept
             .iter()
@@ -183,7 +182,7 @@ impl Reading {
         let (result, kept) = self.find(name)?;
         let cells = match kept {
             Kept::Read(read) => compute::Table::from_value(&read.value, None).ok()?,
-            Kept::Computed(answer) => answer.table(),
+            Kept::Computed(answer) => answer.table().clone(),
         };
         let value = cells.cell(row, column)?;
         let place = Place {
@@ -199,9 +198,13 @@ impl Reading {
         let (_, kept) = self.find(handle)?;
         let cells = match kept {
             Kept::Read(read) => compute::Table::from_value(&read.value, None).ok()?,
-            Kept::Computed(answer) => answer.table(),
+            Kept::Computed(answer) => answer.table().clone(),
         };
-        let names: Vec<String> = cells.columns().take(TABLE_COLUMNS).map(str::to_owned).collect();
+        let names: Vec<String> = cells
+            .columns()
+            .take(TABLE_COLUMNS)
+            .map(str::to_owned)
+            .collect();
         let rows: Vec<Vec<String>> = (0..cells.len().min(TABLE_ROWS))
             .map(|row| {
                 names
@@ -260,10 +263,7 @@ impl Reading {
     }
 
     /// The marks of a sentence that rests on these places, and the citations that are new with it.
-    pub fn cite(
-        &mut self,
-        places: impl IntoIterator<Item = Place>,
-    ) -> (Vec<usize>, Vec<Citation>) {
+    pub fn cite(&mut self, places: impl IntoIterator<Item = Place>) -> (Vec<usize>, Vec<Citation>) {
         let mut rows: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for place in places {
             for (read, row) in self.origins(&place) {
@@ -386,8 +386,10 @@ fn is_key(column: &str) -> bool {
         .next()
         .unwrap_or(column)
         .to_lowercase();
-    matches!(last.as_str(), "id" | "key" | "iid" | "number" | "commit" | "sha" | "hash" | "code")
-        || column.ends_with("Id")
+    matches!(
+        last.as_str(),
+        "id" | "key" | "iid" | "number" | "commit" | "sha" | "hash" | "code"
+    ) || column.ends_with("Id")
 }
 
 /// A value as a reader of the language reads it.

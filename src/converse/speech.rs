@@ -177,11 +177,7 @@ impl Speech {
     }
 
     /// The sentence with values in place of handles such as `{C1.2.amount}`.
-    fn with_values(
-        &self,
-        sentence: &str,
-        reading: &Reading,
-    ) -> Option<(String, BTreeSet<Place>)> {
+    fn with_values(&self, sentence: &str, reading: &Reading) -> Option<(String, BTreeSet<Place>)> {
         let (mut text, mut places, mut rest) = (String::new(), BTreeSet::new(), sentence);
         while let Some(open) = rest.find('{') {
             let (before, from) = rest.split_at(open);

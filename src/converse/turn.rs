@@ -113,7 +113,7 @@ pub(super) async fn run(
         .filter(|run| run.audience.role == who.role.id)
         .and_then(|run| run.state.brief().cloned());
     let today = zone.to_datetime(now).date();
-    let mut turn = Turn {
+    let turn = Turn {
         converse,
         question: &question,
         who: &who,
@@ -190,11 +190,7 @@ async fn admit<'o>(
         _ => None,
     };
     if let Some(why) = standing {
-        return Err(refuse(
-            why.to_owned(),
-            words.revoked,
-            TurnOutcome::Revoked,
-        ));
+        return Err(refuse(why.to_owned(), words.revoked, TurnOutcome::Revoked));
     }
     let Some(role) = role else {
         return Err(refuse(
@@ -315,8 +311,7 @@ impl Turn<'_> {
         self.evidence_of_the_question();
         let until = self.begun + Duration::from_secs(self.converse.turn_limits.seconds.into());
         let (asker, halt) = (self.stop, self.halt.clone());
-        let (converse, principal, role) =
-            (self.converse, &self.question.principal, self.who.role);
+        let (converse, principal, role) = (self.converse, &self.question.principal, self.who.role);
         let end = {
             let lost = loses_standing(converse, principal, role);
             let rounds = self.rounds(&mut speech);
@@ -359,12 +354,16 @@ impl Turn<'_> {
             .map(|offer| offer.name.clone())
             .collect();
         let mut offered: BTreeSet<String> = chosen.into_iter().collect();
-        let mut messages =
-            prompt::messages(&self.question.text, self.conversation, self.about);
+        let mut messages = prompt::messages(&self.question.text, self.conversation, self.about);
         for round in 0..limits.rounds {
             let last = round + 1 == limits.rounds || self.usage.tool_calls >= limits.calls;
             let spoken = match self
-                .talk(&route, &messages, if last { None } else { Some(&offered) }, speech)
+                .talk(
+                    &route,
+                    &messages,
+                    if last { None } else { Some(&offered) },
+                    speech,
+                )
                 .await
             {
                 Ok(spoken) => spoken,
@@ -488,9 +487,7 @@ impl Turn<'_> {
                     .any(|grant| grant.connector == connector.id)
             })
             .collect();
-        self.converse
-            .pool
-            .replace(self.objects.connectors.clone());
+        self.converse.pool.replace(self.objects.connectors.clone());
         let mut offers = Vec::new();
         for (id, listed) in self.converse.tools(&granted).await {
             let Some(connector) = self.connectors.get(&id) else {
@@ -522,19 +519,18 @@ impl Turn<'_> {
         self.offers = offers;
     }
 
-    fn is_blind(&self, model: &dyn Model) -> bool {
-        let blind = self.who.role.blind
-            || self
-                .connectors
-                .values()
-                .any(|connector| connector.blind);
-        blind && !model.is_local()
+    /// May a model that is not local see kinds only?
+    fn is_blind(&self) -> bool {
+        self.who.role.blind || self.connectors.values().any(|connector| connector.blind)
     }
 
     fn sight(&self) -> Sight {
-        let route = self.route();
-        let blind = route.models().iter().any(|model| self.is_blind(model.as_ref()));
-        if blind { Sight::Blind } else { Sight::Values }
+        let any_cloud = self.route().models().iter().any(|model| !model.is_local());
+        if self.is_blind() && any_cloud {
+            Sight::Blind
+        } else {
+            Sight::Values
+        }
     }
 
     /// One round of the model, told on while it speaks. Before anything was read its words wait.
@@ -552,24 +548,36 @@ impl Turn<'_> {
             .collect();
         let more = offers.len() < self.offers.len();
         let tools = prompt::tools(&offers, more);
-        let local = self.now_local();
         let missing: Vec<&str> = self.missing.keys().map(String::as_str).collect();
-        let missing = missing.join(", ");
-        let request = |model: &dyn Model| Request {
-            system: prompt::system(&Task {
-                company: &self.converse.company,
-                role: self.who.role,
-                language: self.question.language,
-                now: local.clone(),
-                today: self.today.to_string(),
-                zone: &self.question.zone,
-                missing: missing.clone(),
-                blind: self.is_blind(model),
+        let blind = self.is_blind();
+        let task = Task {
+            company: &self.converse.company,
+            role: self.who.role,
+            language: self.question.language,
+            now: self.now_local(),
+            today: self.today.to_string(),
+            zone: &self.question.zone,
+            missing: missing.join(", "),
+            blind: false,
+        };
+        let (seeing, blinded) = (
+            prompt::system(&task),
+            prompt::system(&Task {
+                blind: true,
+                ..task
             }),
+        );
+        let answer_tokens = self.converse.turn_limits.answer_tokens;
+        let request = |model: &dyn Model| Request {
+            system: if blind && !model.is_local() {
+                blinded.clone()
+            } else {
+                seeing.clone()
+            },
             messages: messages.to_vec(),
             schema: None,
             tools: tools.clone(),
-            max_output_tokens: self.converse.turn_limits.answer_tokens,
+            max_output_tokens: answer_tokens,
         };
         let spender = Spender {
             role: self.who.role,
@@ -643,7 +651,11 @@ impl Turn<'_> {
                 continue;
             };
             if self.usage.tool_calls >= limits.calls {
-                set(&mut results, at, refused("no more calls in this turn: answer with what there is"));
+                set(
+                    &mut results,
+                    at,
+                    refused("no more calls in this turn: answer with what there is"),
+                );
                 continue;
             }
             self.usage.tool_calls += 1;
@@ -652,9 +664,13 @@ impl Turn<'_> {
                 .get(&offer.connector)
                 .is_some_and(|connector| connector.outside);
             if outside && self.reading.read_from_others(&offer.connector) {
-                set(&mut results, at, refused(
-                    "this source lies outside the company and is not asked after others have been read",
-                ));
+                set(
+                    &mut results,
+                    at,
+                    refused(
+                        "this source lies outside the company and is not asked after others have been read",
+                    ),
+                );
                 continue;
             }
             match offer.class {
@@ -837,7 +853,10 @@ impl Turn<'_> {
     }
 
     fn find_tools(&self, args: &Value, offered: &mut BTreeSet<String>) -> String {
-        let words = args.get("words").and_then(Value::as_str).unwrap_or_default();
+        let words = args
+            .get("words")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
         let found: Vec<Value> = choose::choose(words, &self.offers)
             .into_iter()
             .map(|offer| {
@@ -849,7 +868,11 @@ impl Turn<'_> {
     }
 
     /// Makes an action into a proposal. Nothing is done.
-    async fn propose(&mut self, offer: &Offer, args: Map<String, Value>) -> Result<String, Problem> {
+    async fn propose(
+        &mut self,
+        offer: &Offer,
+        args: Map<String, Value>,
+    ) -> Result<String, Problem> {
         let Some(connector) = self.connectors.get(&offer.connector) else {
             return Ok(refused("there is no such source"));
         };
@@ -1032,7 +1055,12 @@ impl Turn<'_> {
     }
 
     /// The answer in the audit trail and in the conversation, before its end is told.
-    async fn keep(&self, text: &str, outcome: TurnOutcome, held_back: usize) -> Result<(), Problem> {
+    async fn keep(
+        &self,
+        text: &str,
+        outcome: TurnOutcome,
+        held_back: usize,
+    ) -> Result<(), Problem> {
         let now = self.converse.clock.now();
         let principal: &Principal = &self.question.principal;
         let mut entry = principal.entry(now, Act::Answer, format!("conversation/{}", self.id));
@@ -1108,4 +1136,3 @@ fn readable(tool: &str) -> String {
 fn milliseconds(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
-

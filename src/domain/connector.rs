@@ -29,6 +29,13 @@ pub struct Connector {
     /// Hosts that a link into this source may have.
     #[serde(default)]
     pub link_hosts: Vec<String>,
+    /// Column → address of the record that a row of it names, `{}` standing for the value. Its host is one of `link_hosts`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub links: BTreeMap<String, String>,
+    /// Its questions leave the company (a web search). In an answer it is not asked after another source was read, so that
+    /// what was read cannot leave as a question.
+    #[serde(default)]
+    pub outside: bool,
 }
 
 /// How the server is reached.

@@ -8,10 +8,12 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::{
-    access::{Access, Clearance, Permit, Principal, Wanted},
+    access::{Access, CallResult, Clearance, Permit, Principal, Wanted},
+    audit::ResultFacts,
     connectors::Connectors,
     domain::{connector::Connector, finding::GapCause, people::Role},
     ids::ConnectorId,
+    store::StoreError,
 };
 
 /// One question to one source.
@@ -27,6 +29,8 @@ pub struct Ask {
 pub struct Answer {
     pub value: Value,
     pub as_of: Timestamp,
+    /// Its size as the server gave it.
+    pub bytes: usize,
 }
 
 /// Why a source gave no answer.
@@ -99,6 +103,7 @@ pub async fn gather(
                 tool: ask.tool.clone(),
             });
             let begun = tokio::time::Instant::now();
+            let row = permit.as_ref().ok().map(Permit::row);
             let outcome = match tokio::time::timeout_at(until, one(permit, pool)).await {
                 Ok(outcome) => outcome,
                 Err(_) => Err(Failure {
@@ -106,16 +111,31 @@ pub async fn gather(
                     detail: format!("no answer within the run's {} s", asker.within.as_secs()),
                 }),
             };
-            (index, ask, begun.elapsed(), outcome)
+            (index, ask, row, begun.elapsed(), outcome)
         })
         .collect();
-    while let Some((index, ask, took, outcome)) = running.next().await {
+    let mut results = Vec::new();
+    while let Some((index, ask, row, took, outcome)) = running.next().await {
         let (connector, tool) = (ask.connector.clone(), ask.tool.clone());
-        let outcome = outcome.map(|(answer, bytes)| {
+        if let Some(row) = row {
+            results.push(CallResult {
+                row,
+                on: format!("{connector}/{tool}"),
+                outcome: match &outcome {
+                    Ok((answer, sha256)) => Ok(ResultFacts {
+                        bytes: u64::try_from(answer.bytes).unwrap_or(u64::MAX),
+                        sha256: sha256.clone(),
+                        took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+                    }),
+                    Err(failure) => Err(failure.cause.clause().to_owned()),
+                },
+            });
+        }
+        let outcome = outcome.map(|(answer, _)| {
             progress(Progress::Answered {
                 connector: connector.clone(),
                 tool: tool.clone(),
-                bytes,
+                bytes: answer.bytes,
                 took,
             });
             answer
@@ -131,7 +151,24 @@ pub async fn gather(
             *place = outcome;
         }
     }
+    drop(running);
+    // What nobody can account for nobody sees.
+    if let Err(error) = asker
+        .access
+        .results(asker.principal, results, asker.now)
+        .await
+    {
+        let failure = unaudited(&error);
+        return asks.iter().map(|_| Err(failure.clone())).collect();
+    }
     outcomes
+}
+
+fn unaudited(error: &StoreError) -> Failure {
+    Failure {
+        cause: GapCause::NotAllowed,
+        detail: format!("the audit trail cannot be written: {error}"),
+    }
 }
 
 /// A permit for each question, all asked for at once: one write into the audit trail.
@@ -164,10 +201,7 @@ async fn permits(asks: &[Ask], asker: &Asker<'_>) -> Vec<Result<Permit, Failure>
     let mut decided = match decided {
         Ok(decided) => decided.into_iter(),
         Err(error) => {
-            let failure = Failure {
-                cause: GapCause::NotAllowed,
-                detail: format!("the audit trail cannot be written: {error}"),
-            };
+            let failure = unaudited(&error);
             return asks.iter().map(|_| Err(failure.clone())).collect();
         }
     };
@@ -190,17 +224,19 @@ async fn permits(asks: &[Ask], asker: &Asker<'_>) -> Vec<Result<Permit, Failure>
         .collect()
 }
 
+/// One answer with the sum over it.
 async fn one(
     permit: Result<Permit, Failure>,
     pool: &Connectors,
-) -> Result<(Answer, usize), Failure> {
+) -> Result<(Answer, String), Failure> {
     match pool.call(permit?).await {
         Ok(answer) => Ok((
             Answer {
                 value: answer.value,
                 as_of: answer.as_of,
+                bytes: answer.bytes,
             },
-            answer.bytes,
+            answer.sha256,
         )),
         Err(error) => Err(Failure {
             cause: error.cause(),

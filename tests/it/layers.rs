@@ -6,10 +6,15 @@ use std::{collections::BTreeMap, fs, path::Path};
 const BANDS: [(&str, &[&str]); 9] = [
     ("command line", &["cli", "app", "daemon", "demo"]),
     ("surfaces", &["api"]),
-    ("flows", &["schedule", "run", "provision"]),
+    (
+        "flows",
+        &["act", "converse", "schedule", "run", "provision"],
+    ),
     (
         "steps",
-        &["gather", "signals", "compose", "render", "deliver"],
+        &[
+            "gather", "signals", "compose", "compute", "render", "deliver",
+        ],
     ),
     ("world", &["connectors", "models", "channels"]),
     ("doors", &["access", "limits", "guard", "audit"]),

@@ -1,7 +1,7 @@
 //! All integration tests in one binary, a file per capability. They drive the built program as a person would.
 
-mod audit;
 mod access;
+mod audit;
 mod conformance;
 mod daemon;
 mod doors;

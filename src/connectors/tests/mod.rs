@@ -71,6 +71,8 @@ fn connector(launch: Launch) -> Connector {
         local_only: false,
         blind: false,
         link_hosts: Vec::new(),
+        links: Default::default(),
+        outside: false,
     }
 }
 
