@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 
@@ -19,7 +19,6 @@ use crate::{
     connectors::{Connectors, PinnedHash, Pins, PinsError, SecretSource, SecretUnavailable},
     domain::{finding::Gap, schedule::ChannelKind},
     error::{Problem, Problems},
-    gather::Progress,
     ids::{CalendarId, ConnectorId, ModelId, UserId},
     limits::Limits,
     models::{self, Model},
@@ -175,6 +174,7 @@ impl App {
     /// The instance of these settings. Opens the store, connects to nothing else.
     pub async fn open(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, Problems> {
         let one = |problem: Problem| Problems(vec![problem]);
+        private_folder(&settings.instance.data).map_err(one)?;
         let vault = vault(&settings).await.map_err(one)?;
         let url = match &settings.store.url {
             Some(url) => Some(local_secret(url).await.map_err(|error| {
@@ -230,13 +230,13 @@ impl App {
         );
         let maker = Maker {
             pool,
-            access: Access::new(audit.clone()),
+            access: Access::new(audit.clone(), store.clone()),
             clock: clock.clone(),
             fingerprint_key: Arc::from(derive(&root, "fingerprints").as_slice()),
             wording: Wording {
                 models: models(&settings, &secrets, &mut problems).await,
                 route: settings.wording.route.clone(),
-                limits: Limits::new(store.clone(), zone),
+                limits: Limits::new(store.clone(), zone, &settings),
                 audit: audit.clone(),
                 company: settings.instance.name.clone(),
             },
@@ -333,7 +333,6 @@ async fn key_file(folder: &Path) -> Result<SecretString, Problem> {
     if let Ok(text) = tokio::fs::read_to_string(&path).await {
         return Ok(SecretString::from(text.trim().to_owned()));
     }
-    folder_at(folder)?;
     let key = fresh_key().map_err(|error| problem(error.to_string()))?;
     let made = std::fs::OpenOptions::new()
         .write(true)
@@ -487,8 +486,17 @@ pub fn calendar_of<'a>(
         })
 }
 
-fn folder_at(path: &Path) -> Result<(), Problem> {
-    folder(path.to_owned()).map(|_| ())
+/// The folder for what this node keeps, open to its owner alone where it is made here.
+fn private_folder(path: &Path) -> Result<(), Problem> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(|error| {
+            Problem::new("unwritable", format!("cannot be made: {error}"))
+                .at(path.display().to_string())
+        })
 }
 
 /// Gaps in one line each, for the admin.
@@ -509,40 +517,6 @@ pub fn gap_lines(gaps: &[Gap]) -> Vec<String> {
             )
         })
         .collect()
-}
-
-/// Counts answers by source while they come in.
-#[derive(Debug, Default)]
-pub struct Tally(Mutex<BTreeMap<ConnectorId, (usize, usize, Duration)>>);
-
-impl Tally {
-    /// Takes note of one event.
-    pub fn note(&self, event: &Progress) {
-        let mut tally = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match event {
-            Progress::Asking { .. } => {}
-            Progress::Answered {
-                connector, took, ..
-            } => {
-                let entry = tally.entry(connector.clone()).or_default();
-                *entry = (entry.0 + 1, entry.1, entry.2.max(*took));
-            }
-            Progress::Failed { connector, .. } => {
-                tally.entry(connector.clone()).or_default().1 += 1
-            }
-        }
-    }
-
-    /// Source, answers, failures, the longest wait.
-    pub fn rows(&self) -> Vec<(ConnectorId, usize, usize, Duration)> {
-        let tally = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        tally
-            .iter()
-            .map(|(connector, (answers, failures, took))| {
-                (connector.clone(), *answers, *failures, *took)
-            })
-            .collect()
-    }
 }
 
 /// The folder of a path's file, created where it is missing.

@@ -31,6 +31,8 @@ const LOOK_AT_LATEST: Duration = Duration::from_secs(15);
 const PREFLIGHT_BEFORE: SignedDuration = SignedDuration::from_mins(30);
 /// What is past its retention goes so often.
 const EXPIRE_EVERY: SignedDuration = SignedDuration::from_hours(1);
+/// Budgets that are nearly used up are looked for so often.
+const BUDGETS_EVERY: SignedDuration = SignedDuration::from_mins(1);
 /// What runs when the daemon is told to stop has so long to come to a point where it can be left.
 const STOP_WITHIN: Duration = Duration::from_secs(20);
 
@@ -79,6 +81,8 @@ pub async fn run(app: &App, listener: TcpListener, stop: CancellationToken) -> R
         worker: &worker,
         seen: Arc::default(),
         expired: None,
+        budgets: None,
+        told: BTreeSet::new(),
         keep_audit_days: app.settings.audit.keep_days,
     };
     while !stop.is_cancelled() {
@@ -130,6 +134,9 @@ struct Daemon<'a> {
     /// Schedules and instants that were looked at before they are due.
     seen: Arc<Mutex<BTreeSet<(String, Timestamp)>>>,
     expired: Option<Timestamp>,
+    budgets: Option<Timestamp>,
+    /// Budgets of which the admin was told.
+    told: BTreeSet<String>,
     keep_audit_days: u32,
 }
 
@@ -148,6 +155,27 @@ impl Daemon<'_> {
                 .audit
                 .keep_days(self.keep_audit_days, now)
                 .await?;
+        }
+        self.look_at_budgets(now).await
+    }
+
+    /// Tells the admin of budgets that are nearly used up, of each once a month: whoever took from them last, and whichever
+    /// node that was on.
+    async fn look_at_budgets(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        let lately = |at: Timestamp| now.duration_since(at) < BUDGETS_EVERY;
+        if self.budgets.is_some_and(lately) {
+            return Ok(());
+        }
+        self.budgets = Some(now);
+        let warned = self.parts.maker.wording.limits.warned(now).await?;
+        self.told
+            .retain(|told| warned.iter().any(|(about, _)| about == told));
+        for (about, text) in warned {
+            if !self.told.contains(&about) {
+                let subject = "A budget of the models is nearly used up";
+                tell_admin(self.parts, &about, subject, &format!("{text}.")).await?;
+                self.told.insert(about);
+            }
         }
         Ok(())
     }

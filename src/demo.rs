@@ -9,7 +9,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, SqliteConnection, sqlite::Sqlite
 use crate::{
     domain::{
         connector::{Connector, ConnectorLimits, Launch, ToolClass},
-        people::{Grant, Role, User},
+        people::{User, UserState},
         schedule::{ChannelKind, OnDayOff, Recipient, Schedule},
     },
     error::Problem,
@@ -43,23 +43,8 @@ const PEOPLE: [(&str, &str, &str); 4] = [
     ("ines", "Ines Moreau", "ceo"),
 ];
 
-/// Role → title and the sources that it may read.
-const ROLES: [(&str, &str, &[&str]); 4] = [
-    (
-        "vp-engineering",
-        "VP Engineering",
-        &["tracker", "code", "errors", "oncall", "people"],
-    ),
-    ("vp-sales", "VP Sales", &["crm", "support"]),
-    ("finance", "Finance", &["billing", "ledger"]),
-    (
-        "ceo",
-        "CEO",
-        &["crm", "support", "ledger", "tracker", "oncall", "people"],
-    ),
-];
-
-/// Lays the company out below `folder` and gives its connectors and roles beside the shipped briefings.
+/// Lays the company out below `folder` and gives its connectors, people and schedules beside the shipped roles
+/// and briefings.
 pub async fn lay_out(
     folder: &Path,
     now: Timestamp,
@@ -136,27 +121,6 @@ pub async fn lay_out(
             link_hosts: vec!["acme.example".to_owned()],
         });
     }
-    for (id, title, sources) in ROLES {
-        let name = |error: crate::ids::BadName| Problem::new("demo", error.to_string());
-        let mut grants = Vec::new();
-        for source in sources {
-            grants.push(Grant {
-                connector: ConnectorId::new(*source).map_err(name)?,
-                tools: vec!["query".to_owned(), "list_queries".to_owned()],
-                actions: Vec::new(),
-                deny: Vec::new(),
-            });
-        }
-        objects.roles.push(Role {
-            id: RoleId::new(id).map_err(name)?,
-            title: title.to_owned(),
-            prompt: String::new(),
-            grants,
-            models: Vec::new(),
-            monthly_tokens: 2_000_000,
-            blind: false,
-        });
-    }
     for (id, person, role) in PEOPLE {
         let name = |error: crate::ids::BadName| Problem::new("demo", error.to_string());
         objects.users.push(User {
@@ -167,7 +131,8 @@ pub async fn lay_out(
             roles: vec![RoleId::new(role).map_err(name)?],
             zone: None,
             language: None,
-            disabled: false,
+            state: UserState::Active,
+            monthly_tokens: None,
         });
     }
     for briefing in &objects.briefings {

@@ -80,12 +80,15 @@ macro_rules! name {
 
 name!(/** A role: a bundle of grants, limits and a model route. */ RoleId);
 name!(/** A person known to this instance. */ UserId);
+name!(/** A shared place, such as a Slack channel, with its clearance. */ PlaceId);
 name!(/** A connector in front of one source system. */ ConnectorId);
 name!(/** A briefing definition. */ BriefingId);
 name!(/** A signal within a briefing. */ SignalId);
 name!(/** A schedule. */ ScheduleId);
 name!(/** A calendar of working days and holidays. */ CalendarId);
 name!(/** A configured model. */ ModelId);
+name!(/** A conversation: questions and answers of one person under one role. */ ConversationId);
+name!(/** A proposed action. */ ProposalId);
 name!(/** One run: a briefing for one audience at one due instant. Derived from those three, so the same
     due instant cannot have two. */ RunId);
 name!(/** One delivery: a run's brief to one recipient over one channel. Derived from those three. */ DeliveryId);

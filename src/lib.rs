@@ -61,6 +61,7 @@ pub mod ids;
 pub mod money;
 pub mod secrets;
 pub mod settings;
+pub mod sql;
 pub mod telemetry;
 pub mod text;
 pub mod tls;

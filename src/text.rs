@@ -148,6 +148,32 @@ pub fn visible(text: &str) -> String {
         .collect()
 }
 
+/// JSON with the keys of every object sorted: equal values give equal texts.
+pub fn canonical(value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::Object(map) => {
+            let mut keys: Vec<_> = map.iter().collect();
+            keys.sort_by_key(|(key, _)| key.as_str());
+            let fields: Vec<_> = keys
+                .into_iter()
+                .map(|(key, value)| {
+                    format!(
+                        "{}:{}",
+                        serde_json::Value::from(key.as_str()),
+                        canonical(value)
+                    )
+                })
+                .collect();
+            format!("{{{}}}", fields.join(","))
+        }
+        serde_json::Value::Array(items) => format!(
+            "[{}]",
+            items.iter().map(canonical).collect::<Vec<_>>().join(",")
+        ),
+        other => other.to_string(),
+    }
+}
+
 /// Words as a reader counts them: runs between white space that hold a letter or a digit.
 pub fn word_count(text: &str) -> usize {
     text.split_whitespace()

@@ -834,15 +834,48 @@ async fn fill(store: &Store, audit: &Audit) {
     };
     let deliveries = [delivery("d-marker-1", &own), delivery("d2", &other)];
     store.outbox().queue(&deliveries).await.unwrap();
-    for budget in ["user/mara", "finance"] {
-        store
-            .usage()
-            .change(budget, "2026-11", |month| {
-                month.spent.entry("m".to_owned()).or_default().tokens_in = 7;
-                Ok::<(), ()>(())
+    let (used, month) = (
+        crate::store::Used {
+            tokens_in: 7,
+            calls: 1,
+            ..Default::default()
+        },
+        "2026-11",
+    );
+    for user in ["mara", "jon"] {
+        let row = crate::store::Row {
+            of: crate::store::Of {
+                user: Some(user.parse().unwrap()),
+                role: "finance".parse().unwrap(),
+                model: "m".parse().unwrap(),
+                source: "web".to_owned(),
+            },
+            used: used.clone(),
+        };
+        let settled = crate::store::Settled {
+            number: if user == "mara" { 1 } else { 2 },
+            day: jiff::civil::date(2026, 11, 24),
+            row,
+        };
+        let usage = store.usage();
+        let day = settled.day;
+        usage
+            .change_day(day, |day| day.count([&settled]))
+            .await
+            .unwrap();
+        usage
+            .change_month(month, |month| {
+                month.spent.insert(format!("user/{user}"), 7);
+                (crate::store::Change::Write, ())
             })
             .await
-            .unwrap()
+            .unwrap();
+        usage
+            .change_minute(29_000_000, |minute| {
+                minute.users.insert(user.to_owned(), 1);
+                (crate::store::Change::Write, ())
+            })
+            .await
             .unwrap();
     }
     let mut careless = entry("email/d-marker-1");
@@ -921,20 +954,23 @@ async fn after_erasing_no_byte_of_a_person_lies_in_the_stores_files_and_the_chai
     );
     let deliveries = store.outbox().of_run(&run.id).await.unwrap();
     assert_eq!(deliveries.len(), 1);
-    let spent = store
-        .usage()
-        .get(&format!("user/{}", erasure.handle), "2026-11")
-        .await
-        .unwrap();
-    assert_eq!(spent.taken(), 7);
+    let month = store.usage().month("2026-11").await.unwrap();
     assert_eq!(
-        store
-            .usage()
-            .get("finance", "2026-11")
-            .await
-            .unwrap()
-            .taken(),
-        7
+        month.spent.get(&format!("user/{}", erasure.handle)),
+        Some(&7)
+    );
+    assert_eq!(month.spent.get("user/jon"), Some(&7));
+    let today = jiff::civil::date(2026, 11, 24);
+    let days = store.usage().days(today, today).await.unwrap();
+    let users: Vec<String> = days[0]
+        .1
+        .rows
+        .iter()
+        .map(|row| row.of.user.as_ref().unwrap().to_string())
+        .collect();
+    assert!(
+        users.contains(&erasure.handle) && users.contains(&"jon".to_owned()),
+        "{users:?}"
     );
 
     // The rows are there too, about nobody.
@@ -1079,7 +1115,7 @@ async fn a_person_is_shown_all_that_is_theirs_and_nothing_of_others() {
             ("objects", 2),
             ("outbox", 1),
             ("runs", 2),
-            ("usage", 1)
+            ("usage", 2)
         ]
     );
     let all = format!("{shown:?}");
@@ -1091,4 +1127,72 @@ async fn a_person_is_shown_all_that_is_theirs_and_nothing_of_others() {
             .await,
         Err(PersonError::Unknown(_))
     ));
+}
+
+#[tokio::test]
+async fn how_a_call_ended_is_a_row_that_names_the_call_and_holds_size_and_hash() {
+    use crate::access::{Access, Clearance, Ended, Principal, Wanted};
+    let (store, audit) = trail(1).await;
+    let access = Access::new(audit.clone(), store.clone());
+    let role =
+        toml::from_str("id = 'r'\ntitle = 'R'\n[[grants]]\nconnector = 'jira'\ntools = ['*']");
+    let role: crate::domain::people::Role = role.unwrap();
+    let connector = toml::from_str(
+        "id = 'jira'\ntitle = 'Jira'\ncommand = ['jira']\n[tools]\n'jira_*' = 'read'",
+    )
+    .unwrap();
+    let principal = Principal::nobody(role.id.clone(), crate::access::Surface::Schedule);
+    let wanted = ["jira_search", "jira_get"].map(|tool| Wanted {
+        connector: &connector,
+        tool,
+        args: Map::new(),
+    });
+    let permits = access
+        .permits(
+            &principal,
+            &role,
+            Clearance::Alone,
+            wanted.to_vec(),
+            start(),
+        )
+        .await
+        .unwrap();
+    let rows: Vec<u64> = permits
+        .iter()
+        .map(|permit| permit.as_ref().unwrap().row())
+        .collect();
+    assert_eq!(rows, [2, 3]);
+    let ended = |row, tool: &str, result| Ended {
+        row,
+        on: format!("jira/{tool}"),
+        at: start(),
+        result,
+    };
+    let facts = ResultFacts::of(b"{\"salary\":1}", Duration::from_millis(3));
+    let calls = vec![
+        ended(3, "jira_get", Err("did not answer in time")),
+        ended(2, "jira_search", Ok(facts.clone())),
+    ];
+    access.ended(&principal, calls).await.unwrap();
+    let source = Query {
+        source: Some("jira".to_owned()),
+        ..Query::default()
+    };
+    let found = audit
+        .search(&reader(), &source, 2, start())
+        .await
+        .unwrap()
+        .rows;
+    assert_eq!(
+        (found[0].answers, found[0].outcome),
+        (Some(2), Outcome::Done)
+    );
+    assert_eq!(found[0].result, Some(facts));
+    assert_eq!(
+        (found[1].answers, found[1].outcome),
+        (Some(3), Outcome::Failed)
+    );
+    assert_eq!(found[1].why, "did not answer in time");
+    let all = format!("{:?}", store.audit().from(1, 99).await.unwrap());
+    assert!(!all.contains("salary"));
 }

@@ -14,14 +14,12 @@ use crate::{
     domain::{people::Role, schedule::Schedule},
     error::{Problem, Problems},
     ids::RoleId,
+    limits::Source,
     models, provision,
     run::{audiences, preflight},
     schedule::ticker,
     store::Kind,
 };
-
-/// Tokens a month that checks may spend on models.
-const CHECK_TOKENS: u64 = 1_000_000;
 
 /// Where more rows than this wait to be sent on, their receiver is silent.
 const MOST_UNSENT: u64 = 5_000;
@@ -197,20 +195,12 @@ async fn look_at_models(app: &App) -> Vec<Line> {
         return Vec::new();
     };
     let role = Role {
-        id: id.clone(),
-        title: String::new(),
-        prompt: String::new(),
-        grants: Vec::new(),
-        models: Vec::new(),
-        monthly_tokens: CHECK_TOKENS,
-        blind: false,
+        // A check has a budget of its own.
+        monthly_tokens: 0,
+        ..Role::without_rights(id.clone(), "")
     };
-    let principal = Principal {
-        user: None,
-        role: id,
-        surface: Surface::CommandLine,
-    };
-    let ledger = wording.ledger(&role, &principal, app.parts.clock.as_ref());
+    let principal = Principal::nobody(id, Surface::CommandLine);
+    let ledger = wording.ledger(&role, &principal, Source::Check, app.parts.clock.as_ref());
     let mut lines = Vec::new();
     for settings in &app.settings.models {
         let Some(model) = wording.models.get(&settings.id) else {

@@ -7,11 +7,12 @@ use serde_json::json;
 
 use super::{
     on_terminal, one, print, print_json,
+    progress::Watch,
     run::{fresh_run, write},
 };
 use crate::{
     access::Surface,
-    app::{self, App, Tally},
+    app::{self, App},
     clock::{Clock, SystemClock},
     demo,
     error::Problems,
@@ -63,11 +64,12 @@ pub async fn run(command: Demo, json: bool) -> Result<u8, Problems> {
     let mut first = None;
     for briefing in &objects.briefings {
         let begun = Instant::now();
-        let tally = Tally::default();
+        let watch = Watch::new(&objects.connectors, json);
         let occasion = Occasion {
             run: fresh_run().map_err(one)?,
             calendar: None,
             surface: Surface::CommandLine,
+            schedule: None,
             role: &briefing.role,
             zone: &command.zone,
             language: Language::English,
@@ -78,8 +80,9 @@ pub async fn run(command: Demo, json: bool) -> Result<u8, Problems> {
         let result = app
             .parts
             .maker
-            .make(&objects, briefing, &occasion, &|event| tally.note(&event))
+            .make(&objects, briefing, &occasion, &|event| watch.note(&event))
             .await;
+        let sources = watch.end();
         let Made { brief, findings } = match result {
             Ok(made) => made,
             Err(problem) => {
@@ -97,16 +100,8 @@ pub async fn run(command: Demo, json: bool) -> Result<u8, Problems> {
             findings.len(),
             begun.elapsed().as_secs_f64()
         ));
-        for (source, answers, failures, took) in tally.rows() {
-            let failed = if failures > 0 {
-                format!(", {failures} failed")
-            } else {
-                String::new()
-            };
-            say(&format!(
-                "    {source}: {answers} answers{failed}, {} ms",
-                took.as_millis()
-            ));
+        for source in sources {
+            say(&format!("    {source}"));
         }
         made.push(json!({
             "briefing": brief.briefing, "subject": brief.subject, "findings": findings.len(), "gaps": brief.gaps.len(), "files": paths,

@@ -1,5 +1,6 @@
 //! The command line: one file per command. It parses, calls and prints; it holds no rules.
 
+mod access;
 mod apply;
 mod audit;
 mod check;
@@ -7,10 +8,15 @@ mod connector;
 mod connector_sql;
 mod data;
 mod demo;
+mod progress;
+mod role;
 mod run;
 mod schedule;
 mod secret;
 mod serve;
+mod shell;
+mod usage;
+mod user;
 
 use std::{
     io::{IsTerminal, Write},
@@ -71,15 +77,30 @@ enum Command {
     /// Secrets in the store, encrypted.
     #[command(subcommand)]
     Secret(secret::Command),
+    /// People: who is let in, who waits, who is shut out.
+    #[command(subcommand)]
+    User(user::Command),
+    /// Roles: what each may ask.
+    #[command(subcommand)]
+    Role(role::Command),
+    /// What is allowed, and by which rule.
+    #[command(subcommand)]
+    Access(access::Command),
     /// The audit trail.
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Completions for a shell, on standard output.
+    Completions(shell::Completions),
+    /// The manual page.
+    Man(shell::Man),
+    /// What was spent on models, by whom, and what is left of the budgets.
+    Usage(usage::Usage),
     /// What is kept of one person.
     #[command(subcommand)]
     Data(data::Command),
 }
 
-/// Runs a command line; the exit code: 0 done, 1 a problem, 3 done with gaps.
+/// Runs a command line; the exit code: 0 done, 1 a problem, 3 done with gaps, 4 denied.
 pub async fn main(cli: Cli) -> u8 {
     let json = cli.json;
     telemetry::begin(!matches!(cli.command, Command::Serve(_)));
@@ -90,7 +111,13 @@ pub async fn main(cli: Cli) -> u8 {
         Command::Apply(command) => apply::run(command, config, json).await,
         Command::Export(command) => apply::export(command, config, json).await,
         Command::Secret(command) => secret::run(command, config, json).await,
+        Command::User(command) => user::run(command, config, json).await,
+        Command::Role(command) => role::run(&command, config, json).await,
+        Command::Access(command) => access::run(&command, config, json).await,
         Command::Audit(command) => audit::run(&command, config, json).await,
+        Command::Completions(command) => Ok(shell::completions(&command)),
+        Command::Man(command) => shell::man(command),
+        Command::Usage(command) => usage::run(&command, config, json).await,
         Command::Data(command) => data::run(&command, config, json).await,
         Command::Demo(command) => demo::run(command, json).await,
         Command::Run(command) => run::run(command, config, json).await,

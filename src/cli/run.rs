@@ -8,7 +8,7 @@ use std::{
 use clap::Args;
 use jiff::Timestamp;
 
-use super::{on_terminal, one, print, print_json};
+use super::{on_terminal, one, print, print_json, progress::Watch};
 use crate::{
     access::Surface,
     app::{self, App},
@@ -93,15 +93,18 @@ pub async fn run(command: Run, config: &Path, json: bool) -> Result<u8, Problems
         language: app.settings.instance.language,
         calendar: app::calendar_of(&app.parts, &objects),
         surface: Surface::CommandLine,
+        schedule: None,
         due,
         previous: &[],
         since: None,
     };
+    let watch = Watch::new(&objects.connectors, json);
     let made = app
         .parts
         .maker
-        .make(&objects, briefing, &occasion, &|_| {})
+        .make(&objects, briefing, &occasion, &|event| watch.note(&event))
         .await;
+    watch.end();
     app.shutdown().await;
     let Made { brief, findings } = made.map_err(one)?;
     let instance = Instance {

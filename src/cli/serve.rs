@@ -11,8 +11,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::{apply, one, open, print};
 use crate::{
+    app::App,
     daemon,
     error::{Problem, Problems},
+    run,
 };
 
 /// `serve …`
@@ -27,9 +29,7 @@ pub struct Serve {
 pub async fn run(command: Serve, config: &Path) -> Result<u8, Problems> {
     let app = open(config).await?;
     if !app.settings.instance.objects.is_empty() {
-        let folders = app.settings.instance.objects.clone();
-        let applied = apply::bring_into_force(&app, &folders).await?;
-        tracing::info!(changes = applied, "objects applied");
+        bring_into_force(&app).await?;
     }
     let address = command
         .listen
@@ -64,4 +64,37 @@ pub async fn run(command: Serve, config: &Path) -> Result<u8, Problems> {
     print(&format!("ready on http://{bound}"));
     daemon::run(&app, listener, stop).await.map_err(one)?;
     Ok(0)
+}
+
+/// Applies the folders of the settings. Where what they hold does not fit together and there are objects in force, those stay
+/// and the admin is told: a slip in a file must not keep tomorrow's briefs from going out.
+async fn bring_into_force(app: &App) -> Result<(), Problems> {
+    let folders = app.settings.instance.objects.clone();
+    let problems = match apply::bring_into_force(app, &folders).await {
+        Ok(changes) => {
+            tracing::info!(changes, "objects applied");
+            return Ok(());
+        }
+        Err(problems) => problems,
+    };
+    let in_force = app.parts.objects().await;
+    if in_force.is_ok_and(|objects| objects.schedules.is_empty()) {
+        return Err(problems);
+    }
+    tracing::error!(%problems, "the objects' files do not fit together; what was in force stays");
+    let first = problems.0.first().map(ToString::to_string);
+    let text = format!(
+        "The objects' files were not applied, and what was in force before stays: {} problems. The first: {} `daybrief check` \
+         names all.",
+        problems.0.len(),
+        first.unwrap_or_default()
+    );
+    let about = format!("objects/{}", crate::ids::derived(&[&problems.to_string()]));
+    let told = run::tell_admin(
+        &app.parts,
+        &about,
+        "The objects' files were not applied",
+        &text,
+    );
+    told.await.map_err(|error| one(error.into()))
 }

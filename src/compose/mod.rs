@@ -1,11 +1,13 @@
 //! Findings into a brief. What stands here is the wording without a model: the findings' own sentences, in an order
 //! and a length that the reader can take in within a minute.
 
+mod form;
 mod ground;
 mod notice;
 mod plan;
 mod word;
 
+pub use form::Form;
 pub use notice::{Notice, notice};
 pub use plan::{Inputs, compose};
 pub use word::{Prompt, Sight, can_be_worded, plain, prompt, word};

@@ -8,6 +8,7 @@ use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
 
 use super::{
+    form::{self, Form},
     ground::{self, Evidence, JOINING, Refusal},
     plan,
 };
@@ -77,6 +78,7 @@ pub fn prompt(
     role: &Role,
     company: &str,
     sight: Sight,
+    form: Form,
 ) -> Prompt {
     let items = items(brief, findings);
     let data: Map<String, Value> = items
@@ -135,7 +137,7 @@ pub fn prompt(
     Prompt {
         system,
         user,
-        schema: schema(&items),
+        schema: form::schema(&items, form),
         max_output_tokens: ANSWER_TOKENS,
     }
 }
@@ -151,32 +153,8 @@ fn render(name: &str, values: minijinja::Value) -> String {
         .unwrap_or_default()
 }
 
-/// The form of the answer: each item under its id, with just the texts that it has. Lengths are bounded, so that a small
-/// model comes to an end.
-fn schema(items: &[(String, &Item, &Finding)]) -> Value {
-    let text = |most: usize| json!({ "type": "string", "maxLength": most });
-    let object = |properties: Map<String, Value>| {
-        let required: Vec<&String> = properties.keys().collect();
-        json!({ "type": "object", "required": required, "properties": properties, "additionalProperties": false })
-    };
-    let mut properties = Map::new();
-    for (id, item, _) in items {
-        let mut fields = Map::new();
-        fields.insert("headline".to_owned(), text(160));
-        if !item.body.is_empty() {
-            fields.insert("body".to_owned(), text(320));
-        }
-        if !item.next.is_empty() {
-            fields.insert("next".to_owned(), text(200));
-        }
-        properties.insert(id.clone(), object(fields));
-    }
-    properties.insert("bottom_line".to_owned(), text(400));
-    object(properties)
-}
-
 /// A sentence with its handles written out.
-fn with_handles(id: &str, wording: &Wording) -> String {
+pub(super) fn with_handles(id: &str, wording: &Wording) -> String {
     wording
         .0
         .iter()

@@ -748,6 +748,7 @@ fn the_prompt_has_its_rules_its_data_and_the_readers_concern() {
         &role(),
         "Acme",
         Sight::Values,
+        Form::Portable,
     );
     assert!(prompt.system.contains("Acme") && prompt.system.contains("Releases matter most."));
     assert!(
@@ -777,6 +778,7 @@ fn a_blind_prompt_has_kinds_and_comparisons_and_no_value() {
         &role(),
         "Acme",
         Sight::Blind,
+        Form::Portable,
     );
     for hidden in [
         "Jonas",

@@ -8,8 +8,9 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::{
-    access::{Access, Permit, Principal, Wanted},
-    connectors::Connectors,
+    access::{Access, Clearance, Ended, Permit, Principal, Wanted},
+    audit::ResultFacts,
+    connectors::{self, Connectors},
     domain::{connector::Connector, finding::GapCause, people::Role},
     ids::ConnectorId,
 };
@@ -61,6 +62,8 @@ pub enum Progress {
 pub struct Asker<'a> {
     pub principal: &'a Principal,
     pub role: &'a Role,
+    /// Who will see the answers.
+    pub clearance: Clearance<'a>,
     pub access: &'a Access,
     pub connectors: &'a BTreeMap<ConnectorId, Connector>,
     /// When the permits are asked for.
@@ -86,6 +89,10 @@ pub async fn gather(
         })
         .collect();
     let permits = permits(asks, asker).await;
+    let rows: Vec<Option<u64>> = permits
+        .iter()
+        .map(|permit| permit.as_ref().ok().map(Permit::row))
+        .collect();
     let until = tokio::time::Instant::now() + asker.within;
     let mut running: FuturesUnordered<_> = asks
         .iter()
@@ -107,16 +114,23 @@ pub async fn gather(
             (index, ask, begun.elapsed(), outcome)
         })
         .collect();
+    let mut ended = Vec::new();
     while let Some((index, ask, took, outcome)) = running.next().await {
         let (connector, tool) = (ask.connector.clone(), ask.tool.clone());
-        let outcome = outcome.map(|(answer, bytes)| {
+        if let Some(row) = rows.get(index).copied().flatten() {
+            ended.push(ended_call(row, ask, asker.now, took, &outcome));
+        }
+        let outcome = outcome.map(|answer| {
             progress(Progress::Answered {
                 connector: connector.clone(),
                 tool: tool.clone(),
-                bytes,
+                bytes: answer.bytes,
                 took,
             });
-            answer
+            Answer {
+                value: answer.value,
+                as_of: answer.as_of,
+            }
         });
         if let Err(failure) = &outcome {
             progress(Progress::Failed {
@@ -129,7 +143,38 @@ pub async fn gather(
             *place = outcome;
         }
     }
+    // Sizes and hashes are in the trail before anything is made of the answers.
+    if let Err(error) = asker.access.ended(asker.principal, ended).await {
+        let failure = Failure {
+            cause: GapCause::NotAllowed,
+            detail: format!("the audit trail cannot be written: {error}"),
+        };
+        outcomes.fill(Err(failure));
+    }
     outcomes
+}
+
+/// The row of how a call ended.
+fn ended_call(
+    row: u64,
+    ask: &Ask,
+    begun: Timestamp,
+    took: Duration,
+    outcome: &Result<connectors::Answer, Failure>,
+) -> Ended {
+    Ended {
+        row,
+        on: format!("{}/{}", ask.connector, ask.tool),
+        at: begun.checked_add(took).unwrap_or(begun),
+        result: match outcome {
+            Ok(answer) => Ok(ResultFacts {
+                bytes: u64::try_from(answer.bytes).unwrap_or(u64::MAX),
+                sha256: answer.sha256.clone(),
+                took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+            }),
+            Err(failure) => Err(failure.cause.clause()),
+        },
+    }
 }
 
 /// A permit for each question, all asked for at once: one write into the audit trail.
@@ -151,7 +196,13 @@ async fn permits(asks: &[Ask], asker: &Asker<'_>) -> Vec<Result<Permit, Failure>
         .collect();
     let decided = asker
         .access
-        .permits(asker.principal, asker.role, wanted, asker.now)
+        .permits(
+            asker.principal,
+            asker.role,
+            asker.clearance,
+            wanted,
+            asker.now,
+        )
         .await;
     let mut decided = match decided {
         Ok(decided) => decided.into_iter(),
@@ -185,18 +236,9 @@ async fn permits(asks: &[Ask], asker: &Asker<'_>) -> Vec<Result<Permit, Failure>
 async fn one(
     permit: Result<Permit, Failure>,
     pool: &Connectors,
-) -> Result<(Answer, usize), Failure> {
-    match pool.call(permit?).await {
-        Ok(answer) => Ok((
-            Answer {
-                value: answer.value,
-                as_of: answer.as_of,
-            },
-            answer.bytes,
-        )),
-        Err(error) => Err(Failure {
-            cause: error.cause(),
-            detail: error.to_string(),
-        }),
-    }
+) -> Result<connectors::Answer, Failure> {
+    pool.call(permit?).await.map_err(|error| Failure {
+        cause: error.cause(),
+        detail: error.to_string(),
+    })
 }

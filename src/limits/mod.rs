@@ -1,18 +1,76 @@
 //! The door to the models: no token is spent without a [`Reservation`], and only this module makes one.
 //!
-//! A role has a budget of tokens for each calendar month. What a call may use at most is taken out of it before the call
-//! and what it did use is put in its place after. A call whose end nobody saw counts as if it had used all.
+//! The company, each role, each user and each schedule have a budget for each calendar month. What a call may use at most is
+//! taken out of every budget it concerns before the call, or out of none; what it did use is put in its place after. A call
+//! whose end nobody saw counts as if it had used all. A part of what the company has is kept for schedules, so that
+//! questions cannot keep the morning's briefs from being worded.
+//!
+//! Who used what is counted by day and kept for three years; what a call costs here does not grow with it.
 
-use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+mod books;
+mod budget;
+mod lane;
+mod rate;
+mod report;
+
+#[cfg(test)]
+mod tests;
+
+pub use budget::Budget;
+pub use rate::{RateLimited, Share};
+pub use report::{Balance, Statement, UsageRow};
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use jiff::{SignedDuration, Timestamp, ToSpan, civil::Date, tz::TimeZone};
 
 use crate::{
-    domain::people::Role,
-    ids::{ModelId, RoleId, fresh},
-    store::{Month, Reserved, Store, StoreError},
+    access::Surface,
+    domain::people::{Role, User},
+    ids::{ModelId, RoleId, ScheduleId, fresh},
+    money::Money,
+    settings::Settings,
+    store::{Change, Of, Settled, Store, StoreError},
 };
+use books::{Books, Wanted};
+use budget::Rules;
+use lane::{Lane, Wish};
 
 /// A call is over in any case after this; a reservation older than it counts as spent.
 const RESERVATION_ENDS: SignedDuration = SignedDuration::from_mins(30);
+/// So many settlements stand in their month before they are written into their days: a write of a day for each would cost
+/// as much as all else, and whoever reads reads both.
+const SETTLED_AT_ONCE: usize = 32;
+
+/// Who wants to spend, and what for.
+#[derive(Debug, Clone)]
+pub struct Spender<'a> {
+    pub role: &'a Role,
+    /// Nobody where a schedule or a command asks.
+    pub user: Option<&'a User>,
+    pub source: Source,
+}
+
+/// What a model is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// A brief that is due. It has the schedule's budget, and the company's with the part that is reserved for schedules.
+    Schedule(ScheduleId),
+    /// A person's question, or a brief that a person has made by hand.
+    Question { surface: Surface },
+    /// A check of the set-up.
+    Check,
+}
+
+impl std::fmt::Display for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Schedule(id) => write!(f, "schedule/{id}"),
+            Self::Question { surface } => f.write_str(surface.name()),
+            Self::Check => f.write_str("check"),
+        }
+    }
+}
 
 /// The right to make one model call of at most so many tokens. It cannot be copied and is consumed by the call.
 #[derive(Debug)]
@@ -22,6 +80,7 @@ pub struct Reservation {
     role: RoleId,
     model: ModelId,
     max_tokens: u64,
+    warnings: Vec<Warning>,
 }
 
 impl Reservation {
@@ -40,6 +99,10 @@ impl Reservation {
     pub fn max_tokens(&self) -> u64 {
         self.max_tokens
     }
+    /// Budgets that this call brought near their end. Each is told with one call of a month and with no other.
+    pub fn warnings(&self) -> &[Warning] {
+        &self.warnings
+    }
 
     /// A reservation that no budget stands behind, for unit tests of what consumes one.
     #[cfg(test)]
@@ -49,218 +112,367 @@ impl Reservation {
             role: RoleId::new("test").unwrap(),
             model: ModelId::new(model).unwrap(),
             max_tokens: 100_000,
+            warnings: Vec::new(),
         }
     }
+}
+
+/// A budget is nearly used up. What is taken is spent or held by calls that run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Warning {
+    Tokens {
+        budget: Budget,
+        cap: u64,
+        taken: u64,
+        /// When it begins anew.
+        again: Timestamp,
+    },
+    Cost {
+        budget: Budget,
+        cap: Money,
+        taken: Money,
+        again: Timestamp,
+    },
+}
+
+impl Warning {
+    /// The budget that is nearly used up.
+    pub fn budget(&self) -> &Budget {
+        match self {
+            Self::Tokens { budget, .. } | Self::Cost { budget, .. } => budget,
+        }
+    }
+
+    /// What it is told under, once a month.
+    fn key(&self) -> String {
+        match self {
+            Self::Tokens { budget, .. } => budget.key(),
+            Self::Cost { budget, cap, .. } => format!("{}/{}", budget.key(), cap.currency),
+        }
+    }
+}
+
+impl std::fmt::Display for Warning {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Tokens {
+                budget,
+                cap,
+                taken,
+                again,
+            } => write!(
+                f,
+                "{taken} of {cap} tokens of {budget} are used; it begins anew at {again}"
+            ),
+            Self::Cost {
+                budget,
+                cap,
+                taken,
+                again,
+            } => write!(
+                f,
+                "{} of {} of {budget} are used; it begins anew at {again}",
+                amount(*taken),
+                amount(*cap)
+            ),
+        }
+    }
+}
+
+fn amount(money: Money) -> String {
+    format!("{} {}", money.currency, money.amount.normalize())
 }
 
 /// Why nothing was reserved.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OverBudget {
-    #[error("the month's budget of {budget} tokens does not hold {wanted} more: {taken} are taken")]
-    Budget {
-        budget: u64,
-        taken: u64,
+    #[error(
+        "{budget} has {left} of {cap} tokens left, and {wanted} may be needed; it begins anew at {again}"
+    )]
+    Tokens {
+        budget: Budget,
+        cap: u64,
+        left: u64,
         wanted: u64,
+        /// When it begins anew.
+        again: Timestamp,
+    },
+    #[error(
+        "{budget} has {} of {} left, and {} may be needed; it begins anew at {again}",
+        amount(*left), amount(*cap), amount(*wanted)
+    )]
+    Cost {
+        budget: Budget,
+        cap: Money,
+        left: Money,
+        wanted: Money,
+        again: Timestamp,
     },
     /// Without the store nothing can be reserved, so nothing is spent.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// The budgets of one store.
+/// The budgets of one store. All clones are one door; several doors to one store hold to the same budgets.
 #[derive(Clone)]
 pub struct Limits {
     store: Store,
     /// In which zone a month begins.
     zone: TimeZone,
+    rules: Arc<Rules>,
+    months: Arc<Lane<Booking, Booked>>,
+    minutes: Arc<Lane<rate::Asked, rate::Admitted>>,
+}
+
+/// One entry into a month's books.
+#[derive(Debug, Clone)]
+enum Booking {
+    Reserve {
+        month: String,
+        wanted: Arc<Wanted>,
+    },
+    Settle {
+        month: String,
+        id: String,
+        tokens_in: u64,
+        tokens_out: u64,
+    },
+}
+
+/// What came of a booking.
+type Booked = Result<Result<Vec<Warning>, OverBudget>, StoreError>;
+
+impl Booking {
+    fn month(&self) -> &str {
+        match self {
+            Self::Reserve { month, .. } | Self::Settle { month, .. } => month,
+        }
+    }
+}
+
+impl Wish for Booking {
+    fn outlives_its_caller(&self) -> bool {
+        match self {
+            Self::Reserve { .. } => false,
+            // The tokens are gone, whether or not somebody waits for that to be written.
+            Self::Settle { .. } => true,
+        }
+    }
 }
 
 impl Limits {
-    pub fn new(store: Store, zone: TimeZone) -> Self {
-        Self { store, zone }
+    /// The limits that the settings set. `zone` is the company's: months and days begin in it.
+    pub fn new(store: Store, zone: TimeZone, settings: &Settings) -> Self {
+        Self {
+            store,
+            zone,
+            rules: Arc::new(Rules::of(settings)),
+            months: Arc::default(),
+            minutes: Arc::default(),
+        }
     }
 
-    fn month(&self, at: Timestamp) -> String {
-        let date = self.zone.to_datetime(at).date();
-        format!("{:04}-{:02}", date.year(), date.month())
+    fn day(&self, at: Timestamp) -> Date {
+        self.zone.to_datetime(at).date()
     }
 
-    /// Takes `tokens` out of the role's month, or says why not. Parallel calls cannot take more than there is.
+    /// The first instant of the month after that of `day`.
+    fn month_after(&self, day: Date) -> Timestamp {
+        day.first_of_month()
+            .checked_add(1.month())
+            .and_then(|first| self.zone.to_timestamp(first.at(0, 0, 0, 0)))
+            .unwrap_or(Timestamp::MAX)
+    }
+
+    /// Takes `tokens`, and what they may cost, out of every budget that the call concerns, or says which of them does not
+    /// hold it and takes nothing. Calls at once, in this process and in others, cannot take more than there is.
     pub async fn reserve(
         &self,
-        role: &Role,
+        spender: &Spender<'_>,
         model: &ModelId,
         tokens: u64,
         now: Timestamp,
     ) -> Result<Reservation, OverBudget> {
-        let id = format!("{}.{}", self.month(now), fresh());
-        let until = now.checked_add(RESERVATION_ENDS).unwrap_or(Timestamp::MAX);
-        self.store
-            .usage()
-            .change(role.id.as_str(), &self.month(now), |month| {
-                settle_what_ended(month, now);
-                let taken = month.taken();
-                if taken.saturating_add(tokens) > role.monthly_tokens {
-                    return Err(OverBudget::Budget {
-                        budget: role.monthly_tokens,
-                        taken,
-                        wanted: tokens,
-                    });
-                }
-                month.reserved.insert(
-                    id.clone(),
-                    Reserved {
-                        model: model.to_string(),
-                        tokens,
-                        until,
-                    },
-                );
-                Ok(())
-            })
-            .await??;
+        let day = self.day(now);
+        let month = month_of(day);
+        // The month stands in the id: it is settled where it was reserved, whatever month it is then.
+        let id = format!("{month}.{}", fresh());
+        let wanted = Wanted {
+            id: id.clone(),
+            of: Of {
+                user: spender.user.map(|user| user.id.clone()),
+                role: spender.role.id.clone(),
+                model: model.clone(),
+                source: spender.source.to_string(),
+            },
+            day,
+            tokens,
+            bounds: self.rules.tokens(spender),
+            cost: self.rules.highest_cost(model, tokens).map(|cost| {
+                let bounds = self.rules.money(&spender.source, cost.currency);
+                (cost, bounds)
+            }),
+            warn_at_percent: self.rules.limits.warn_at_percent,
+            now,
+            until: now.checked_add(RESERVATION_ENDS).unwrap_or(Timestamp::MAX),
+            again: self.month_after(day),
+        };
+        let booking = Booking::Reserve {
+            month,
+            wanted: Arc::new(wanted),
+        };
+        let warnings = self.book(booking).await??;
         Ok(Reservation {
             id,
-            role: role.id.clone(),
+            role: spender.role.id.clone(),
             model: model.clone(),
             max_tokens: tokens,
+            warnings,
         })
     }
 
     /// Puts what a call used in the place of what was reserved for it. Settling twice changes nothing.
     pub async fn settle(
         &self,
-        role: &RoleId,
         reservation: &str,
         tokens_in: u64,
         tokens_out: u64,
     ) -> Result<(), StoreError> {
-        // The month in which it was reserved stands in its id: it may be another than now's.
         let month = reservation.split('.').next().unwrap_or_default();
-        self.store
+        let booking = Booking::Settle {
+            month: month.to_owned(),
+            id: reservation.to_owned(),
+            tokens_in,
+            tokens_out,
+        };
+        self.book(booking).await.map(|_| ())
+    }
+
+    async fn book(&self, booking: Booking) -> Booked {
+        self.months
+            .submit(booking, |bookings| self.book_all(bookings))
+            .await
+    }
+
+    /// Makes all bookings, with one write for each month. What came of each, in their order.
+    async fn book_all(&self, bookings: Vec<Booking>) -> Vec<Booked> {
+        let mut by_month: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for (at, booking) in bookings.iter().enumerate() {
+            by_month.entry(booking.month()).or_default().push(at);
+        }
+        let mut results: Vec<(usize, Booked)> = Vec::with_capacity(bookings.len());
+        for (month, places) in by_month {
+            let of_month: Vec<&Booking> =
+                places.iter().filter_map(|at| bookings.get(*at)).collect();
+            let booked = self.book_month(month, &of_month).await;
+            results.extend(places.into_iter().zip(booked));
+        }
+        results.sort_by_key(|(at, _)| *at);
+        results.into_iter().map(|(_, booked)| booked).collect()
+    }
+
+    async fn book_month(&self, month: &str, bookings: &[&Booking]) -> Vec<Booked> {
+        let written = self
+            .store
             .usage()
-            .change(role.as_str(), month, |month| {
-                if let Some(reserved) = month.reserved.remove(reservation) {
-                    let spent = month.spent.entry(reserved.model).or_default();
-                    spent.tokens_in = spent.tokens_in.saturating_add(tokens_in);
-                    spent.tokens_out = spent.tokens_out.saturating_add(tokens_out);
-                    spent.calls += 1;
-                }
-                Ok::<(), StoreError>(())
+            .change_month(month, |stored| {
+                let mut books = Books::open(std::mem::take(stored));
+                let booked = self.enter(&mut books, bookings);
+                let (month, changed) = books.close();
+                *stored = month;
+                let settled = if stored.settled.len() >= SETTLED_AT_ONCE {
+                    stored.settled.clone()
+                } else {
+                    Vec::new()
+                };
+                let change = if changed {
+                    Change::Write
+                } else {
+                    Change::Nothing
+                };
+                (change, (booked, settled))
             })
-            .await?
+            .await;
+        match written {
+            Ok((booked, settled)) => {
+                if let Err(error) = self.write_days(month, &settled).await {
+                    // They stay in their month and are written with the next ones.
+                    tracing::warn!(%error, "usage was not written into its days");
+                }
+                booked.into_iter().map(Ok).collect()
+            }
+            Err(error) => bookings.iter().map(|_| Err(error.clone())).collect(),
+        }
     }
 
-    /// What a role's month holds now.
-    pub async fn month_of(&self, role: &RoleId, now: Timestamp) -> Result<Month, StoreError> {
+    /// Settlements first, since they free what others may want.
+    fn enter(
+        &self,
+        books: &mut Books,
+        bookings: &[&Booking],
+    ) -> Vec<Result<Vec<Warning>, OverBudget>> {
+        for booking in bookings {
+            if let Booking::Settle {
+                id,
+                tokens_in,
+                tokens_out,
+                ..
+            } = booking
+            {
+                books.settle(id, *tokens_in, *tokens_out, |reserved| {
+                    self.rules.cost(&reserved.of.model, *tokens_in, *tokens_out)
+                });
+            }
+        }
+        let nows = bookings.iter().filter_map(|booking| match booking {
+            Booking::Reserve { wanted, .. } => Some(wanted.now),
+            Booking::Settle { .. } => None,
+        });
+        if let Some(now) = nows.max() {
+            books.expire(now);
+        }
+        bookings
+            .iter()
+            .map(|booking| match booking {
+                Booking::Reserve { wanted, .. } => books.reserve(wanted),
+                Booking::Settle { .. } => Ok(Vec::new()),
+            })
+            .collect()
+    }
+
+    /// Moves settlements from their month into their days. Whatever step a crash leaves out, each counts once: a day knows
+    /// up to which number it has counted, and the month lets go of a settlement only when its day has it.
+    async fn write_days(&self, month: &str, settled: &[Settled]) -> Result<(), StoreError> {
+        let Some(last) = settled.iter().map(|settled| settled.number).max() else {
+            return Ok(());
+        };
+        let mut by_day: BTreeMap<Date, Vec<&Settled>> = BTreeMap::new();
+        for settled in settled {
+            by_day.entry(settled.day).or_default().push(settled);
+        }
+        for (day, of_day) in by_day {
+            self.store
+                .usage()
+                .change_day(day, |day| day.count(of_day.iter().copied()))
+                .await?;
+        }
         self.store
             .usage()
-            .get(role.as_str(), &self.month(now))
+            .change_month(month, |month| {
+                let before = month.settled.len();
+                month.settled.retain(|settled| settled.number > last);
+                let change = if month.settled.len() == before {
+                    Change::Nothing
+                } else {
+                    Change::Write
+                };
+                (change, ())
+            })
             .await
     }
 }
 
-/// Reservations whose calls must be over count as spent: nobody saw what they used.
-fn settle_what_ended(month: &mut Month, now: Timestamp) {
-    let ended: Vec<String> = month
-        .reserved
-        .iter()
-        .filter(|(_, reserved)| reserved.until <= now)
-        .map(|(id, _)| id.clone())
-        .collect();
-    for id in ended {
-        if let Some(reserved) = month.reserved.remove(&id) {
-            let spent = month.spent.entry(reserved.model).or_default();
-            spent.tokens_in = spent.tokens_in.saturating_add(reserved.tokens);
-            spent.calls += 1;
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn role(budget: u64) -> Role {
-        toml::from_str(&format!("id = 'r'\ntitle = 'R'\nmonthly_tokens = {budget}")).unwrap()
-    }
-
-    fn model() -> ModelId {
-        ModelId::new("m").unwrap()
-    }
-
-    fn at(text: &str) -> Timestamp {
-        text.parse().unwrap()
-    }
-
-    async fn limits() -> Limits {
-        Limits::new(Store::in_memory().await.unwrap(), TimeZone::UTC)
-    }
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn calls_at_once_cannot_take_more_than_there_is() {
-        let (limits, role) = (limits().await, role(1_000));
-        let now = at("2026-11-24T06:00:00Z");
-        let calls = (0..50).map(|_| {
-            let (limits, role) = (limits.clone(), role.clone());
-            tokio::spawn(async move { limits.reserve(&role, &model(), 100, now).await })
-        });
-        let won: Vec<Reservation> = futures_util::future::join_all(calls)
-            .await
-            .into_iter()
-            .filter_map(|call| call.unwrap().ok())
-            .collect();
-        assert_eq!(won.len(), 10);
-        for reservation in won {
-            limits
-                .settle(&role.id, reservation.id(), 30, 20)
-                .await
-                .unwrap();
-        }
-        assert_eq!(limits.month_of(&role.id, now).await.unwrap().taken(), 500);
-    }
-
-    #[tokio::test]
-    async fn a_call_whose_end_nobody_saw_counts_whole_and_a_late_word_changes_nothing() {
-        let (limits, role) = (limits().await, role(1_000));
-        let lost = limits
-            .reserve(&role, &model(), 600, at("2026-11-24T06:00:00Z"))
-            .await
-            .unwrap();
-        let later = at("2026-11-24T07:00:00Z");
-        assert!(matches!(
-            limits.reserve(&role, &model(), 500, later).await,
-            Err(OverBudget::Budget { taken: 600, .. })
-        ));
-        let held = limits.reserve(&role, &model(), 400, later).await.unwrap();
-        limits.settle(&role.id, lost.id(), 1, 1).await.unwrap();
-        assert_eq!(
-            limits.month_of(&role.id, later).await.unwrap().taken(),
-            1_000
-        );
-        limits.settle(&role.id, held.id(), 10, 5).await.unwrap();
-        limits.settle(&role.id, held.id(), 10, 5).await.unwrap();
-        assert_eq!(limits.month_of(&role.id, later).await.unwrap().taken(), 615);
-    }
-
-    #[tokio::test]
-    async fn a_month_begins_in_the_companys_zone_and_a_call_is_settled_where_it_was_reserved() {
-        let store = Store::in_memory().await.unwrap();
-        let limits = Limits::new(store, TimeZone::get("Europe/Berlin").unwrap());
-        let role = role(100);
-        let (november, december) = (at("2026-11-30T22:59:00Z"), at("2026-11-30T23:01:00Z"));
-        let held = limits
-            .reserve(&role, &model(), 100, november)
-            .await
-            .unwrap();
-        assert!(limits.reserve(&role, &model(), 100, december).await.is_ok());
-        limits.settle(&role.id, held.id(), 7, 0).await.unwrap();
-        assert_eq!(
-            limits.month_of(&role.id, november).await.unwrap().taken(),
-            7
-        );
-        assert_eq!(
-            limits.month_of(&role.id, december).await.unwrap().taken(),
-            100
-        );
-    }
+/// `YYYY-MM`.
+fn month_of(day: Date) -> String {
+    format!("{:04}-{:02}", day.year(), day.month())
 }

@@ -13,7 +13,7 @@ mod wire;
 mod tests;
 
 pub use check::{Ability, check};
-pub use route::{Ledger, Reply, Route, Tried};
+pub use route::{Ledger, Reply, Route, Spoken, Tried};
 
 use std::sync::Arc;
 

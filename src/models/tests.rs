@@ -14,7 +14,10 @@ use serde_json::json;
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::{limits::OverBudget, testing::peer};
+use crate::{
+    limits::{Budget, OverBudget},
+    testing::peer,
+};
 
 const KINDS: [ModelKind; 3] = [ModelKind::Openai, ModelKind::Anthropic, ModelKind::Ollama];
 
@@ -34,8 +37,9 @@ fn settings(kind: ModelKind, url: &str) -> settings::Model {
         local: true,
         first_token_timeout_seconds: 20,
         timeout_seconds: 40,
-        price_in: None,
-        price_out: None,
+        price_in_per_million: None,
+        price_out_per_million: None,
+        currency: None,
     }
 }
 
@@ -104,10 +108,12 @@ struct Free {
 impl Ledger for Free {
     async fn reserve(&self, model: &ModelId, _: u64) -> Result<Reservation, OverBudget> {
         if self.refuse {
-            return Err(OverBudget::Budget {
-                budget: 1,
-                taken: 1,
+            return Err(OverBudget::Tokens {
+                budget: Budget::Company,
+                cap: 1,
+                left: 0,
                 wanted: 1,
+                again: jiff::Timestamp::UNIX_EPOCH,
             });
         }
         Ok(Reservation::for_test(model.as_str()))

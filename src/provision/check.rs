@@ -1,5 +1,7 @@
 //! What objects mean together: names that lead nowhere, rights that are missing, people who cannot be reached.
 
+mod rights;
+
 use std::collections::BTreeMap;
 
 use jiff::tz::TimeZone;
@@ -11,7 +13,7 @@ use crate::{
     domain::{
         briefing::{Briefing, Query, Signal},
         connector::{Connector, EnvValue, Launch},
-        people::{Role, User},
+        people::User,
         schedule::{ChannelKind, Recipient, Schedule},
     },
     error::Problem,
@@ -35,12 +37,13 @@ pub struct Checked {
     pub warnings: Vec<Problem>,
 }
 
-/// Checks all objects together and against the settings. A shipped briefing that no schedule names may stay
-/// incomplete: not every company has its sources.
+/// Checks all objects together and against the settings. A shipped role, and a shipped briefing that no schedule names,
+/// may stay incomplete: not every company has their sources.
 pub fn check(objects: &Objects, settings: &Settings) -> Checked {
     let mut check = Check {
         objects,
         settings,
+        shipped: super::shipped().unwrap_or_default(),
         found: Checked::default(),
     };
     for connector in &objects.connectors {
@@ -50,6 +53,7 @@ pub fn check(objects: &Objects, settings: &Settings) -> Checked {
         check.role(role);
     }
     check.users();
+    check.places();
     for briefing in &objects.briefings {
         check.briefing(briefing);
     }
@@ -63,6 +67,8 @@ pub fn check(objects: &Objects, settings: &Settings) -> Checked {
 struct Check<'o> {
     objects: &'o Objects,
     settings: &'o Settings,
+    /// What is in the binary: equal to it is what nobody has changed, wherever it was read from.
+    shipped: Objects,
     found: Checked,
 }
 
@@ -73,7 +79,7 @@ impl Check<'_> {
     fn problem(&self, code: &str, at: At<'_>, what: &str, advice: impl Into<String>) -> Problem {
         let (kind, id, path) = at;
         Problem::new(code, format!("{} `{id}`: {what}", kind.name()))
-            .at(self.objects.place(kind, id, path))
+            .at(self.objects.origin(kind, id, path))
             .advise(advice)
     }
 
@@ -95,6 +101,7 @@ impl Check<'_> {
             Kind::Role => objects.roles.iter().map(|o| o.id.as_str()).collect(),
             Kind::User => objects.users.iter().map(|o| o.id.as_str()).collect(),
             Kind::Briefing => objects.briefings.iter().map(|o| o.id.as_str()).collect(),
+            Kind::Place => objects.places.iter().map(|o| o.id.as_str()).collect(),
             Kind::Schedule => objects.schedules.iter().map(|o| o.id.as_str()).collect(),
         }
     }
@@ -224,55 +231,18 @@ impl Check<'_> {
         }
     }
 
-    fn role(&mut self, role: &Role) {
-        let id = role.id.as_str();
-        for (index, grant) in role.grants.iter().enumerate() {
-            let path = format!("grants[{index}].connector");
-            self.exists(
-                (Kind::Role, id, &path),
-                Kind::Connector,
-                grant.connector.as_str(),
-            );
-            for (key, patterns) in [
-                ("tools", &grant.tools),
-                ("actions", &grant.actions),
-                ("deny", &grant.deny),
-            ] {
-                if patterns.iter().any(|pattern| pattern.trim().is_empty()) {
-                    self.error(
-                        "empty",
-                        (Kind::Role, id, &format!("grants[{index}].{key}")),
-                        &format!("a pattern of `{key}` is empty"),
-                        "write the name of a tool, with `*` for any run of characters",
-                    );
-                }
-            }
-        }
-        for (index, model) in role.models.iter().enumerate() {
-            let known = self.settings.models.iter().map(|model| model.id.as_str());
-            if !known.clone().any(|known| known == model.as_str()) {
-                let advice = did_you_mean(model.as_str(), known);
-                self.error(
-                    "unknown-model",
-                    (Kind::Role, id, &format!("models[{index}]")),
-                    &format!("the settings have no model `{model}`"),
-                    advice,
-                );
-            }
-        }
-    }
-
     fn users(&mut self) {
         let objects = self.objects;
         let mut addresses: BTreeMap<(&str, String), &UserId> = BTreeMap::new();
         for user in &objects.users {
             let id = user.id.as_str();
-            if user.roles.is_empty() {
+            let by_group = || objects.roles.iter().any(|role| !role.groups.is_empty());
+            if user.is_active() && user.roles.is_empty() && !by_group() {
                 self.error(
                     "empty",
                     (Kind::User, id, "roles"),
                     "has no role",
-                    "name one in `roles`; to shut a person out set `disabled = true`",
+                    "name one in `roles`; to shut a person out set `state = \"disabled\"`",
                 );
             }
             for (index, role) in user.roles.iter().enumerate() {
@@ -314,7 +284,7 @@ impl Check<'_> {
             ] {
                 let Some(value) = value else { continue };
                 if let Some(first) = addresses.insert((key, value), &user.id) {
-                    let place = objects.place(Kind::User, first.as_str(), key);
+                    let place = objects.origin(Kind::User, first.as_str(), key);
                     self.error(
                         "two-of-one-address",
                         (Kind::User, id, key),
@@ -335,11 +305,7 @@ impl Check<'_> {
 
     fn briefing(&mut self, briefing: &Briefing) {
         let id = briefing.id.as_str();
-        let shipped = self
-            .objects
-            .places
-            .get(&(Kind::Briefing, id.to_owned()))
-            .is_some_and(|place| place.shipped);
+        let shipped = self.shipped.briefings.contains(briefing);
         let scheduled = self
             .objects
             .schedules
@@ -377,7 +343,7 @@ impl Check<'_> {
                 .connectors
                 .iter()
                 .find(|known| known.id == query.connector)?;
-            let decision = access::decide(role, connector, &query.tool).0;
+            let decision = access::callable(role, connector, &query.tool);
             (!decision.allowed).then(|| format!("{} ({})", decision.why, decision.rule))
         };
         let refused: Vec<(&Signal, String)> = briefing
@@ -491,6 +457,7 @@ impl Check<'_> {
                         role.as_str(),
                     )
                     .then_some(role)
+                    .inspect(|role| self.clearance(schedule, index, slack_channel, role))
                 }
                 Recipient::Folder { role, .. } => {
                     self.configured(at(Kind::Schedule, id, &path("folder")), ChannelKind::Folder);
@@ -538,12 +505,16 @@ impl Check<'_> {
         }
         let objects = self.objects;
         let user = objects.users.iter().find(|known| known.id == *user)?;
-        if user.disabled {
+        if !user.is_active() {
             self.warn(
-                "disabled",
+                user.state.name(),
                 (Kind::Schedule, id, &format!("{path}.user")),
-                &format!("the user `{}` is disabled and gets nothing", user.id),
-                "remove the recipient, or enable the user",
+                &format!(
+                    "the user `{}` is {} and gets nothing",
+                    user.id,
+                    user.state.name()
+                ),
+                "remove the recipient, or let the user in",
             );
         }
         for (kind, place) in unreachable(user, via) {
@@ -594,7 +565,7 @@ impl Check<'_> {
         let objects = self.objects;
         let mut anyone = false;
         for user in &objects.users {
-            if user.disabled || !user.roles.contains(role) {
+            if !user.is_active() || !user.roles.contains(role) {
                 continue;
             }
             anyone = true;

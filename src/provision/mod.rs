@@ -1,5 +1,5 @@
-//! Objects from TOML files: roles, users, connectors, briefings, schedules, calendars. The shipped briefings are in the
-//! binary.
+//! Objects from TOML files: roles, users, places, connectors, briefings, schedules, calendars. The shipped roles and
+//! briefings are in the binary.
 
 mod check;
 mod read;
@@ -15,16 +15,14 @@ use std::collections::BTreeMap;
 use crate::{
     domain::{
         briefing::Briefing, calendar::Calendar, connector::Connector, people::Role, people::User,
-        schedule::Schedule,
+        place::Place, schedule::Schedule,
     },
     settings::shape::Lines,
 };
 
 /// Where an object was written.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Place {
-    /// It is in the binary: nobody has to use it.
-    pub shipped: bool,
+pub struct Origin {
     lines: Lines,
 }
 
@@ -33,12 +31,13 @@ pub struct Place {
 pub struct Objects {
     pub roles: Vec<Role>,
     pub users: Vec<User>,
+    pub places: Vec<Place>,
     pub connectors: Vec<Connector>,
     pub briefings: Vec<Briefing>,
     pub schedules: Vec<Schedule>,
     pub calendars: Vec<Calendar>,
     /// Where each was written, by kind and id; nothing for what comes from elsewhere.
-    pub places: BTreeMap<(Kind, String), Place>,
+    pub origins: BTreeMap<(Kind, String), Origin>,
 }
 
 /// Equal are the objects themselves; where they were written makes no difference.
@@ -46,6 +45,7 @@ impl PartialEq for Objects {
     fn eq(&self, other: &Self) -> bool {
         self.roles == other.roles
             && self.users == other.users
+            && self.places == other.places
             && self.connectors == other.connectors
             && self.briefings == other.briefings
             && self.schedules == other.schedules
@@ -55,9 +55,9 @@ impl PartialEq for Objects {
 
 impl Objects {
     /// `file:line` of a key of an object, such as `signals[0].tool`; kind and id where no file is known.
-    pub fn place(&self, kind: Kind, id: &str, path: &str) -> String {
-        match self.places.get(&(kind, id.to_owned())) {
-            Some(place) => place.lines.at(path),
+    pub fn origin(&self, kind: Kind, id: &str, path: &str) -> String {
+        match self.origins.get(&(kind, id.to_owned())) {
+            Some(origin) => origin.lines.at(path),
             None => format!("{} `{id}`", kind.name()),
         }
     }
@@ -74,14 +74,15 @@ impl Objects {
         }
         add(&mut self.roles, base.roles, |role| &role.id);
         add(&mut self.users, base.users, |user| &user.id);
+        add(&mut self.places, base.places, |place| &place.id);
         add(&mut self.connectors, base.connectors, |connector| {
             &connector.id
         });
         add(&mut self.briefings, base.briefings, |briefing| &briefing.id);
         add(&mut self.schedules, base.schedules, |schedule| &schedule.id);
         add(&mut self.calendars, base.calendars, |calendar| &calendar.id);
-        for (key, place) in base.places {
-            self.places.entry(key).or_insert(place);
+        for (key, origin) in base.origins {
+            self.origins.entry(key).or_insert(origin);
         }
         self
     }

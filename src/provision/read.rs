@@ -13,7 +13,7 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-use super::{Kind, Objects, Place};
+use super::{Kind, Objects, Origin};
 use crate::{
     domain::briefing::Briefing,
     error::{Problem, Problems},
@@ -21,22 +21,22 @@ use crate::{
     signals,
 };
 
+static ROLES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/roles");
 static BRIEFINGS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/briefings");
 
 /// The deepest folder below the one named.
 const DEEPEST_FOLDER: usize = 8;
 
-/// The briefings that are shipped.
+/// The roles and briefings that are shipped.
 pub fn shipped() -> Result<Objects, Problems> {
-    let mut reading = Reading {
-        shipped: true,
-        ..Reading::default()
-    };
-    for file in BRIEFINGS.files().filter(|file| is_toml(file.path())) {
-        reading.file(
-            &format!("briefings/{}", file.path().display()),
-            file.contents_utf8().unwrap_or_default(),
-        );
+    let mut reading = Reading::default();
+    for (folder, files) in [("roles", &ROLES), ("briefings", &BRIEFINGS)] {
+        for file in files.files().filter(|file| is_toml(file.path())) {
+            reading.file(
+                &format!("{folder}/{}", file.path().display()),
+                file.contents_utf8().unwrap_or_default(),
+            );
+        }
     }
     reading.finish()
 }
@@ -96,7 +96,6 @@ fn find(
 struct Reading {
     objects: Objects,
     problems: Vec<Problem>,
-    shipped: bool,
 }
 
 /// The tables of a file by their key.
@@ -231,6 +230,17 @@ impl Reading {
                     );
                 }
             }
+            Kind::Place => {
+                if let Some((object, lines)) = self.typed(kind, value, source) {
+                    self.add(
+                        kind,
+                        object,
+                        lines,
+                        |objects| &mut objects.places,
+                        |o| o.id.as_str(),
+                    );
+                }
+            }
             Kind::Schedule => {
                 if let Some((object, lines)) = self.typed(kind, value, source) {
                     self.add(
@@ -302,7 +312,7 @@ impl Reading {
         id: impl Fn(&T) -> &str,
     ) {
         let id = id(&object).to_owned();
-        if let Some(first) = self.objects.places.get(&(kind, id.clone())) {
+        if let Some(first) = self.objects.origins.get(&(kind, id.clone())) {
             self.problems.push(
                 Problem::new(
                     "two-of-one-id",
@@ -317,11 +327,8 @@ impl Reading {
             );
             return;
         }
-        let place = Place {
-            shipped: self.shipped,
-            lines,
-        };
-        self.objects.places.insert((kind, id), place);
+        let origin = Origin { lines };
+        self.objects.origins.insert((kind, id), origin);
         list(&mut self.objects).push(object);
     }
 
@@ -363,7 +370,6 @@ mod tests {
                     .any(|known| known.id.as_str() == id),
                 "{id}"
             );
-            assert!(shipped.places[&(Kind::Briefing, id.to_owned())].shipped);
         }
         assert!(
             shipped
@@ -371,6 +377,71 @@ mod tests {
                 .iter()
                 .all(|briefing| !briefing.signals.is_empty())
         );
+    }
+
+    #[test]
+    fn the_seven_shipped_roles_load_and_an_own_one_takes_their_place() {
+        let shipped = shipped().unwrap();
+        let mut ids: Vec<&str> = shipped.roles.iter().map(|role| role.id.as_str()).collect();
+        ids.sort_unstable();
+        assert_eq!(
+            ids,
+            [
+                "ceo",
+                "finance",
+                "member",
+                "operations",
+                "support",
+                "vp-engineering",
+                "vp-sales"
+            ]
+        );
+        let own = read_texts(&[("a.toml", "[role]\nid = 'finance'\ntitle = 'Our finance'\n")]);
+        let all = own.unwrap().over(shipped);
+        assert_eq!(all.roles.len(), 7);
+        let finance = all.roles.iter().find(|role| role.id.as_str() == "finance");
+        assert!(finance.unwrap().grants.is_empty());
+    }
+
+    #[test]
+    fn rights_and_places_are_read_with_all_that_they_may_say() {
+        let objects = read_texts(&[(
+            "x.toml",
+            "[role]\nid = 'r'\ntitle = 'R'\ngroups = ['g']\nsurfaces = ['web', 'cli']\ntechnical = true\n\
+             [[role.grants]]\nconnector = 'c'\ntools = ['*']\napprove = ['add_*']\nwhen = [\n\
+             { tools = ['a'], arg = 'p', one_of = ['ENG', 2, true] },\n\
+             { arg = 'params.region', equals = 'EU', optional = true },\n\
+             { arg = 'limit', at_most = 100, at_least = 1.5 },\n\
+             { arg = 'sql', statement = 'select', tables = ['v'], dialect = 'postgres' } ]\n\
+             [[place]]\nid = 'all'\nsurface = 'teams'\nchannel = '19:x'\nas = 'r'\n",
+        )])
+        .unwrap();
+        let when = &objects.roles[0].grants[0].when;
+        assert_eq!(when.len(), 4);
+        assert_eq!(when[0].one_of.as_ref().unwrap().len(), 3);
+        assert_eq!(when[2].at_most, Some(100.0));
+        assert_eq!(objects.places[0].role.as_str(), "r");
+        for (text, told) in [
+            (
+                "[role]\nid = 'r'\ntitle = 'R'\nsurfaces = ['fax']",
+                "x.toml:4: `role.surfaces[0]`",
+            ),
+            (
+                "[role]\nid = 'r'\ntitle = 'R'\n[[role.grants]]\nconnector = 'c'\nwhen = [{ arg = 'a', oneof = ['x'] }]",
+                "`role.grants[0].when[0].oneof` is no known key\n  → did you mean `one_of`?",
+            ),
+            (
+                "[user]\nid = 'a'\nname = 'A'\nroles = []\nstate = 'gone'",
+                "x.toml:5: `user.state` is not one of `active`, `waiting`, `disabled`",
+            ),
+            (
+                "[place]\nid = 'p'\nsurface = 'slack'\nchannel = 'C'",
+                "`as` is missing",
+            ),
+        ] {
+            let problems = read_texts(&[("x.toml", text)]).unwrap_err().to_string();
+            assert!(problems.contains(told), "{told}\nnot in\n{problems}");
+        }
     }
 
     #[test]
@@ -455,9 +526,9 @@ mod tests {
             ),
             (1, 1, 1)
         );
-        assert_eq!(objects.place(Kind::User, "ann", "roles[0]"), "x.toml:4");
-        assert_eq!(objects.place(Kind::Schedule, "m", "to[1].as"), "x.toml:17");
-        assert_eq!(objects.place(Kind::Role, "none", ""), "role `none`");
+        assert_eq!(objects.origin(Kind::User, "ann", "roles[0]"), "x.toml:4");
+        assert_eq!(objects.origin(Kind::Schedule, "m", "to[1].as"), "x.toml:17");
+        assert_eq!(objects.origin(Kind::Role, "none", ""), "role `none`");
         let told = read_texts(&[(
             "x.toml",
             "[calendar]\nid = 'de'\n[calendar.holidays]\n2026-13-25 = 'x'\n",
@@ -493,7 +564,7 @@ mod tests {
                 .any(|briefing| briefing.title == "Mine")
         );
         assert_eq!(
-            all.place(Kind::Briefing, "ceo-morning", "title"),
+            all.origin(Kind::Briefing, "ceo-morning", "title"),
             "a.toml:3"
         );
     }

@@ -51,6 +51,7 @@ pub async fn load(store: &Store) -> Result<Objects, StoreError> {
     Ok(Objects {
         roles: all(store, Kind::Role).await?,
         users: all(store, Kind::User).await?,
+        places: all(store, Kind::Place).await?,
         connectors: all(store, Kind::Connector).await?,
         briefings: all(store, Kind::Briefing).await?,
         schedules: all(store, Kind::Schedule).await?,
@@ -76,6 +77,7 @@ impl Objects {
         let mut values = BTreeMap::new();
         add(&mut values, Kind::Role, &self.roles);
         add(&mut values, Kind::User, &self.users);
+        add(&mut values, Kind::Place, &self.places);
         add(&mut values, Kind::Connector, &self.connectors);
         add(&mut values, Kind::Briefing, &self.briefings);
         add(&mut values, Kind::Schedule, &self.schedules);

@@ -21,7 +21,7 @@ pub struct Defaults {
     pub language: Language,
 }
 
-/// The audiences of a schedule now, each with its recipients once. Who is disabled or has lost the role is not among
+/// The audiences of a schedule now, each with its recipients once. Who is not active or has lost the role is not among
 /// them.
 pub fn audiences(schedule: &Schedule, objects: &Objects, defaults: &Defaults) -> Vec<Audience> {
     let mut audiences: Vec<Audience> = Vec::new();
@@ -63,7 +63,7 @@ pub fn audiences(schedule: &Schedule, objects: &Objects, defaults: &Defaults) ->
                 let known = objects
                     .users
                     .iter()
-                    .find(|known| known.id == *user && !known.disabled);
+                    .find(|known| known.id == *user && known.is_active());
                 let role = role.as_ref().or(known.and_then(|user| user.roles.first()));
                 if let Some((user, role)) = known.zip(role)
                     && user.roles.contains(role)
@@ -73,7 +73,7 @@ pub fn audiences(schedule: &Schedule, objects: &Objects, defaults: &Defaults) ->
             }
             Recipient::Role { role, via } => {
                 for user in &objects.users {
-                    if !user.disabled && user.roles.contains(role) {
+                    if user.is_active() && user.roles.contains(role) {
                         person(user, role, via);
                     }
                 }
@@ -134,7 +134,7 @@ mod tests {
             "id = 'mara'\nname = 'Mara'\nroles = ['vp', 'ceo']\nemail = 'mara@acme.example'\nzone = 'Europe/Zurich'",
             "id = 'jonas'\nname = 'Jonas'\nroles = ['vp']\nemail = 'jonas@acme.example'\nslack = 'U1'\nzone = 'Europe/Zurich'",
             "id = 'ana'\nname = 'Ana'\nroles = ['vp']\nemail = 'ana@acme.example'\nlanguage = 'es'",
-            "id = 'gone'\nname = 'Gone'\nroles = ['vp']\nemail = 'gone@acme.example'\ndisabled = true",
+            "id = 'gone'\nname = 'Gone'\nroles = ['vp']\nemail = 'gone@acme.example'\nstate = 'disabled'",
         ];
         Objects {
             users: users

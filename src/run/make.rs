@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::wording::Wording;
 use crate::{
-    access::{Access, Principal, Surface},
+    access::{Access, Clearance, Principal, Surface},
     clock::Clock,
     compose::{self, Inputs},
     connectors::Connectors,
@@ -21,7 +21,8 @@ use crate::{
     },
     error::Problem,
     gather::{self, Ask, Asker, Progress},
-    ids::{ConnectorId, RunId},
+    ids::{ConnectorId, RunId, ScheduleId},
+    limits,
     provision::Objects,
     signals::{self, Context, Outcome},
     text::Language,
@@ -50,6 +51,8 @@ pub struct Occasion<'a> {
     pub language: Language,
     pub calendar: Option<&'a Calendar>,
     pub surface: Surface,
+    /// Whose budget words it; the role's where a person has it made.
+    pub schedule: Option<&'a ScheduleId>,
     pub due: Timestamp,
     /// Marks of the brief before, and when it was due.
     pub previous: &'a [Mark],
@@ -105,14 +108,12 @@ impl Maker {
                 args: call.args.clone(),
             })
             .collect();
-        let principal = Principal {
-            user: None,
-            role: role.id.clone(),
-            surface: occasion.surface,
-        };
+        let principal = Principal::nobody(role.id.clone(), occasion.surface);
         let asker = Asker {
             principal: &principal,
             role,
+            // A brief is made for the role of its readers or for the role that clears their place.
+            clearance: Clearance::Alone,
             access: &self.access,
             connectors: &connectors,
             now: self.clock.now(),
@@ -154,7 +155,15 @@ impl Maker {
             next_date: assessment.next_date,
             since: occasion.since,
         });
-        let ledger = self.wording.ledger(role, &principal, self.clock.as_ref());
+        let source = match occasion.schedule {
+            Some(schedule) => limits::Source::Schedule(schedule.clone()),
+            None => limits::Source::Question {
+                surface: occasion.surface,
+            },
+        };
+        let ledger = self
+            .wording
+            .ledger(role, &principal, source, self.clock.as_ref());
         let findings = assessment.findings;
         let brief = self
             .wording

@@ -226,6 +226,7 @@ impl Parts {
             language: run.audience.language,
             calendar: self.calendar(&objects),
             surface: Surface::Schedule,
+            schedule: run.schedule.as_ref(),
             due: run.due,
             previous: before.map_or(&[], |(brief, _)| brief.marks.as_slice()),
             since: before.map(|(_, due)| due),
@@ -312,7 +313,7 @@ impl Parts {
             .await?;
         Ok(stored.is_some_and(|stored| {
             let user = stored.object;
-            !user.disabled && user.roles.contains(&run.audience.role)
+            user.is_active() && user.roles.contains(&run.audience.role)
         }))
     }
 }

@@ -187,7 +187,7 @@ pub async fn tell_admin(
         objects
             .users
             .iter()
-            .find(|user| user.id == *id && !user.disabled)
+            .find(|user| user.id == *id && user.is_active())
     });
     let Some((admin, role)) = admin.and_then(|admin| Some((admin, admin.roles.first()?))) else {
         return Ok(());

@@ -5,13 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::Parts;
+use super::{Parts, zone};
 use crate::{
-    access,
+    access::{self, Clearance, Request, Surface},
     connectors::Pin,
-    domain::{briefing::Briefing, run::Audience, schedule::ChannelKind},
+    domain::{
+        briefing::Briefing, calendar::Calendar, people::Role, run::Audience, schedule::ChannelKind,
+    },
+    error::Problem,
     ids::ConnectorId,
     provision::Objects,
+    signals::{self, Context, Planned},
 };
 
 /// Something that a brief will lack.
@@ -43,30 +47,21 @@ pub async fn preflight(
     }
     parts.maker.pool.replace(objects.connectors.clone());
     for audience in audiences {
-        let role = objects.roles.iter().find(|role| role.id == audience.role);
-        for (id, tools) in &needed {
-            let connector = objects
-                .connectors
-                .iter()
-                .find(|connector| connector.id == **id);
-            let (Some(role), Some(connector)) = (role, connector) else {
-                continue;
-            };
-            for tool in tools {
-                let decision = access::decide(role, connector, tool).0;
-                if !decision.allowed {
-                    findings.insert(Finding {
-                        on: format!("{id}/{tool}"),
-                        what: format!("{}: {}", decision.rule, decision.why),
-                    });
-                }
-            }
-        }
-        if role.is_none() {
+        let Some(role) = objects.roles.iter().find(|role| role.id == audience.role) else {
             findings.insert(Finding {
                 on: format!("role {}", audience.role),
                 what: "is not defined".to_owned(),
             });
+            continue;
+        };
+        match calls(parts, objects, briefing, audience) {
+            Ok(calls) => findings.extend(refused(role, objects, &calls)),
+            Err(problem) => {
+                findings.insert(Finding {
+                    on: problem.place.clone().unwrap_or_default(),
+                    what: problem.what,
+                });
+            }
         }
     }
     let sources = needed
@@ -94,6 +89,50 @@ pub async fn preflight(
         }
     }
     findings.into_iter().collect()
+}
+
+/// The calls that a brief for this audience would make now.
+fn calls(
+    parts: &Parts,
+    objects: &Objects,
+    briefing: &Briefing,
+    audience: &Audience,
+) -> Result<Vec<Planned>, Problem> {
+    let weekdays = Calendar::weekdays();
+    let context = Context {
+        now: parts.clock.now(),
+        zone: zone(&audience.zone)?,
+        calendar: parts.calendar(objects).unwrap_or(&weekdays),
+        fingerprint_key: &parts.maker.fingerprint_key,
+        previous: &[],
+        since_last: None,
+    };
+    signals::queries(briefing, &context).map_err(|problem| {
+        Problem::new("bad-rule", format!("{} {}", problem.field, problem.what))
+            .at(format!("signal {}", problem.signal))
+    })
+}
+
+/// The calls that the role may not make, each with the rule that refuses it.
+fn refused(role: &Role, objects: &Objects, calls: &[Planned]) -> Vec<Finding> {
+    let connector = |id: &ConnectorId| objects.connectors.iter().find(|known| known.id == *id);
+    calls
+        .iter()
+        .filter_map(|call| {
+            let decision = access::decide(&Request {
+                role,
+                clearance: Clearance::Alone,
+                connector: connector(&call.connector)?,
+                tool: &call.tool,
+                args: &call.args,
+                surface: Surface::Schedule,
+            });
+            (!decision.allowed).then(|| Finding {
+                on: format!("{}/{}", call.connector, call.tool),
+                what: format!("{}: {}", decision.rule, decision.why),
+            })
+        })
+        .collect()
 }
 
 /// What is wrong with a source: it does not start, or a tool is gone or changed.

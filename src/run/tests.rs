@@ -185,13 +185,17 @@ impl Instance {
             clock: self.clock.clone(),
             maker: Maker {
                 pool,
-                access: Access::new(audit.clone()),
+                access: Access::new(audit.clone(), store.clone()),
                 clock: self.clock.clone(),
                 fingerprint_key: Arc::from([2; 32].as_slice()),
                 wording: Wording {
                     models: BTreeMap::new(),
                     route: Vec::new(),
-                    limits: crate::limits::Limits::new(store.clone(), jiff::tz::TimeZone::UTC),
+                    limits: crate::limits::Limits::new(
+                        store.clone(),
+                        jiff::tz::TimeZone::UTC,
+                        &crate::settings::Settings::default(),
+                    ),
                     audit: audit.clone(),
                     company: "Acme".to_owned(),
                 },
@@ -325,7 +329,7 @@ async fn a_crash_after_any_write_loses_nothing_and_sends_nothing_twice() {
 
 #[tokio::test]
 async fn who_was_disabled_or_lost_the_role_gets_nothing_more() {
-    for change in ["disabled = true", "roles = [\"other\"]"] {
+    for change in ["state = 'disabled'", "roles = [\"other\"]"] {
         let instance = Instance::new().await;
         instance.mailbox.refuse.lock().unwrap().extend([
             ChannelError::Later {
@@ -346,8 +350,8 @@ async fn who_was_disabled_or_lost_the_role_gets_nothing_more() {
             .await
             .unwrap()
             .unwrap();
-        if change.starts_with("disabled") {
-            stored.object.disabled = true;
+        if change.starts_with("state") {
+            stored.object.state = crate::domain::people::UserState::Disabled;
         } else {
             stored.object.roles.clear();
         }

@@ -1,6 +1,6 @@
 //! Has a model word a brief, within the role's budget and the sources' conditions.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, fmt::Write, sync::Arc};
 
 use async_trait::async_trait;
 
@@ -8,7 +8,7 @@ use crate::{
     access::Principal,
     audit::{Act, Audit, Outcome},
     clock::Clock,
-    compose::{self, Sight},
+    compose::{self, Form, Sight},
     domain::{
         brief::Brief,
         connector::Connector,
@@ -16,7 +16,7 @@ use crate::{
         people::Role,
     },
     ids::{ConnectorId, ModelId},
-    limits::{Limits, OverBudget, Reservation},
+    limits::{Limits, OverBudget, Reservation, Source, Spender},
     models::{Ledger, Message, Model, ModelError, Request, Route, Schema, Tried, Usage},
 };
 
@@ -46,16 +46,21 @@ impl Wording {
         )
     }
 
-    /// The ledger of a role's calls.
+    /// The ledger of the calls that a principal makes with a role for `source`.
     pub fn ledger<'a>(
         &'a self,
         role: &'a Role,
         principal: &'a Principal,
+        source: Source,
         clock: &'a dyn Clock,
     ) -> impl Ledger + 'a {
         RoleLedger {
             wording: self,
-            role,
+            spender: Spender {
+                role,
+                user: None,
+                source,
+            },
             principal,
             clock,
         }
@@ -90,7 +95,13 @@ impl Wording {
             } else {
                 Sight::Values
             };
-            let prompt = compose::prompt(&brief, findings, reader, role, &self.company, sight);
+            let form = if model.is_local() {
+                Form::Guided
+            } else {
+                Form::Portable
+            };
+            let company = &self.company;
+            let prompt = compose::prompt(&brief, findings, reader, role, company, sight, form);
             Request {
                 system: prompt.system,
                 messages: vec![Message::User(prompt.user)],
@@ -135,10 +146,10 @@ fn reason(tried: &[Tried]) -> &'static str {
     }
 }
 
-/// One role's budget, with each call in the audit trail before it is made.
+/// The budgets of a spender, with each call in the audit trail before it is made.
 struct RoleLedger<'a> {
     wording: &'a Wording,
-    role: &'a Role,
+    spender: Spender<'a>,
     principal: &'a Principal,
     clock: &'a dyn Clock,
 }
@@ -150,15 +161,23 @@ impl Ledger for RoleLedger<'_> {
         let reserved = self
             .wording
             .limits
-            .reserve(self.role, model, tokens, now)
+            .reserve(&self.spender, model, tokens, now)
             .await;
         let mut entry = self
             .principal
             .entry(now, Act::ModelCall, format!("model/{model}"));
         entry.detail = format!("{tokens} tokens at most");
-        if let Err(over) = &reserved {
-            entry.outcome = Outcome::Denied;
-            entry.why = over.to_string();
+        match &reserved {
+            Ok(reservation) => {
+                for warning in reservation.warnings() {
+                    tracing::warn!(%warning, "a budget is nearly used up");
+                    let _ = write!(entry.detail, "; {warning}");
+                }
+            }
+            Err(over) => {
+                entry.outcome = Outcome::Denied;
+                entry.why = over.to_string();
+            }
         }
         self.wording.audit.write(&[entry]).await?;
         reserved
@@ -168,12 +187,7 @@ impl Ledger for RoleLedger<'_> {
         let settled = self
             .wording
             .limits
-            .settle(
-                &self.role.id,
-                reservation,
-                usage.tokens_in,
-                usage.tokens_out,
-            )
+            .settle(reservation, usage.tokens_in, usage.tokens_out)
             .await;
         if let Err(error) = settled {
             // It stays reserved and counts as spent.

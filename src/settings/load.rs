@@ -61,7 +61,9 @@ pub fn parse(text: &str, place: &str) -> Result<Settings, Problems> {
         problems,
     };
     check.instance(&settings);
+    check.people(&settings);
     check.models(&settings);
+    check.cost(&settings);
     check.channels(&settings);
     check.audit(&settings);
     if settings.instance.air_gap {
@@ -133,6 +135,22 @@ impl Check<'_> {
         }
     }
 
+    fn people(&mut self, settings: &Settings) {
+        for (index, domain) in settings.people.domains.iter().enumerate() {
+            let plain = |label: &str| {
+                !label.is_empty() && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+            };
+            if !(domain.contains('.') && domain.split('.').all(plain)) {
+                self.wrong(
+                    "bad-domain",
+                    &format!("people.domains[{index}]"),
+                    "is no domain",
+                    "write what stands after the @ of your addresses, in ASCII: \"acme.example\"",
+                );
+            }
+        }
+    }
+
     fn models(&mut self, settings: &Settings) {
         let mut seen = BTreeMap::new();
         for (index, model) in settings.models.iter().enumerate() {
@@ -170,10 +188,27 @@ impl Check<'_> {
                     "make it smaller than `context_tokens`",
                 );
             }
-            for (key, price) in [("price_in", model.price_in), ("price_out", model.price_out)] {
-                if price.is_some_and(|price| price < 0.0) {
+            let prices = [
+                ("price_in_per_million", model.price_in_per_million),
+                ("price_out_per_million", model.price_out_per_million),
+            ];
+            for (key, price) in prices {
+                if price.is_some_and(|price| price.is_sign_negative() && !price.is_zero()) {
                     self.wrong("out-of-range", &path(key), "is below 0", "use 0 or more");
                 }
+            }
+            let keys = prices
+                .map(|(key, price)| (key, price.is_some()))
+                .into_iter()
+                .chain([("currency", model.currency.is_some())]);
+            let (set, missing): (Vec<_>, Vec<_>) = keys.partition(|(_, set)| *set);
+            if let (Some((key, _)), Some((missing, _))) = (set.first(), missing.first()) {
+                self.wrong(
+                    "missing-key",
+                    &path(key),
+                    &format!("stands without `{missing}`"),
+                    "set both prices and their currency, or none of the three",
+                );
             }
         }
         for (index, model) in settings.wording.route.iter().enumerate() {
@@ -186,6 +221,43 @@ impl Check<'_> {
                     did_you_mean(model.as_str(), known),
                 );
             }
+        }
+    }
+
+    /// A cap on money holds only where every model that costs some has its price in the cap's currency.
+    fn cost(&mut self, settings: &Settings) {
+        let limits = &settings.limits;
+        let (Some(cap), path) = (limits.company_monthly_cost, "limits.company_monthly_cost") else {
+            return;
+        };
+        if cap.is_sign_negative() && !cap.is_zero() {
+            self.wrong("out-of-range", path, "is below 0", "use 0 or more");
+        }
+        let Some(currency) = limits.currency else {
+            self.wrong(
+                "missing-key",
+                path,
+                "stands without `currency`",
+                "add its currency, such as `currency = \"EUR\"`",
+            );
+            return;
+        };
+        for (index, model) in settings.models.iter().enumerate() {
+            let what = match model.currency {
+                Some(other) if other != currency => {
+                    format!("has its prices in {other}, and `{path}` is in {currency}")
+                }
+                None if !model.local => format!("has no prices, and `{path}` is set"),
+                _ => continue,
+            };
+            self.wrong(
+                "no-price",
+                &format!("model[{index}]"),
+                &what,
+                format!(
+                    "set `price_in_per_million`, `price_out_per_million` and `currency = \"{currency}\"`"
+                ),
+            );
         }
     }
 
@@ -415,6 +487,33 @@ mod tests {
     }
 
     #[test]
+    fn a_domain_of_people_is_what_stands_after_the_at() {
+        for good in ["acme.example", "a-b.co.uk"] {
+            assert!(
+                parse(&format!("[people]\ndomains = ['{good}']"), "x").is_ok(),
+                "{good}"
+            );
+        }
+        for bad in [
+            "",
+            "acme",
+            "@acme.example",
+            "a@acme.example",
+            "*.acme.example",
+            "acme..example",
+            "https://acme.example",
+        ] {
+            let told = problems(&format!(
+                "[people]\napproval = false\ndomains = ['acme.example', '{bad}']"
+            ));
+            assert!(
+                told.starts_with("daybrief.toml:3: `people.domains[1]` is no domain"),
+                "{bad}: {told}"
+            );
+        }
+    }
+
+    #[test]
     fn everything_wrong_is_told_at_once_with_its_line() {
         let told = problems(
             "[instance]\nlisen = '0.0.0.0:80'\nair_gap = 'true'\n\n[store]\nkind = 'mongo'\n\n[email]\nhost = 'smtp.acme.example'\n\
@@ -463,6 +562,69 @@ mod tests {
             assert!(told.contains(part), "{part}\nnot in\n{told}");
         }
         assert!(!told.contains("hunter2"), "{told}");
+    }
+
+    #[test]
+    fn a_cap_on_money_wants_every_price_in_its_currency() {
+        let told = problems(
+            "[limits]\ncompany_monthly_cost = 100\ncurrency = 'EUR'\nwarn_at_percent = 101\n",
+        );
+        assert!(
+            told.contains("daybrief.toml:4: `limits.warn_at_percent` is out of range"),
+            "{told}"
+        );
+        let told = problems("[limits]\ncompany_monthly_cost = 100\ncurrency = 'Euro'\n");
+        assert!(
+            told.contains("daybrief.toml:3: `Euro` is not a currency"),
+            "{told}"
+        );
+        let told = problems("[limits]\ncompany_monthly_cost = 100\n");
+        assert!(
+            told.contains(
+                "daybrief.toml:2: `limits.company_monthly_cost` stands without `currency`"
+            ),
+            "{told}"
+        );
+        let model = |id: &str, rest: &str| {
+            format!("[[model]]\nid = '{id}'\nkind = 'openai'\nmodel = 'm'\n{rest}\n")
+        };
+        let limits = "[limits]\ncompany_monthly_cost = 100.5\ncurrency = 'EUR'\n";
+        let told = problems(&format!(
+            "{limits}{}{}{}{}",
+            model("free", "local = true"),
+            model("cloud", ""),
+            model(
+                "dollars",
+                "currency = 'USD'\nprice_in_per_million = 1\nprice_out_per_million = -2"
+            ),
+            model("half", "price_out_per_million = 1"),
+        ));
+        for part in [
+            "daybrief.toml:9: `model[1]` has no prices",
+            "daybrief.toml:14: `model[2]` has its prices in USD",
+            "daybrief.toml:20: `model[2].price_out_per_million` is below 0",
+            "daybrief.toml:25: `model[3].price_out_per_million` stands without `price_in_per_million`",
+        ] {
+            assert!(told.contains(part), "{part}\nnot in\n{told}");
+        }
+        assert!(!told.contains("model[0]"), "{told}");
+        let good = parse(
+            &format!(
+                "{limits}{}",
+                model(
+                    "m",
+                    "currency = 'eur'\nprice_in_per_million = 0.1\nprice_out_per_million = 15"
+                )
+            ),
+            "x",
+        )
+        .unwrap();
+        let price = good.models[0].price_in_per_million.unwrap();
+        assert_eq!(
+            price.to_string(),
+            "0.1",
+            "as written, not as a float is near it"
+        );
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! The instance's settings: `daybrief.toml`. Plain structs, defaults in one place.
 
+mod limits;
 mod load;
 mod network;
 mod reference;
 pub mod shape;
 
+pub use limits::Limits;
 pub(crate) use load::zone_advice;
 pub use load::{SyslogWay, load, parse, syslog};
 pub use network::is_private_host;
@@ -12,10 +14,11 @@ pub use reference::reference;
 
 use std::path::PathBuf;
 
+use rust_decimal::Decimal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{ids::ModelId, secrets::SecretRef, text::Language};
+use crate::{ids::ModelId, money::Currency, secrets::SecretRef, text::Language};
 
 /// All of `daybrief.toml`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -24,6 +27,7 @@ pub struct Settings {
     pub instance: Instance,
     pub store: Store,
     pub secrets: Secrets,
+    pub people: People,
     /// Models that may be used, `[[model]]` each.
     #[serde(rename = "model")]
     pub models: Vec<Model>,
@@ -32,6 +36,7 @@ pub struct Settings {
     pub slack: Option<Slack>,
     pub folder: Option<Folder>,
     pub guard: Guard,
+    pub limits: Limits,
     pub audit: Audit,
 }
 
@@ -122,6 +127,26 @@ pub struct Secrets {
     pub old_keys: Vec<SecretRef>,
 }
 
+/// Who is let in when they sign in with the company's identity provider.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct People {
+    /// Domains of addresses whose people may come by themselves, such as `acme.example`; a domain below one is another. Who
+    /// is invited may come from anywhere.
+    pub domains: Vec<String>,
+    /// Who comes by themselves waits until an admin lets them in with `daybrief user approve`.
+    pub approval: bool,
+}
+
+impl Default for People {
+    fn default() -> Self {
+        Self {
+            domains: Vec::new(),
+            approval: true,
+        }
+    }
+}
+
 /// A model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Model {
@@ -151,10 +176,16 @@ pub struct Model {
     pub timeout_seconds: u32,
     /// Price of a million tokens in, in `currency`.
     #[serde(default)]
-    pub price_in: Option<f64>,
-    /// Price of a million tokens out.
+    #[schemars(with = "Option<f64>")]
+    pub price_in_per_million: Option<Decimal>,
+    /// Price of a million tokens out, in `currency`.
     #[serde(default)]
-    pub price_out: Option<f64>,
+    #[schemars(with = "Option<f64>")]
+    pub price_out_per_million: Option<Decimal>,
+    /// Currency of the prices, as ISO 4217 writes it.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub currency: Option<Currency>,
 }
 
 fn eight_thousand() -> u32 {

@@ -62,28 +62,8 @@ impl Planned {
             "{}\u{0}{}\u{0}{}",
             self.connector,
             self.tool,
-            canonical(&Value::Object(self.args.clone()))
+            crate::text::canonical(&Value::Object(self.args.clone()))
         )
-    }
-}
-
-/// JSON with the keys of every object sorted.
-fn canonical(value: &Value) -> String {
-    match value {
-        Value::Object(map) => {
-            let mut keys: Vec<_> = map.iter().collect();
-            keys.sort_by_key(|(key, _)| key.as_str());
-            let fields: Vec<_> = keys
-                .into_iter()
-                .map(|(key, value)| format!("{}:{}", Value::from(key.as_str()), canonical(value)))
-                .collect();
-            format!("{{{}}}", fields.join(","))
-        }
-        Value::Array(items) => format!(
-            "[{}]",
-            items.iter().map(canonical).collect::<Vec<_>>().join(",")
-        ),
-        other => other.to_string(),
     }
 }
 

@@ -19,11 +19,13 @@ pub enum Collection {
     AuditSubjects,
     Secrets,
     Pins,
+    Conversations,
+    Proposals,
 }
 
 impl Collection {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Objects,
         Self::Pauses,
         Self::Runs,
@@ -35,6 +37,8 @@ impl Collection {
         Self::AuditSubjects,
         Self::Secrets,
         Self::Pins,
+        Self::Conversations,
+        Self::Proposals,
     ];
 
     /// Its name in the database.
@@ -51,6 +55,8 @@ impl Collection {
             Self::AuditSubjects => "audit-subjects",
             Self::Secrets => "secrets",
             Self::Pins => "pins",
+            Self::Conversations => "conversations",
+            Self::Proposals => "proposals",
         }
     }
 }

@@ -5,6 +5,7 @@
 //! workers may both believe that they hold a document, but only one of them can go on.
 
 mod audit;
+mod conversations;
 pub mod driver;
 mod drivers;
 #[cfg(test)]
@@ -13,6 +14,7 @@ mod objects;
 mod outbox;
 mod person;
 mod pins;
+mod proposals;
 mod runs;
 mod secrets;
 #[cfg(test)]
@@ -20,13 +22,15 @@ mod tests;
 mod usage;
 
 pub use audit::{AuditCheckpoint, AuditHead, AuditRow, AuditRows, AuditText, FoundRow, Subject};
+pub use conversations::Conversations;
 pub use objects::{Kind, Objects, Pause, Stored};
 pub use outbox::Outbox;
 pub use person::{ERASED, Erased, Identity, Person};
 pub use pins::{PinRow, PinRows};
+pub use proposals::Proposals;
 pub use runs::Runs;
 pub use secrets::SealedSecrets;
-pub use usage::{Month, MonthRows, Reserved, Spent};
+pub use usage::{Change, Day, Minute, Month, Of, Reserved, Row, Settled, UsageRows, Used};
 
 use std::{
     ops::{Deref, DerefMut},
@@ -125,14 +129,24 @@ impl Store {
         Outbox(self)
     }
 
-    /// What was spent and reserved, by role and month.
-    pub fn usage(&self) -> MonthRows<'_> {
-        MonthRows(self)
+    /// What was spent and reserved, by budget and month.
+    pub fn usage(&self) -> UsageRows<'_> {
+        UsageRows(self)
     }
 
     /// The audit trail's rows.
     pub fn audit(&self) -> AuditRows<'_> {
         AuditRows(self)
+    }
+
+    /// Questions with what was said to them.
+    pub fn conversations(&self) -> Conversations<'_> {
+        Conversations(self)
+    }
+
+    /// Proposed actions.
+    pub fn proposals(&self) -> Proposals<'_> {
+        Proposals(self)
     }
 
     /// What the store holds of persons.

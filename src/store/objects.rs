@@ -23,13 +23,15 @@ pub enum Kind {
     Briefing,
     Schedule,
     Calendar,
+    Place,
 }
 
 impl Kind {
     /// All kinds, what others refer to first.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Role,
         Self::User,
+        Self::Place,
         Self::Connector,
         Self::Calendar,
         Self::Briefing,
@@ -45,6 +47,7 @@ impl Kind {
             Self::Briefing => "briefing",
             Self::Schedule => "schedule",
             Self::Calendar => "calendar",
+            Self::Place => "place",
         }
     }
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::{
     Store, StoreError,
-    driver::{Collection, Content, Document},
+    driver::{Collection, Document},
     from_body, to_body,
 };
 use crate::domain::{people::User, run::Run, schedule::Schedule};
@@ -23,7 +23,7 @@ const PAGE: u32 = 500;
 /// So often a document is read again that another changed meanwhile.
 const MOST_TRIES: usize = 20;
 /// Members of a user whose values tell nothing about who it is.
-const NOT_TELLING: [&str; 5] = ["id", "roles", "zone", "language", "disabled"];
+const NOT_TELLING: [&str; 6] = ["id", "roles", "zone", "language", "state", "monthly_tokens"];
 
 /// What tells a person from others: their id, and their name and addresses as they stand in texts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,8 +67,6 @@ enum Fate {
     Goes,
     /// It goes on with this body.
     Becomes(String),
-    /// It goes on under another key.
-    Moves(String, Content),
 }
 
 /// What a collection's documents have of persons.
@@ -103,6 +101,14 @@ fn treatment(c: Collection) -> Treatment {
         Collection::Usage => Treatment::Documents {
             shows: usage::shows,
             fate: usage::fate,
+        },
+        Collection::Conversations => Treatment::Documents {
+            shows: talks::shows,
+            fate: talks::fate::<crate::domain::turn::Conversation>,
+        },
+        Collection::Proposals => Treatment::Documents {
+            shows: talks::shows,
+            fate: talks::fate::<crate::domain::proposal::Proposal>,
         },
         Collection::Audit
         | Collection::AuditTexts
@@ -183,7 +189,7 @@ impl Person<'_> {
         };
         let mut value: Value = from_body(Collection::Objects, &document)?;
         if let Some(object) = value.get_mut("object").and_then(Value::as_object_mut) {
-            object.insert("disabled".to_owned(), true.into());
+            object.insert("state".to_owned(), "disabled".into());
         }
         let body = to_body(Collection::Objects, &key, &value)?;
         self.0
@@ -266,11 +272,6 @@ impl Person<'_> {
                     driver.replace_body(c, key, version, &body).await?,
                     &mut erased.changed,
                 ),
-                Fate::Moves(to, content) => {
-                    driver.insert(c, &to, &content).await?;
-                    driver.delete(c, key).await?;
-                    (true, &mut erased.changed)
-                }
             };
             if done {
                 *counts.entry(c.name()).or_default() += 1;
@@ -631,24 +632,62 @@ mod outbox {
     }
 }
 
-/// Numbers by month and budget. A person's budget is keyed `month/user/id`: the numbers go on under their handle.
-mod usage {
+/// Conversations and proposals belong to one person and go with them; those of others go on without their name.
+mod talks {
     use super::*;
 
-    fn own_key<'d>(identity: &Identity, document: &'d Document) -> Option<&'d str> {
-        let (month, budget) = document.key.split_once('/')?;
-        let id = budget.strip_prefix("user/")?;
-        let is_theirs = id == identity.user
-            || id
-                .strip_prefix(identity.user.as_str())
-                .is_some_and(|rest| rest.starts_with('/'));
-        is_theirs.then_some(month)
+    pub fn shows(identity: &Identity, document: &Document) -> Option<Value> {
+        let value: Value = serde_json::from_str(&document.body).ok()?;
+        let is_theirs = value.get("user").and_then(Value::as_str) == Some(&identity.user);
+        is_theirs.then_some(value)
+    }
+
+    pub fn fate<T: serde::de::DeserializeOwned>(
+        identity: &Identity,
+        _: &str,
+        document: &Document,
+    ) -> Result<Fate, StoreError> {
+        if shows(identity, document).is_some() {
+            return Ok(Fate::Goes);
+        }
+        // The collection only names the place in an error.
+        rewritten::<T>(Collection::Conversations, document, |value| {
+            identity.strike_value(value)
+        })
+    }
+}
+
+/// Numbers by month, day and minute: they go on under the person's handle.
+mod usage {
+    use super::*;
+    use crate::store::{Day, Minute, Month};
+
+    fn is_day(document: &Document) -> bool {
+        document.key.starts_with("day/")
+    }
+
+    fn is_minute(document: &Document) -> bool {
+        document.key.starts_with("minute/")
+    }
+
+    fn budget(user: &str) -> String {
+        format!("user/{user}")
     }
 
     pub fn shows(identity: &Identity, document: &Document) -> Option<Value> {
-        own_key(identity, document)?;
         let value: Value = serde_json::from_str(&document.body).ok()?;
-        Some(serde_json::json!({ "budget": document.key, "usage": value }))
+        let own = if is_day(document) {
+            let rows = value.get("rows")?.as_array()?;
+            let own: Vec<&Value> = rows
+                .iter()
+                .filter(|row| row.get("user").and_then(Value::as_str) == Some(&identity.user))
+                .collect();
+            (!own.is_empty()).then(|| serde_json::json!(own))?
+        } else {
+            let spent = value.get("spent")?.get(budget(&identity.user))?;
+            serde_json::json!({ "tokens": spent })
+        };
+        Some(serde_json::json!({ "of": document.key, "usage": own }))
     }
 
     pub fn fate(
@@ -656,22 +695,89 @@ mod usage {
         handle: &str,
         document: &Document,
     ) -> Result<Fate, StoreError> {
-        Ok(match own_key(identity, document) {
-            Some(month) => Fate::Moves(
-                document.key.replacen(
-                    &format!("/user/{}", identity.user),
-                    &format!("/user/{handle}"),
-                    1,
-                ),
-                Content {
-                    body: document.body.clone(),
-                    group: Some(month.to_owned()),
-                    order: document.order,
-                    ..Content::default()
-                },
-            ),
-            None => Fate::Stays,
-        })
+        let c = Collection::Usage;
+        let (own, theirs) = (budget(&identity.user), budget(handle));
+        // Names of budgets and users are texts of their own here: each is renamed as a whole, so that numbers stay apart.
+        let rename = |text: &str| match text {
+            text if text == own => Some(theirs.clone()),
+            text if text == identity.user => Some(handle.to_owned()),
+            _ => None,
+        };
+        let change = |value: &mut Value| {
+            // A role or a schedule may have the same id: only what stands for a person is renamed.
+            let renamed = rename_users(value, &rename, &own);
+            identity.strike_value(value) | renamed
+        };
+        if is_minute(document) {
+            return rewritten::<Minute>(c, document, change);
+        }
+        if !is_day(document) {
+            return rewritten::<Month>(c, document, change);
+        }
+        let fate = rewritten::<Day>(c, document, change)?;
+        let Fate::Becomes(body) = fate else {
+            return Ok(fate);
+        };
+        // The rows of a day stand in their order.
+        let mut day: Day = serde_json::from_str(&body).map_err(|_| StoreError::Unreadable {
+            collection: c.name(),
+            key: document.key.clone(),
+            what: "its rows".to_owned(),
+        })?;
+        day.rows.sort_by(|a, b| a.of.cmp(&b.of));
+        Ok(Fate::Becomes(to_body(c, &document.key, &day)?))
+    }
+
+    /// Renames a person where one stands: as `user`, as a member of `users`, and as the name of a budget.
+    fn rename_users(
+        value: &mut Value,
+        rename: &dyn Fn(&str) -> Option<String>,
+        budget: &str,
+    ) -> bool {
+        match value {
+            Value::Object(map) => {
+                let mut any = false;
+                if let Some(Value::String(user)) = map.get_mut("user")
+                    && let Some(renamed) = rename(user)
+                {
+                    *user = renamed;
+                    any = true;
+                }
+                if let Some(Value::Object(users)) = map.get_mut("users") {
+                    any |= rename_keys(users, &|key| rename(key));
+                }
+                any |= rename_keys(map, &|key| (key == budget).then(|| rename(key)).flatten());
+                for value in map.values_mut() {
+                    any |= rename_users(value, rename, budget);
+                }
+                any
+            }
+            Value::Array(list) => list.iter_mut().fold(false, |any, value| {
+                let renamed = match value {
+                    Value::String(text) if text == budget => rename(text).is_some_and(|renamed| {
+                        *text = renamed;
+                        true
+                    }),
+                    value => rename_users(value, rename, budget),
+                };
+                any | renamed
+            }),
+            _ => false,
+        }
+    }
+
+    fn rename_keys(
+        map: &mut serde_json::Map<String, Value>,
+        rename: &dyn Fn(&str) -> Option<String>,
+    ) -> bool {
+        if !map.keys().any(|key| rename(key).is_some()) {
+            return false;
+        }
+        *map = std::mem::take(map)
+            .into_iter()
+            .map(|(key, value)| (rename(&key).unwrap_or(key), value))
+            .collect();
+        true
     }
 }
 

@@ -19,6 +19,7 @@ const BANDS: [(&str, &[&str]); 9] = [
         "ground",
         &[
             "settings",
+            "sql",
             "secrets",
             "clock",
             "error",

@@ -2,9 +2,11 @@
 
 mod audit;
 mod daemon;
+mod doors;
 mod gaps;
 mod git;
 mod layers;
+mod model;
 mod northwind;
 mod program;
 

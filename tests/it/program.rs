@@ -130,3 +130,22 @@ fn bad_input_gets_one_clear_error() {
         );
     }
 }
+
+#[test]
+fn a_shell_and_a_package_get_completions_and_manual_pages() {
+    let run = |args: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_daybrief"))
+            .args(args)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(run(&["completions", shell]).contains("schedule"), "{shell}");
+    }
+    assert!(run(&["man"]).contains(".TH daybrief 1"));
+    let folder = tempfile::tempdir().unwrap();
+    run(&["man", "--out", &folder.path().to_string_lossy()]);
+    assert!(folder.path().join("daybrief-schedule-next.1").exists());
+}

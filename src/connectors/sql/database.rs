@@ -15,8 +15,8 @@ use sqlx::{
 use super::{
     Limits, SqlError,
     queries::{Parameter, ParameterKind},
-    statement::{Kind, ReadOnly},
 };
+use crate::sql::{Dialect, ReadOnly};
 
 /// Sessions at once.
 const SESSIONS: u32 = 4;
@@ -39,11 +39,11 @@ pub struct Rows {
 
 impl Database {
     /// The kind of database that an address names.
-    pub fn kind_of(address: &str) -> Kind {
+    pub fn kind_of(address: &str) -> Dialect {
         match address.split_once("://").map(|(scheme, _)| scheme) {
-            Some("postgres" | "postgresql") => Kind::Postgres,
-            Some("mysql" | "mariadb") => Kind::Mysql,
-            _ => Kind::Sqlite,
+            Some("postgres" | "postgresql") => Dialect::Postgres,
+            Some("mysql" | "mariadb") => Dialect::Mysql,
+            _ => Dialect::Sqlite,
         }
     }
 
@@ -53,7 +53,7 @@ impl Database {
         let seconds = limits.timeout.as_secs().max(1);
         let bad = |_| SqlError::Refused("the address cannot be read".to_owned());
         Ok(match Self::kind_of(address) {
-            Kind::Sqlite => {
+            Dialect::Sqlite => {
                 let path = address.strip_prefix("sqlite:").unwrap_or(address);
                 let options = SqliteConnectOptions::new()
                     .filename(path)
@@ -67,7 +67,7 @@ impl Database {
                         .connect_lazy_with(options),
                 )
             }
-            Kind::Postgres => {
+            Dialect::Postgres => {
                 let options = PgConnectOptions::from_str(address).map_err(bad)?.options([
                     ("default_transaction_read_only", "on".to_owned()),
                     ("statement_timeout", format!("{seconds}s")),
@@ -79,7 +79,7 @@ impl Database {
                         .connect_lazy_with(options),
                 )
             }
-            Kind::Mysql => {
+            Dialect::Mysql => {
                 let address = address.replacen("mariadb://", "mysql://", 1);
                 let pool = MySqlPoolOptions::new()
                     .max_connections(SESSIONS)
@@ -102,11 +102,11 @@ impl Database {
     }
 
     /// The database's kind.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> Dialect {
         match self {
-            Self::Sqlite(_) => Kind::Sqlite,
-            Self::Postgres(_) => Kind::Postgres,
-            Self::Mysql(_) => Kind::Mysql,
+            Self::Sqlite(_) => Dialect::Sqlite,
+            Self::Postgres(_) => Dialect::Postgres,
+            Self::Mysql(_) => Dialect::Mysql,
         }
     }
 
@@ -178,7 +178,7 @@ impl Database {
                 "name every column with `as` and plain letters".to_owned(),
             ));
         }
-        let quote = if self.kind() == Kind::Sqlite {
+        let quote = if self.kind() == Dialect::Sqlite {
             '"'
         } else {
             '`'

@@ -1,13 +1,12 @@
 //! `daybrief connector sql`: an MCP server of our own in front of SQLite, PostgreSQL and MySQL or MariaDB.
 //!
-//! Read-only twice: by what is parsed ([`statement`]) and by the rights of the session ([`database`]). What runs is the
+//! Read-only twice: by what is parsed ([`crate::sql`]) and by the rights of the session ([`database`]). What runs is the
 //! parsed statement printed anew, never the text that came in; parameters are bound, never written into it.
 
 pub mod database;
 pub mod http;
 pub mod queries;
 pub mod server;
-pub mod statement;
 
 use std::time::Duration;
 
@@ -46,6 +45,12 @@ pub enum SqlError {
     Unreachable,
     #[error("the database refused the statement ({0})")]
     Database(String),
+}
+
+impl From<crate::sql::Refused> for SqlError {
+    fn from(refused: crate::sql::Refused) -> Self {
+        Self::Refused(refused.0)
+    }
 }
 
 #[cfg(test)]

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{
-    SqlError,
-    statement::{Kind, ReadOnly},
+use super::SqlError;
+use crate::{
+    error::{Problem, Problems},
+    sql::{Dialect, ReadOnly},
 };
-use crate::error::{Problem, Problems};
 
 /// A file of named queries.
 #[derive(Debug, Deserialize)]
@@ -124,7 +124,11 @@ impl NamedQuery {
 }
 
 /// Reads a file of named queries; all that is wrong with it at once.
-pub fn read(text: &str, place: &str, kind: Kind) -> Result<BTreeMap<String, NamedQuery>, Problems> {
+pub fn read(
+    text: &str,
+    place: &str,
+    dialect: Dialect,
+) -> Result<BTreeMap<String, NamedQuery>, Problems> {
     let file: File = toml::from_str(text).map_err(|error| {
         Problems(vec![
             Problem::new("bad-queries", error.to_string()).at(place),
@@ -138,7 +142,7 @@ pub fn read(text: &str, place: &str, kind: Kind) -> Result<BTreeMap<String, Name
                 Problem::new("bad-query", what).at(format!("{place}: query `{}`", definition.name)),
             );
         };
-        let statement = match ReadOnly::parse(&definition.sql, kind) {
+        let statement = match ReadOnly::parse(&definition.sql, dialect) {
             Ok(statement) => statement,
             Err(error) => {
                 wrong(error.to_string());

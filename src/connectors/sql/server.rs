@@ -16,8 +16,8 @@ use super::{
     Limits, SqlError,
     database::{Database, Rows},
     queries::NamedQuery,
-    statement::ReadOnly,
 };
+use crate::sql::ReadOnly;
 
 /// An MCP server over one database. Cheap to clone.
 #[derive(Debug, Clone)]

@@ -6,15 +6,10 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 use sqlx::{Connection, Executor, SqliteConnection, sqlite::SqliteConnectOptions};
 
-use super::{
-    Limits, SqlError,
-    database::Database,
-    queries,
-    server::SqlServer,
-    statement::{Kind, ReadOnly},
-};
+use super::{Limits, SqlError, database::Database, queries, server::SqlServer};
+use crate::sql::{Dialect, ReadOnly};
 
-const KINDS: [Kind; 3] = [Kind::Sqlite, Kind::Postgres, Kind::Mysql];
+const KINDS: [Dialect; 3] = Dialect::ALL;
 
 #[test]
 fn what_does_more_than_read_is_refused() {
@@ -90,8 +85,8 @@ fn what_does_more_than_read_is_refused() {
             assert!(ReadOnly::parse(sql, kind).is_err(), "{kind:?}: {sql}");
         }
     }
-    assert!(ReadOnly::parse("select @@version", Kind::Mysql).is_err());
-    assert!(ReadOnly::parse("select 1 into outfile '/tmp/x'", Kind::Mysql).is_err());
+    assert!(ReadOnly::parse("select @@version", Dialect::Mysql).is_err());
+    assert!(ReadOnly::parse("select 1 into outfile '/tmp/x'", Dialect::Mysql).is_err());
 }
 
 #[test]
@@ -269,7 +264,7 @@ async fn an_answer_beyond_the_bytes_is_refused() {
 fn all_that_is_wrong_with_a_file_is_told_at_once() {
     let file =
         "[[query]]\nname = 'a'\nsql = 'delete from x'\n[[query]]\nname = 'b'\nsql = 'select :p'";
-    let problems = queries::read(file, "q.toml", Kind::Sqlite).unwrap_err();
+    let problems = queries::read(file, "q.toml", Dialect::Sqlite).unwrap_err();
     assert_eq!(problems.0.len(), 2, "{problems}");
     assert!(problems.to_string().contains("`:p` is not declared"));
 }
@@ -417,7 +412,7 @@ async fn the_session_itself_cannot_write_whatever_is_parsed() {
 async fn a_statement_that_takes_too_long_is_ended_by_the_server() {
     for database in servers() {
         let sql = match database.kind() {
-            Kind::Postgres => "select pg_sleep(20)",
+            Dialect::Postgres => "select pg_sleep(20)",
             _ => "select sleep(20)",
         };
         let begun = std::time::Instant::now();

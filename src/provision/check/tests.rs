@@ -63,7 +63,7 @@ fn each_change_for_the_worse_is_told_with_its_place_and_what_to_do() {
             "briefing = 'b'",
             "briefing = 'ceo-morning'",
             EMAIL,
-            "briefing `ceo-morning`: there is no role `ceo`",
+            "briefing `ceo-morning`: there is no connector `ledger`",
         ),
         (
             "'weekdays at 07:00'",
@@ -91,9 +91,9 @@ fn each_change_for_the_worse_is_told_with_its_place_and_what_to_do() {
         ),
         (
             "user = 'ann', ",
-            "user = 'ann', as = 'ceo', ",
+            "user = 'ann', as = 'cto', ",
             EMAIL,
-            "o.toml:33: schedule `m`: there is no role `ceo`",
+            "o.toml:33: schedule `m`: there is no role `cto`",
         ),
         (
             "via = ['email']",
@@ -205,6 +205,104 @@ fn signals_that_a_role_may_not_read_are_a_warning() {
         warnings.contains("will always be gaps for the role `idle`"),
         "{warnings}"
     );
+}
+
+#[test]
+fn rights_that_lead_nowhere_are_told() {
+    let place = "[[place]]\nid = 'all'\nsurface = 'slack'\nchannel = 'C1'\nas = 'sales'\n";
+    let channel = "to = [{ slack_channel = 'C1', as = 'sales' }]";
+    let slack = "[slack]\ntoken = 'env:SLACK'\n[email]\nhost = 'smtp'\nfrom = 'a@b.example'\n";
+    let good = format!(
+        "{}{place}",
+        GOOD.replacen("to = [{ user = 'ann', via = ['email'] }]", channel, 1)
+    );
+    assert_eq!(checked(&good, slack), (String::new(), String::new()));
+    let when = |condition: &str| {
+        (
+            "tools = ['query']".to_owned(),
+            format!("tools = ['query']\nwhen = [{{ {condition} }}]"),
+        )
+    };
+    for ((from, to), told) in [
+        (
+            when("tools = ['qeury'], arg = 'name', equals = 'x'"),
+            "o.toml:12: role `sales`: the condition is about `qeury`, which the grant does not name\n  → did you mean `query`?",
+        ),
+        (
+            when("arg = 'name'"),
+            "role `sales`: the condition has no rule, so it never holds",
+        ),
+        (
+            when("arg = 'params..x', equals = 1"),
+            "role `sales`: the condition names no argument",
+        ),
+        (
+            when("arg = 'sql', statement = 'select'"),
+            "role `sales`: the condition lists no tables",
+        ),
+        (
+            when("arg = 'sql', equals = 'x', tables = ['t']"),
+            "role `sales`: the condition has `tables` or `dialect` without `statement`",
+        ),
+        (
+            ("surface = 'slack'".to_owned(), "surface = 'web'".to_owned()),
+            "place `all`: nobody shares a place on `web`",
+        ),
+        (
+            ("channel = 'C1'".to_owned(), "channel = ' '".to_owned()),
+            "place `all`: `channel` is empty",
+        ),
+        (
+            (
+                "channel = 'C1'\nas = 'sales'".to_owned(),
+                "channel = 'C1'\nas = 'seles'".to_owned(),
+            ),
+            "place `all`: there is no role `seles`\n  → did you mean `sales`?",
+        ),
+        (
+            (
+                "channel = 'C1'\nas = 'sales'".to_owned(),
+                "channel = 'C1'\nas = 'member'".to_owned(),
+            ),
+            "schedule `m`: `C1` gets it as `sales`, and the place `all` (o.toml:38) clears it as `member`",
+        ),
+        (
+            (
+                "[[place]]".to_owned(),
+                format!("{}[[place]]", place.replace("'all'", "'first'")),
+            ),
+            "place `all`: is the channel of the place `first` (o.toml:37) too",
+        ),
+        (
+            (
+                "title = 'Sales'".to_owned(),
+                "title = 'Sales'\nsurfaces = ['web']".to_owned(),
+            ),
+            "place `all`: the role `sales` is not used on `slack`, so nothing may be seen there",
+        ),
+    ] {
+        assert!(good.contains(&from), "{from}");
+        let errors = checked(&good.replacen(&from, &to, 1), slack).0;
+        assert!(errors.contains(told), "{told}\nnot in\n{errors}");
+    }
+}
+
+#[test]
+fn a_person_without_a_role_is_told_unless_one_comes_with_a_group() {
+    let without = GOOD.replacen("roles = ['sales']", "roles = []", 1);
+    assert!(
+        checked(&without, EMAIL)
+            .0
+            .contains("user `ann`: has no role")
+    );
+    let with_group = without.replacen(
+        "title = 'Sales'",
+        "title = 'Sales'\ngroups = ['acme-sales']",
+        1,
+    );
+    assert!(!checked(&with_group, EMAIL).0.contains("has no role"));
+    let waiting = without.replacen("roles = []", "roles = []\nstate = 'waiting'", 1);
+    assert!(!checked(&waiting, EMAIL).0.contains("has no role"));
 }
 
 #[test]

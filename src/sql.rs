@@ -1,27 +1,51 @@
-//! One statement that only reads: parsed, checked, and printed anew.
+//! One SQL statement that only reads: parsed, checked, and printed anew.
 //!
 //! What is allowed is listed; everything else is refused: one query, no locks, no target, no function that is not
-//! known to be free of effects, no catalogue of the database itself.
+//! known to be free of effects, no catalogue of the database itself. [`reads_only`] checks which
+//! tables it reads.
+
+mod relations;
 
 use std::ops::ControlFlow;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use sqlparser::{
     ast::{
         Expr, LimitClause, ObjectName, Query, SetExpr, Statement, TableFactor, Value,
         ValueWithSpan, VisitMut, VisitorMut,
     },
-    dialect::{Dialect, MySqlDialect, PostgreSqlDialect, SQLiteDialect},
+    dialect::{Dialect as Grammar, MySqlDialect, PostgreSqlDialect, SQLiteDialect},
     parser::Parser,
 };
 
-use super::SqlError;
+pub use relations::reads_only;
 
-/// The databases that are spoken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+/// The databases whose SQL is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Dialect {
     Sqlite,
     Postgres,
     Mysql,
+}
+
+/// Why a statement is not taken; names nothing of its content but functions.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Refused(pub String);
+
+impl Dialect {
+    /// Every one of them.
+    pub const ALL: [Self; 3] = [Self::Sqlite, Self::Postgres, Self::Mysql];
+
+    fn grammar(self) -> &'static dyn Grammar {
+        match self {
+            Self::Sqlite => &SQLiteDialect {},
+            Self::Postgres => &PostgreSqlDialect {},
+            Self::Mysql => &MySqlDialect {},
+        }
+    }
 }
 
 /// A statement that only reads.
@@ -151,20 +175,15 @@ const CATALOGUES: [&str; 6] = [
 
 impl ReadOnly {
     /// Parses and checks a statement.
-    pub fn parse(sql: &str, kind: Kind) -> Result<Self, SqlError> {
-        let refused = |what: &str| SqlError::Refused(what.to_owned());
+    pub fn parse(sql: &str, dialect: Dialect) -> Result<Self, Refused> {
+        let refused = |what: &str| Refused(what.to_owned());
         if sql.len() > LONGEST_BYTES {
             return Err(refused("it is longer than 64 KiB"));
         }
         if sql.contains("/*!") || sql.contains("/*M!") {
             return Err(refused("it holds a comment that some databases run"));
         }
-        let dialect: &dyn Dialect = match kind {
-            Kind::Sqlite => &SQLiteDialect {},
-            Kind::Postgres => &PostgreSqlDialect {},
-            Kind::Mysql => &MySqlDialect {},
-        };
-        let mut statements = Parser::new(dialect)
+        let mut statements = Parser::new(dialect.grammar())
             .with_recursion_limit(DEEPEST)
             .try_with_sql(sql)
             .and_then(|mut parser| parser.parse_statements())
@@ -177,11 +196,11 @@ impl ReadOnly {
             return Err(refused("only queries (SELECT, WITH, VALUES) are run"));
         };
         let mut check = Check {
-            kind,
+            dialect,
             parameters: Vec::new(),
         };
         if let ControlFlow::Break(what) = VisitMut::visit(&mut query, &mut check) {
-            return Err(SqlError::Refused(what));
+            return Err(Refused(what));
         }
         Ok(Self {
             query,
@@ -191,15 +210,15 @@ impl ReadOnly {
 
     /// The statement for at most `rows` rows, with placeholders of the database; `type_of` tells PostgreSQL a
     /// parameter's type.
-    pub(super) fn sql(
+    pub fn sql(
         &self,
-        kind: Kind,
+        dialect: Dialect,
         rows: u32,
         type_of: &dyn Fn(&str) -> &'static str,
     ) -> String {
         let mut query = self.query.clone();
         let mut place = Place {
-            kind,
+            dialect,
             parameters: &self.parameters,
             type_of,
         };
@@ -216,7 +235,7 @@ impl ReadOnly {
 }
 
 struct Check {
-    kind: Kind,
+    dialect: Dialect,
     parameters: Vec<String>,
 }
 
@@ -325,7 +344,8 @@ impl VisitorMut for Check {
                 return stop("parameters are written `:name`");
             };
             // MySQL binds by position: one entry for each place. The others bind by number.
-            if self.kind == Kind::Mysql || !self.parameters.iter().any(|known| known == name) {
+            if self.dialect == Dialect::Mysql || !self.parameters.iter().any(|known| known == name)
+            {
                 self.parameters.push(name.to_owned());
             }
         }
@@ -335,7 +355,7 @@ impl VisitorMut for Check {
 
 /// Writes the database's own placeholders.
 struct Place<'a> {
-    kind: Kind,
+    dialect: Dialect,
     parameters: &'a [String],
     type_of: &'a dyn Fn(&str) -> &'static str,
 }
@@ -351,10 +371,10 @@ impl VisitorMut for Place<'_> {
                 .iter()
                 .position(|known| known == name)
                 .map_or(1, |at| at + 1);
-            *text = match self.kind {
-                Kind::Sqlite => format!("?{number}"),
-                Kind::Postgres => format!("CAST(${number} AS {})", (self.type_of)(name)),
-                Kind::Mysql => "?".to_owned(),
+            *text = match self.dialect {
+                Dialect::Sqlite => format!("?{number}"),
+                Dialect::Postgres => format!("CAST(${number} AS {})", (self.type_of)(name)),
+                Dialect::Mysql => "?".to_owned(),
             };
         }
         ControlFlow::Continue(())

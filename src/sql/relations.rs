@@ -1,0 +1,138 @@
+//! Which tables a statement reads: what a right that names tables is checked against.
+//!
+//! What runs in the end is the text, read by the database and not by us. So nothing is taken in which databases differ:
+//! no comment, no backslash, and, where the dialect is not known, only what all of them read alike.
+
+use std::ops::ControlFlow;
+
+use sqlparser::{
+    ast::{Ident, ObjectName, Query, Visit, Visitor},
+    tokenizer::{Token, Tokenizer, Whitespace},
+};
+
+use super::{Dialect, ReadOnly, Refused};
+
+/// Is `sql` one SELECT that reads from `tables` alone? In the dialect that is named, or in each of them.
+///
+/// A table is listed as `name` or `schema.name` and meant exactly so: a name without its schema stands for itself only.
+pub fn reads_only(sql: &str, tables: &[String], dialect: Option<Dialect>) -> Result<(), Refused> {
+    let refused = |what: &str| Err(Refused(what.to_owned()));
+    if sql.contains('\\') {
+        return refused("it holds a backslash, which databases read differently");
+    }
+    let dialects = dialect.map_or(Dialect::ALL.to_vec(), |dialect| vec![dialect]);
+    for dialect in dialects {
+        let statement = ReadOnly::parse(sql, dialect)?;
+        if has_comment(sql, dialect) {
+            return refused("it holds a comment, which databases read differently");
+        }
+        for relation in relations(&statement)? {
+            if !tables
+                .iter()
+                .any(|listed| is_listed(&relation, listed, dialect))
+            {
+                return refused("it reads a table that is not listed");
+            }
+        }
+    }
+    Ok(())
+}
+
+fn has_comment(sql: &str, dialect: Dialect) -> bool {
+    let tokens = Tokenizer::new(dialect.grammar(), sql).tokenize();
+    tokens.map_or(true, |tokens| {
+        tokens.iter().any(|token| {
+            matches!(
+                token,
+                Token::Whitespace(
+                    Whitespace::SingleLineComment { .. } | Whitespace::MultiLineComment(_)
+                )
+            )
+        })
+    })
+}
+
+/// Every table that is read. A name counts as one of the statement's own (`WITH name AS …`) only where every database
+/// says so: those are defined at the top, and are known to what follows them.
+fn relations(statement: &ReadOnly) -> Result<Vec<ObjectName>, Refused> {
+    let mut query = statement.query.clone();
+    let mut reading = Reading::default();
+    let mut visited = ControlFlow::Continue(());
+    if let Some(with) = query.with.take() {
+        for table in &with.cte_tables {
+            if with.recursive {
+                reading.own.push(table.alias.name.clone());
+            }
+            visited = visited_after(visited, &table.query, &mut reading);
+            reading.own.push(table.alias.name.clone());
+        }
+    }
+    match visited_after(visited, &query, &mut reading) {
+        ControlFlow::Continue(()) => Ok(reading.found),
+        ControlFlow::Break(what) => Err(Refused(what.to_owned())),
+    }
+}
+
+fn visited_after(
+    before: ControlFlow<&'static str>,
+    query: &Query,
+    reading: &mut Reading,
+) -> ControlFlow<&'static str> {
+    match before {
+        ControlFlow::Continue(()) => query.visit(reading),
+        stopped => stopped,
+    }
+}
+
+#[derive(Default)]
+struct Reading {
+    /// Names that the statement defines itself, so far.
+    own: Vec<Ident>,
+    found: Vec<ObjectName>,
+}
+
+impl Visitor for Reading {
+    type Break = &'static str;
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<&'static str> {
+        // What an inner WITH hides outside of it is read differently by people and databases alike.
+        if query.with.is_some() {
+            return ControlFlow::Break("it has a WITH inside another query");
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<&'static str> {
+        let own = match relation.0.as_slice() {
+            [only] => only.as_ident().is_some_and(|name| {
+                self.own
+                    .iter()
+                    .any(|own| own.value == name.value && own.quote_style == name.quote_style)
+            }),
+            _ => false,
+        };
+        if !own {
+            self.found.push(relation.clone());
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// Is it the very table that is listed, as this database resolves names?
+fn is_listed(relation: &ObjectName, listed: &str, dialect: Dialect) -> bool {
+    let parts: Vec<&str> = listed.split('.').collect();
+    parts.len() == relation.0.len()
+        && relation.0.iter().zip(parts).all(|(part, listed)| {
+            part.as_ident()
+                .is_some_and(|name| is_name(name, listed, dialect))
+        })
+}
+
+fn is_name(name: &Ident, listed: &str, dialect: Dialect) -> bool {
+    match dialect {
+        // Names in quotes are exact, others are lower case.
+        Dialect::Postgres if name.quote_style.is_none() => name.value.to_lowercase() == listed,
+        Dialect::Postgres | Dialect::Mysql => name.value == listed,
+        Dialect::Sqlite => name.value.eq_ignore_ascii_case(listed),
+    }
+}

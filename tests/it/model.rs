@@ -1,0 +1,59 @@
+//! A real language model, small enough for every machine, words a brief: what it wrote is kept or struck, and told.
+
+use std::{fs, process::Command};
+
+use serde_json::Value;
+
+use crate::peer;
+
+/// The sample company's instance, worded by the model at this address; its settings.
+pub fn instance_worded_by(folder: &std::path::Path, url: &str) -> std::path::PathBuf {
+    let laid_out = Command::new(env!("CARGO_BIN_EXE_daybrief"))
+        .args(["demo", "--json", "--out"])
+        .arg(folder)
+        .output()
+        .unwrap();
+    assert!(laid_out.status.success(), "{laid_out:?}");
+    let settings = folder.join("daybrief.toml");
+    let mut text = fs::read_to_string(&settings).unwrap();
+    text.push_str(&format!(
+        "[wording]\nroute = [\"local\"]\n[[model]]\nid = \"local\"\nkind = \"openai\"\nbase_url = \"{url}/v1\"\n\
+         model = \"smollm2\"\nlocal = true\ncontext_tokens = 8192\nfirst_token_timeout_seconds = 240\ntimeout_seconds = 400\n"
+    ));
+    fs::write(&settings, text).unwrap();
+    settings
+}
+
+#[test]
+fn a_real_local_model_words_the_brief_and_the_report_says_what_was_kept() {
+    let Some(url) = peer("DAYBRIEF_TEST_LLAMA") else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let settings = instance_worded_by(folder.path(), &url);
+    let run = |args: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_daybrief"))
+            .arg("--config")
+            .arg(&settings)
+            .args(args)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{args:?}: {output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    run(&["apply", "--yes"]);
+    let brief: Value = serde_json::from_str(&run(&["run", "vp-sales-morning", "--json"])).unwrap();
+    assert_eq!(brief["edition"]["model"], "local", "{}", brief["edition"]);
+    let grounding = &brief["grounding"];
+    let count = |name: &str| grounding[name].as_u64().unwrap();
+    assert!(count("kept") >= 7, "{grounding}");
+    let struck = grounding["struck"].as_array().unwrap().len();
+    assert!(
+        count("kept") < count("written") || struck == 0,
+        "{grounding}"
+    );
+    println!("{grounding}");
+    // The figures are those of the same brief without a model.
+    let headline = |brief: &Value| brief["decide"][0]["headline"].to_string();
+    assert!(headline(&brief).contains("Hartmann Logistics"), "{brief}");
+}
