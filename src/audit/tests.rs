@@ -933,6 +933,11 @@ async fn after_erasing_no_byte_of_a_person_lies_in_the_stores_files_and_the_chai
     assert_eq!(markers_in(&files()), Vec::<&str>::new());
     assert!(erasure.scrubbed && erasure.trail.ok, "{erasure:?}");
     assert!(erasure.left.is_empty(), "{erasure:?}");
+    let removed = &erasure.documents.removed;
+    assert_eq!(
+        (removed["objects"], removed["runs"], removed["outbox"]),
+        (1, 1, 1)
+    );
     assert_eq!(erasure.file.as_deref(), Some("user/mara"));
     assert_eq!(broken(&store).await, None);
 
