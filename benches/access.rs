@@ -27,14 +27,20 @@ fn role(connector_of: impl Fn(usize) -> String) -> Option<Role> {
     toml::from_str(&text).ok()
 }
 
-fn measure(name: &str, role: &Role, place: &Role, connector: &Connector, tool: &str) -> u128 {
+fn measure(
+    name: &str,
+    role: &Role,
+    clearance: Clearance<'_>,
+    connector: &Connector,
+    tool: &str,
+) -> u128 {
     let args: Map<String, Value> = json!({ "project": "PAY", "limit": 50 })
         .as_object()
         .cloned()
         .unwrap_or_default();
     let request = Request {
         role,
-        clearance: Clearance::Place(place),
+        clearance,
         connector,
         tool,
         args: &args,
@@ -66,24 +72,29 @@ fn main() -> ExitCode {
         eprintln!("the objects of the bench cannot be read");
         return ExitCode::FAILURE;
     };
+    let (alone, place) = (Clearance::Alone, Clearance::Place(&spread));
     let slowest = [
+        ("100 grants on 100 connectors", &spread, alone, "get_7_x"),
         (
-            "100 grants on 100 connectors, asker and place",
+            "the same in a place of 100 grants",
             &spread,
+            place,
             "get_7_x",
         ),
         (
             "100 grants on one connector, the last allows",
             &dense,
+            alone,
             "get_99_x",
         ),
         (
             "100 grants on one connector, none allows",
             &dense,
+            alone,
             "get_nothing",
         ),
     ]
-    .map(|(name, role, tool)| measure(name, role, role, &connector, tool))
+    .map(|(name, role, clearance, tool)| measure(name, role, clearance, &connector, tool))
     .into_iter()
     .max()
     .unwrap_or(u128::MAX);

@@ -16,7 +16,10 @@ use crate::{
     audit::Audit,
     channels::{Channel, FolderChannel, SlackChannel, SmtpChannel},
     clock::{Clock, SystemClock},
-    connectors::{Connectors, PinnedHash, Pins, PinsError, SecretSource, SecretUnavailable},
+    connectors::{
+        Connectors, KeptToken, PinnedHash, Pins, PinsError, SecretSource, SecretUnavailable,
+        TokenKeeper, reach,
+    },
     domain::{finding::Gap, schedule::ChannelKind},
     error::{Problem, Problems},
     ids::{CalendarId, ConnectorId, ModelId, UserId},
@@ -95,6 +98,46 @@ impl SecretSource for Secrets {
             .open(name, &sealed)
             .map_err(|error| unavailable(format!("does not open: {error}")))
     }
+}
+
+/// Sign-ins lie sealed among the store's own secrets.
+#[async_trait]
+impl TokenKeeper for Secrets {
+    async fn load(&self, name: &str) -> Result<Option<KeptToken>, SecretUnavailable> {
+        let sealed = self.store.secrets().get(name).await.map_err(sign_in)?;
+        sealed
+            .map(|sealed| {
+                Ok(KeptToken {
+                    text: self.vault.open(name, &sealed).map_err(sign_in)?,
+                    version: sealed.nonce,
+                })
+            })
+            .transpose()
+    }
+
+    async fn replace(
+        &self,
+        name: &str,
+        seen: Option<&str>,
+        text: &SecretString,
+    ) -> Result<Option<String>, SecretUnavailable> {
+        let secrets = self.store.secrets();
+        let present = secrets.get(name).await.map_err(sign_in)?;
+        if present.as_ref().map(|sealed| sealed.nonce.as_str()) != seen {
+            return Ok(None);
+        }
+        let sealed = self.vault.seal(name, text).map_err(sign_in)?;
+        let replaced = secrets.replace(name, present.as_ref(), &sealed).await;
+        Ok(replaced.map_err(sign_in)?.then_some(sealed.nonce))
+    }
+
+    async fn forget(&self, name: &str) -> Result<bool, SecretUnavailable> {
+        self.store.secrets().delete(name).await.map_err(sign_in)
+    }
+}
+
+fn sign_in(error: impl std::fmt::Display) -> SecretUnavailable {
+    SecretUnavailable(format!("the sign-in cannot be read or kept: {error}"))
 }
 
 /// Pins in the store.
@@ -221,12 +264,14 @@ impl App {
             .at("[instance] zone"))
         })?;
         let mut problems = Vec::new();
-        let pool = Connectors::new(
+        let pool = Connectors::keeping(
             Vec::new(),
             Arc::new(secrets.clone()),
             Arc::new(StorePins(store.clone())),
             // A source answers when it answers, whatever instant a brief is made as of.
             Arc::new(SystemClock),
+            Arc::new(secrets.clone()),
+            reach(settings.instance.air_gap),
         );
         let maker = Maker {
             pool,

@@ -29,6 +29,8 @@ const TICK: &str = "*/2 * * * * *";
 const LOOK_AT_LATEST: Duration = Duration::from_secs(15);
 /// A brief is looked at so long before it is due.
 const PREFLIGHT_BEFORE: SignedDuration = SignedDuration::from_mins(30);
+/// Sign-ins that end soon are renewed so often.
+const RENEW_EVERY: SignedDuration = SignedDuration::from_mins(1);
 /// What is past its retention goes so often.
 const EXPIRE_EVERY: SignedDuration = SignedDuration::from_hours(1);
 /// Budgets that are nearly used up are looked for so often.
@@ -82,6 +84,7 @@ pub async fn run(app: &App, listener: TcpListener, stop: CancellationToken) -> R
         parts,
         worker: &worker,
         seen: Arc::default(),
+        renewed: None,
         expired: None,
         budgets: None,
         told: BTreeSet::new(),
@@ -141,6 +144,7 @@ struct Daemon<'a> {
     worker: &'a Worker,
     /// Schedules and instants that were looked at before they are due.
     seen: Arc<Mutex<BTreeSet<(String, Timestamp)>>>,
+    renewed: Option<Timestamp>,
     expired: Option<Timestamp>,
     budgets: Option<Timestamp>,
     /// Budgets of which the admin was told.
@@ -155,6 +159,13 @@ impl Daemon<'_> {
         ticker::make_due_runs(&self.parts.store, &objects, defaults, now).await?;
         self.worker.begin().await?;
         self.look_ahead(&objects, now).await?;
+        let due = |at: Timestamp| now.duration_since(at) >= RENEW_EVERY;
+        if self.renewed.is_none_or(due) {
+            self.renewed = Some(now);
+            let pool = &self.parts.maker.pool;
+            pool.replace(objects.connectors.clone());
+            pool.renew_tokens();
+        }
         let long_ago = |at: Timestamp| now.duration_since(at) >= EXPIRE_EVERY;
         if self.expired.is_none_or(long_ago) {
             self.expired = Some(now);

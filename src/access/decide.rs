@@ -69,7 +69,13 @@ fn with_place(request: &Request<'_>, own: Result<Said, Said>) -> Decision {
     };
     let place = match request.clearance {
         Clearance::Alone => return own.decision(true),
-        Clearance::Place(place) => request.call().rights(place, Purpose::Call),
+        Clearance::Place(place) => {
+            let theirs = request.call().rights(place, Purpose::Call);
+            theirs.map_err(|said| Said {
+                rule: format!("this place, {}", said.rule),
+                ..said
+            })
+        }
         Clearance::Unknown => Err(Said {
             rule: "places".to_owned(),
             why: "nobody has cleared this place".to_owned(),
@@ -79,7 +85,6 @@ fn with_place(request: &Request<'_>, own: Result<Said, Said>) -> Decision {
         Ok(_) => own.decision(true),
         Err(said) => Decision {
             only_alone: true,
-            rule: format!("this place, {}", said.rule),
             ..said.decision(false)
         },
     }

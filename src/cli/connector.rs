@@ -5,11 +5,11 @@ use std::path::Path;
 use clap::Subcommand;
 use serde_json::json;
 
-use super::{connector_sql, one, open, print, print_json};
+use super::{connector_probe, connector_sign_in, connector_sql, one, open, print, print_json};
 use crate::{
     app::App,
     audit::{Act, Entry, Outcome},
-    connectors::{Pin, ToolInfo},
+    connectors::{CallError, Pin, ToolInfo},
     domain::connector::ToolClass,
     error::{Problem, Problems},
     ids::ConnectorId,
@@ -32,6 +32,12 @@ pub enum Command {
         connector: ConnectorId,
         tool: Option<String>,
     },
+    /// Signs a person in for a connector whose server wants it. The sign-in is kept and renewed from then on.
+    SignIn(connector_sign_in::SignIn),
+    /// Forgets the sign-in of a connector.
+    SignOut { connector: ConnectorId },
+    /// Looks at a server that is no connector yet: reaches it and lists its tools.
+    Probe(connector_probe::Probe),
     /// An MCP server for SQLite, PostgreSQL, MySQL or MariaDB that can only read.
     Sql(connector_sql::Sql),
 }
@@ -40,6 +46,9 @@ pub enum Command {
 pub async fn run(command: Command, config: &Path, json: bool) -> Result<u8, Problems> {
     match command {
         Command::Sql(command) => connector_sql::run(command).await.map(|()| 0),
+        Command::SignIn(command) => connector_sign_in::run(command, config, json).await,
+        Command::SignOut { connector } => connector_sign_in::out(&connector, config, json).await,
+        Command::Probe(command) => connector_probe::run(command, config, json).await,
         Command::List => {
             let app = open(config).await?;
             let objects = app
@@ -84,10 +93,12 @@ async fn tools(app: &App, connector: &ConnectorId) -> Result<Vec<ToolInfo>, Prob
         .pool
         .tools(connector)
         .await
-        .map_err(|error| {
-            one(Problem::new(error.code(), error.to_string())
-                .at(format!("connector `{connector}`")))
-        })
+        .map_err(|error| told(connector, &error))
+}
+
+/// A connector's failure as a person reads it.
+pub(super) fn told(connector: &ConnectorId, error: &CallError) -> Problems {
+    one(Problem::new(error.code(), error.to_string()).at(format!("connector `{connector}`")))
 }
 
 fn show(tool: &ToolInfo, json: bool) {

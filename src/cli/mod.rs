@@ -5,6 +5,8 @@ mod apply;
 mod audit;
 mod check;
 mod connector;
+mod connector_probe;
+mod connector_sign_in;
 mod connector_sql;
 mod data;
 mod demo;

@@ -42,7 +42,7 @@ pub async fn run(command: &Command, config: &Path, json: bool) -> Result<u8, Pro
                         .collect();
                     print(&format!(
                         "{:<20} {:<20} {}",
-                        role.id,
+                        role.id.as_str(),
                         role.title,
                         sources.join(", ")
                     ));

@@ -116,7 +116,7 @@ async fn list(app: &App, json: bool) -> Result<(), Problems> {
         let roles: Vec<&str> = user.roles.iter().map(RoleId::as_str).collect();
         print(&format!(
             "{:<20} {:<9} {:<28} {}",
-            user.id,
+            user.id.as_str(),
             user.state.name(),
             user.email.as_deref().unwrap_or("-"),
             roles.join(", ")

@@ -30,6 +30,11 @@ impl ServerWord {
         Self(words.join(" ").chars().take(SERVER_WORD_CHARS).collect())
     }
 
+    /// The words themselves.
+    pub(super) fn plain(&self) -> &str {
+        &self.0
+    }
+
     /// True where the server said nothing.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -94,6 +99,12 @@ pub enum CallError {
     Shape { what: String },
     #[error("a secret is not available: {what}")]
     Secret { what: String },
+    /// A person has to sign in, for the first time or again.
+    #[error("{why}; sign in with `daybrief connector sign-in {connector}`")]
+    SignIn { connector: ConnectorId, why: String },
+    /// There is no token, and not because one was refused.
+    #[error("no token for the server: {what}")]
+    Token { what: String },
     #[error("the accepted tool descriptions could not be read or kept: {what}")]
     Pins { what: String },
     #[error("Daybrief is stopping")]
@@ -110,9 +121,10 @@ impl CallError {
                 GapCause::Timeout
             }
             Self::TooLarge { .. } => GapCause::TooLarge,
-            Self::Credential { .. } | Self::Refused { .. } | Self::UnknownTool { .. } => {
-                GapCause::Refused
-            }
+            Self::Credential { .. }
+            | Self::Refused { .. }
+            | Self::SignIn { .. }
+            | Self::UnknownTool { .. } => GapCause::Refused,
             Self::Shape { .. } => GapCause::Shape,
             Self::UnknownConnector(_)
             | Self::QueueFull { .. }
@@ -121,6 +133,7 @@ impl CallError {
             | Self::Ended { .. }
             | Self::BackingOff { .. }
             | Self::Secret { .. }
+            | Self::Token { .. }
             | Self::Pins { .. }
             | Self::Stopping => GapCause::Unreachable,
         }
@@ -146,6 +159,8 @@ impl CallError {
             Self::Refused { .. } => "refused",
             Self::Shape { .. } => "shape",
             Self::Secret { .. } => "secret",
+            Self::SignIn { .. } => "sign-in",
+            Self::Token { .. } => "token",
             Self::Pins { .. } => "pins",
             Self::Stopping => "stopping",
         }

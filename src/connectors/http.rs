@@ -1,4 +1,5 @@
 //! Reaching a server over streamable HTTP: bounded bodies, no redirects, and each failure given to the call that met it.
+//! Where the server wants a token it is put in here, and nowhere else: a redirect leads nowhere, so no other host sees it.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -10,16 +11,19 @@ use rmcp::{
         StreamableHttpClientTransport,
         common::client_side_sse::{BoxedSseResponse, FixedInterval},
         streamable_http_client::{
-            StreamableHttpClient, StreamableHttpClientTransportConfig, StreamableHttpError,
-            StreamableHttpPostResponse, StreamableHttpResponseLimits,
+            AuthRequiredError, StreamableHttpClient, StreamableHttpClientTransportConfig,
+            StreamableHttpError, StreamableHttpPostResponse, StreamableHttpResponseLimits,
         },
     },
 };
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
+use crate::domain::connector::ConnectorLimits;
+
 use super::{
     error::CallError,
+    oauth::Authorizer,
     stdio::{message_limit, too_large_reply},
 };
 
@@ -41,8 +45,8 @@ type SseItem = <BoxedSseResponse as Stream>::Item;
 pub(super) fn transport(
     url: &str,
     headers: &[(String, SecretString)],
-    max_bytes: u32,
-    concurrency: u16,
+    authorizer: Option<Arc<Authorizer>>,
+    limits: &ConnectorLimits,
 ) -> Result<StreamableHttpClientTransport<Watched>, CallError> {
     let wrong = |what: String| CallError::Launch { what };
     let parsed =
@@ -61,6 +65,11 @@ pub(super) fn transport(
         value.set_sensitive(true);
         own.insert(key, value);
     }
+    if authorizer.is_some() && own.contains_key(&reqwest::header::AUTHORIZATION) {
+        return Err(wrong(
+            "the connector has both `auth` and an `authorization` header: remove one".to_owned(),
+        ));
+    }
     // Another part may have installed it already; both mean the same one.
     crate::tls::begin();
     let client = reqwest::Client::builder()
@@ -70,26 +79,89 @@ pub(super) fn transport(
         .user_agent(concat!("daybrief/", env!("CARGO_PKG_VERSION")))
         .build()
         .map_err(|error| wrong(format!("no HTTP client: {error}")))?;
-    let limit = message_limit(max_bytes);
+    let limit = message_limit(limits.max_bytes);
     let mut config = StreamableHttpClientTransportConfig::with_uri(url)
         .custom_headers(own)
         .max_sse_event_size(limit)
         .max_json_response_size(limit)
         .max_error_response_size(ERROR_BODY_BYTES)
-        .max_concurrent_requests(usize::from(concurrency) + 1);
+        .max_concurrent_requests(usize::from(limits.concurrency) + 1);
     let mut retries = FixedInterval::default();
     retries.max_times = Some(STREAM_RETRIES);
     retries.duration = STREAM_RETRY_DISTANCE;
     config.retry_config = Arc::new(retries);
     Ok(StreamableHttpClientTransport::with_client(
-        Watched(client),
+        Watched { client, authorizer },
         config,
     ))
 }
 
-/// reqwest's client, which turns an answer that is too large into an error reply to the call that it answers.
+/// reqwest's client, which bears the token and turns an answer that is too large into an error reply to the call that it
+/// answers.
 #[derive(Clone)]
-pub(super) struct Watched(reqwest::Client);
+pub(super) struct Watched {
+    client: reqwest::Client,
+    authorizer: Option<Arc<Authorizer>>,
+}
+
+/// Why a server did not let a request through, with its challenge.
+enum Verdict<'a> {
+    Unauthorized(&'a str),
+    Forbidden(&'a str),
+}
+
+/// The verdict that an error tells of, if it is one.
+fn verdict(error: &Failure) -> Option<Verdict<'_>> {
+    match error {
+        StreamableHttpError::AuthRequired(error) => {
+            Some(Verdict::Unauthorized(&error.www_authenticate_header))
+        }
+        StreamableHttpError::InsufficientScope(error) => {
+            Some(Verdict::Forbidden(&error.www_authenticate_header))
+        }
+        StreamableHttpError::UnexpectedServerResponse(text) if text.starts_with("HTTP 401") => {
+            Some(Verdict::Unauthorized(""))
+        }
+        _ => None,
+    }
+}
+
+impl Watched {
+    /// Makes a request with the token that is held. Where the server answers 401, or names a scope that is missing, it
+    /// did not execute the request: then once more with another token, and never a third time.
+    async fn bearing<T, F>(&self, request: impl Fn(Option<String>) -> F) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<T, Failure>>,
+    {
+        let Some(authorizer) = &self.authorizer else {
+            return request(None).await;
+        };
+        let plain = |token: &SecretString| token.expose_secret().to_owned();
+        let Ok(token) = authorizer.token().await else {
+            // The line asks the authorizer what is to be said.
+            return Err(StreamableHttpError::AuthRequired(AuthRequiredError::new(
+                String::new(),
+            )));
+        };
+        let error = match request(token.as_ref().map(plain)).await {
+            Err(error) => error,
+            answered => return answered,
+        };
+        let another = match verdict(&error) {
+            Some(Verdict::Unauthorized(challenge)) => {
+                Some(authorizer.refused(token.as_ref(), challenge).await)
+            }
+            Some(Verdict::Forbidden(challenge)) => {
+                authorizer.forbidden(token.as_ref(), challenge).await
+            }
+            None => None,
+        };
+        match another {
+            Some(Ok(another)) => request(Some(plain(&another))).await,
+            Some(Err(_)) | None => Err(error),
+        }
+    }
+}
 
 /// The id of a request, as JSON.
 fn id_of(message: &ClientJsonRpcMessage) -> Option<String> {
@@ -157,21 +229,22 @@ impl StreamableHttpClient for Watched {
         uri: Arc<str>,
         message: ClientJsonRpcMessage,
         session_id: Option<Arc<str>>,
-        auth_header: Option<String>,
+        _auth_header: Option<String>,
         headers: Headers,
         limits: StreamableHttpResponseLimits,
     ) -> Result<StreamableHttpPostResponse, Failure> {
         let id = id_of(&message);
         let answer = self
-            .0
-            .post_message_with_response_limits(
-                uri,
-                message,
-                session_id,
-                auth_header,
-                headers,
-                limits,
-            )
+            .bearing(|token| {
+                self.client.post_message_with_response_limits(
+                    uri.clone(),
+                    message.clone(),
+                    session_id.clone(),
+                    token,
+                    headers.clone(),
+                    limits,
+                )
+            })
             .await;
         match (answer, id) {
             (Ok(StreamableHttpPostResponse::Sse(events, session)), Some(id)) => {
@@ -190,12 +263,14 @@ impl StreamableHttpClient for Watched {
         &self,
         uri: Arc<str>,
         session_id: Arc<str>,
-        auth_header: Option<String>,
+        _auth_header: Option<String>,
         headers: Headers,
     ) -> Result<(), Failure> {
-        self.0
-            .delete_session(uri, session_id, auth_header, headers)
-            .await
+        self.bearing(|token| {
+            self.client
+                .delete_session(uri.clone(), session_id.clone(), token, headers.clone())
+        })
+        .await
     }
 
     async fn get_stream(
@@ -203,12 +278,19 @@ impl StreamableHttpClient for Watched {
         uri: Arc<str>,
         session_id: Option<Arc<str>>,
         last_event_id: Option<String>,
-        auth_header: Option<String>,
+        _auth_header: Option<String>,
         headers: Headers,
     ) -> Result<BoxStream<'static, SseItem>, Failure> {
-        self.0
-            .get_stream(uri, session_id, last_event_id, auth_header, headers)
-            .await
+        self.bearing(|token| {
+            self.client.get_stream(
+                uri.clone(),
+                session_id.clone(),
+                last_event_id.clone(),
+                token,
+                headers.clone(),
+            )
+        })
+        .await
     }
 
     async fn get_stream_with_max_sse_event_size(
@@ -216,20 +298,21 @@ impl StreamableHttpClient for Watched {
         uri: Arc<str>,
         session_id: Option<Arc<str>>,
         last_event_id: Option<String>,
-        auth_header: Option<String>,
+        _auth_header: Option<String>,
         headers: Headers,
         max_sse_event_size: usize,
     ) -> Result<BoxStream<'static, SseItem>, Failure> {
-        self.0
-            .get_stream_with_max_sse_event_size(
-                uri,
-                session_id,
-                last_event_id,
-                auth_header,
-                headers,
+        self.bearing(|token| {
+            self.client.get_stream_with_max_sse_event_size(
+                uri.clone(),
+                session_id.clone(),
+                last_event_id.clone(),
+                token,
+                headers.clone(),
                 max_sse_event_size,
             )
-            .await
+        })
+        .await
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
 
 use rmcp::{
     ClientHandler,
-    model::{ClientCapabilities, ClientConfig, Implementation},
+    model::{ClientCapabilities, ClientConfig, Implementation, ProtocolVersion},
     service::{
         ClientInitializeError, NotificationContext, RoleClient, RunningService, ServiceError,
         serve_client_with_ct,
@@ -24,6 +24,7 @@ use super::{
     error::{CallError, ServerWord},
     http,
     launch::{Launcher, Program},
+    oauth::Authorizer,
     stdio::{StderrTail, TOO_LARGE_CODE, WatchedLines, message_limit},
 };
 use crate::domain::connector::{Connector, ConnectorLimits, Launch};
@@ -40,6 +41,8 @@ pub(super) struct Line {
     pub stderr: StderrTail,
     pub flooded: Arc<AtomicBool>,
     pub secrets: Vec<SecretString>,
+    /// Has the token, where the server wants one.
+    pub authorizer: Option<Arc<Authorizer>>,
     pub limits: ConnectorLimits,
 }
 
@@ -57,7 +60,9 @@ impl ClientHandler for Listener {
 
     fn get_info(&self) -> ClientConfig {
         let us = Implementation::new("daybrief", env!("CARGO_PKG_VERSION"));
+        // We begin with a handshake, and name the newest version that has one.
         ClientConfig::new(ClientCapabilities::default(), us)
+            .with_protocol_version(ProtocolVersion::LATEST_WITH_INITIALIZE)
     }
 }
 
@@ -100,9 +105,8 @@ impl Line {
             }
             Launch::Http { url, .. } => {
                 self.said.cancel();
-                let limits = &self.limits;
                 let transport =
-                    http::transport(url, &values, limits.max_bytes, limits.concurrency)?;
+                    http::transport(url, &values, self.authorizer.clone(), &self.limits)?;
                 serve_client_with_ct(listener, transport, stop).await
             }
         };
@@ -113,7 +117,23 @@ impl Line {
     }
 
     pub(super) fn word(&self, text: &str) -> ServerWord {
-        ServerWord::new(text, &self.secrets)
+        let Some(authorizer) = &self.authorizer else {
+            return ServerWord::new(text, &self.secrets);
+        };
+        let mut secrets = self.secrets.clone();
+        secrets.extend(authorizer.struck());
+        ServerWord::new(text, &secrets)
+    }
+
+    /// What is to be said where the server did not let a request through.
+    fn refusal(&self, error: &(dyn std::error::Error + 'static)) -> CallError {
+        let trouble = self
+            .authorizer
+            .as_ref()
+            .and_then(|authorizer| authorizer.trouble());
+        trouble.unwrap_or_else(|| CallError::Credential {
+            word: self.word(&with_causes(error)),
+        })
     }
 
     /// The last line of standard error, once it has been read or soon.
@@ -141,9 +161,7 @@ impl Line {
 
     async fn start_error(&self, error: ClientInitializeError) -> CallError {
         if http::is_refusal(&error) || error.is_authorization_required() {
-            return CallError::Credential {
-                word: self.word(&with_causes(&error)),
-            };
+            return self.refusal(&error);
         }
         match &error {
             ClientInitializeError::JsonRpcError(error) => CallError::Refused {
@@ -151,9 +169,7 @@ impl Line {
             },
             ClientInitializeError::TransportError { error, .. } => {
                 if http::is_refusal(error.error.as_ref()) {
-                    return CallError::Credential {
-                        word: self.word(&with_causes(error.error.as_ref())),
-                    };
+                    return self.refusal(error.error.as_ref());
                 }
                 let said = self.last_words().await;
                 CallError::Unreachable {
@@ -182,9 +198,7 @@ impl Line {
             ServiceError::TransportSend(error) => {
                 let error: &(dyn std::error::Error + 'static) = error.error.as_ref();
                 if http::is_refusal(error) {
-                    return CallError::Credential {
-                        word: self.word(&with_causes(error)),
-                    };
+                    return self.refusal(error);
                 }
                 if error.is::<std::io::Error>() {
                     return self.gone().await;

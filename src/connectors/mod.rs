@@ -12,12 +12,15 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 use serde::Serialize;
 use serde_json::Value;
@@ -37,6 +40,7 @@ mod http;
 mod launch;
 mod line;
 pub mod normalise;
+mod oauth;
 mod pins;
 mod session;
 mod slot;
@@ -48,9 +52,11 @@ mod tests;
 
 pub use error::{CallError, SERVER_WORD_CHARS, ServerWord};
 pub use launch::PASSED_ON;
+pub use oauth::{KeptToken, MemoryTokens, Reach, SignIn, SignedIn, TokenKeeper, reach};
 pub use pins::{MemoryPins, Pin, PinnedHash, Pins, PinsError, pin_of};
 
 use launch::Launcher;
+use oauth::{Authorizer, Oauth};
 use slot::{Shared, Slot};
 
 /// The longest that [`Connectors::shutdown`] waits for the servers to end.
@@ -113,23 +119,41 @@ pub struct Connectors {
 
 struct Inner {
     slots: RwLock<BTreeMap<ConnectorId, Arc<Slot>>>,
+    /// Sign-ins are being renewed.
+    renewing: AtomicBool,
     shared: Arc<Shared>,
     clock: Arc<dyn Clock>,
 }
 
 impl Connectors {
-    /// A pool over these connectors. Starts nothing.
+    /// A pool over these connectors. Starts nothing. Sign-ins are kept in memory.
     pub fn new(
         connectors: Vec<Connector>,
         secrets: Arc<dyn SecretSource>,
         pins: Arc<dyn Pins>,
         clock: Arc<dyn Clock>,
     ) -> Self {
+        let tokens = Arc::new(MemoryTokens::default());
+        Self::keeping(connectors, secrets, pins, clock, tokens, Reach::Anywhere)
+    }
+
+    /// A pool whose sign-ins are kept in `tokens`, and that goes no further for them than `reach`.
+    pub fn keeping(
+        connectors: Vec<Connector>,
+        secrets: Arc<dyn SecretSource>,
+        pins: Arc<dyn Pins>,
+        clock: Arc<dyn Clock>,
+        tokens: Arc<dyn TokenKeeper>,
+        reach: Reach,
+    ) -> Self {
+        let oauth = Oauth::new(tokens, secrets.clone(), clock.clone(), reach);
         let pool = Self {
             inner: Arc::new(Inner {
                 slots: RwLock::default(),
+                renewing: AtomicBool::new(false),
                 shared: Arc::new(Shared {
                     secrets,
+                    oauth: Arc::new(oauth),
                     pins,
                     launcher: Launcher::default(),
                     tasks: TaskTracker::new(),
@@ -155,7 +179,7 @@ impl Connectors {
             let slot = before
                 .remove(&connector.id)
                 .filter(|slot| slot.connector == connector)
-                .unwrap_or_else(|| Slot::new(connector));
+                .unwrap_or_else(|| Slot::new(connector, &self.inner.shared.oauth));
             slots.insert(slot.connector.id.clone(), slot);
         }
     }
@@ -215,6 +239,78 @@ impl Connectors {
                 class: slot.connector.class_of(name),
             })
             .collect())
+    }
+
+    /// Begins a person's sign-in for a connector. `redirect` is where the browser comes back to, on this machine.
+    pub async fn begin_sign_in(
+        &self,
+        connector: &ConnectorId,
+        redirect: &url::Url,
+    ) -> Result<SignIn, CallError> {
+        let authorizer = self.authorizer(connector)?;
+        authorizer.look().await?;
+        if authorizer.challenge().is_none() {
+            // The server's own refusal is the best guide to its authorization server. Where it lets us in without a
+            // token there is none, and its address has to do.
+            let _ = self.tools(connector).await;
+        }
+        SignIn::begin(authorizer, redirect).await
+    }
+
+    /// Forgets the sign-in of a connector; false where there was none.
+    pub async fn sign_out(&self, connector: &ConnectorId) -> Result<bool, CallError> {
+        self.authorizer(connector)?.forget().await
+    }
+
+    /// Will there be a token for the next `ahead`? Renews it where it would end before, and says where a person has to
+    /// sign in again. All is well where the server wants none.
+    pub async fn assure_token(
+        &self,
+        connector: &ConnectorId,
+        ahead: SignedDuration,
+    ) -> Result<(), CallError> {
+        match self.slot(connector)?.authorizer()? {
+            Some(authorizer) => authorizer.assure(ahead).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Begins to renew the sign-ins that end soon, and comes back at once. To be called every minute or so.
+    pub fn renew_tokens(&self) {
+        let shared = &self.inner.shared;
+        if shared.stop.is_cancelled() || self.inner.renewing.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let slots: Vec<Arc<Slot>> = {
+            let slots = self.inner.slots.read();
+            slots
+                .unwrap_or_else(PoisonError::into_inner)
+                .values()
+                .cloned()
+                .collect()
+        };
+        let (inner, stop) = (self.inner.clone(), shared.stop.clone());
+        shared.tasks.spawn(async move {
+            let renewed = async {
+                for authorizer in slots.iter().filter_map(|slot| slot.authorizer().ok()?) {
+                    // It was logged, and whoever needs the token is told.
+                    let _ = authorizer.keep_fresh().await;
+                }
+            };
+            tokio::select! {
+                () = renewed => {}
+                () = stop.cancelled() => {}
+            }
+            inner.renewing.store(false, Ordering::Release);
+        });
+    }
+
+    fn authorizer(&self, connector: &ConnectorId) -> Result<Arc<Authorizer>, CallError> {
+        self.slot(connector)?
+            .authorizer()?
+            .ok_or_else(|| CallError::Launch {
+                what: format!("the connector `{connector}` has no `auth`"),
+            })
     }
 
     /// Ends all connections and their processes; calls from now on are refused. Returns when all have ended, after

@@ -24,6 +24,7 @@ use super::{
     error::{CallError, ServerWord},
     launch::Launcher,
     line::{Line, Listener},
+    oauth::Authorizer,
     pins::{self, Pin, PinnedHash, Pins, PinsError},
     stdio::StderrTail,
 };
@@ -55,6 +56,8 @@ pub(super) struct Connect<'a> {
     /// Every secret among them, to strike out of the server's words.
     pub secrets: Vec<SecretString>,
     pub credentials: [u8; 32],
+    /// Has the token, where the server wants one.
+    pub authorizer: Option<Arc<Authorizer>>,
     pub launcher: &'a Launcher,
     pub pins: &'a Arc<dyn Pins>,
     pub tasks: &'a TaskTracker,
@@ -85,6 +88,7 @@ impl Session {
             values,
             secrets,
             credentials,
+            authorizer,
             launcher,
             pins,
             tasks,
@@ -98,6 +102,7 @@ impl Session {
             stderr: StderrTail::default(),
             flooded: Arc::new(AtomicBool::new(false)),
             secrets,
+            authorizer,
             limits: connector.limits,
         };
         let seconds = connector.limits.start_timeout_seconds;
@@ -219,6 +224,7 @@ impl Session {
                         CallError::Ended { .. }
                             | CallError::Unreachable { .. }
                             | CallError::Credential { .. }
+                            | CallError::SignIn { .. }
                     )
                 {
                     self.end();

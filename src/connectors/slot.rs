@@ -18,6 +18,7 @@ use super::{
     SecretSource,
     error::CallError,
     launch::Launcher,
+    oauth::{Authorizer, Oauth},
     pins::Pins,
     session::{Connect, Session},
 };
@@ -37,6 +38,7 @@ const MAX_WAITING: usize = 256;
 pub(super) struct Shared {
     pub secrets: Arc<dyn SecretSource>,
     pub pins: Arc<dyn Pins>,
+    pub oauth: Arc<Oauth>,
     pub launcher: Launcher,
     pub tasks: TaskTracker,
     pub stop: CancellationToken,
@@ -67,11 +69,15 @@ struct State {
     session: Option<Arc<Session>>,
     not_before: Option<Instant>,
     last_failure: Option<CallError>,
+    /// With which credentials that was. It says nothing of others, such as those of a new sign-in.
+    failed_with: Option<[u8; 32]>,
 }
 
 /// A connector and its connection.
 pub(super) struct Slot {
     pub connector: Connector,
+    /// Has the token of a server that wants OAuth, or says why the settings cannot give one.
+    authorizer: Option<Result<Arc<Authorizer>, CallError>>,
     turns: Semaphore,
     waiting: AtomicUsize,
     in_use: AtomicUsize,
@@ -107,8 +113,17 @@ struct Resolved {
 }
 
 impl Slot {
-    pub(super) fn new(connector: Connector) -> Arc<Self> {
+    pub(super) fn new(connector: Connector, oauth: &Arc<Oauth>) -> Arc<Self> {
+        let authorizer = match &connector.launch {
+            Launch::Http {
+                url,
+                auth: Some(auth),
+                ..
+            } => Some(Authorizer::new(&connector, url, auth, oauth.clone()).map(Arc::new)),
+            Launch::Http { .. } | Launch::Process { .. } => None,
+        };
         Arc::new(Self {
+            authorizer,
             turns: Semaphore::new(usize::from(connector.limits.concurrency.max(1))),
             connector,
             waiting: AtomicUsize::new(0),
@@ -136,6 +151,11 @@ impl Slot {
             self.failures.store(0, Ordering::Relaxed);
         }
         result
+    }
+
+    /// Who has the token, where the server wants OAuth.
+    pub(super) fn authorizer(&self) -> Result<Option<Arc<Authorizer>>, CallError> {
+        self.authorizer.clone().transpose()
     }
 
     async fn turn(&self) -> Result<tokio::sync::SemaphorePermit<'_>, CallError> {
@@ -172,12 +192,19 @@ impl Slot {
         if let Some(session) = state.session.take() {
             if !session.is_alive() {
                 let failure = session.obituary().await;
-                self.note_failure(&mut state, failure);
+                self.note_failure(&mut state, failure, session.credentials);
             } else if session.credentials == resolved.digest {
                 state.session = Some(session.clone());
                 return Ok(session);
             }
             // Else its last user drops it, and that ends it.
+        }
+        if state
+            .failed_with
+            .is_some_and(|with| with != resolved.digest)
+        {
+            state.last_failure = None;
+            state.not_before = None;
         }
         if self.starts.load(Ordering::Acquire) != seen
             && let Some(failure) = &state.last_failure
@@ -197,6 +224,7 @@ impl Slot {
         }
         // A caller that gives up does not break off the start that others wait for.
         let (slot, shared_too) = (self.clone(), shared.clone());
+        let credentials = resolved.digest;
         let start = shared.tasks.spawn(async move {
             tokio::time::sleep(distance).await;
             slot.starts.fetch_add(1, Ordering::AcqRel);
@@ -208,7 +236,7 @@ impl Slot {
                     Ok(session)
                 }
                 Err(failure) => {
-                    slot.note_failure(&mut state, failure.clone());
+                    slot.note_failure(&mut state, failure.clone(), credentials);
                     Err(failure)
                 }
             }
@@ -216,7 +244,7 @@ impl Slot {
         start.await.unwrap_or(Err(CallError::Stopping))
     }
 
-    fn note_failure(&self, state: &mut State, failure: CallError) {
+    fn note_failure(&self, state: &mut State, failure: CallError, credentials: [u8; 32]) {
         let failures = self.failures.fetch_add(1, Ordering::Relaxed) + 1;
         let connector = self.connector.id.as_str();
         tracing::warn!(
@@ -227,6 +255,7 @@ impl Slot {
         );
         state.not_before = Some(Instant::now() + backoff(failures));
         state.last_failure = Some(failure);
+        state.failed_with = Some(credentials);
     }
 
     async fn start(
@@ -242,6 +271,7 @@ impl Slot {
             values: resolved.values,
             secrets: resolved.secrets,
             credentials: resolved.digest,
+            authorizer: self.authorizer()?,
             launcher: &shared.launcher,
             pins: &shared.pins,
             tasks: &shared.tasks,
@@ -291,6 +321,9 @@ impl Slot {
                 digest.update(part.as_bytes());
             }
             resolved.values.push((name.clone(), value));
+        }
+        if let Some(authorizer) = self.authorizer()? {
+            digest.update(authorizer.look().await?);
         }
         resolved.digest = digest.finalize().into();
         Ok(resolved)

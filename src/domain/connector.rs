@@ -49,7 +49,80 @@ pub enum Launch {
         url: String,
         #[serde(default)]
         headers: BTreeMap<String, EnvValue>,
+        /// How a token for the server is had (OAuth); without it the headers are all that is sent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        auth: Option<Auth>,
     },
+}
+
+/// How Daybrief gets a token for a server (OAuth 2.1, MCP authorization 2025-11-25).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Auth {
+    /// Daybrief is a client of its own and shows a secret: no person takes part.
+    ClientCredentials {
+        client_id: String,
+        client_secret: SecretAt,
+        /// What to ask for; without any, what the server names.
+        #[serde(default)]
+        scopes: Vec<String>,
+        /// The token endpoint, where the server does not say where it is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        token_url: Option<String>,
+    },
+    /// As client credentials, but Daybrief signs with a private key and shows no secret (RFC 7523).
+    PrivateKey {
+        client_id: String,
+        /// A P-256 key in PKCS#8, as PEM or as its base64 on one line; it signs with ES256.
+        private_key: SecretAt,
+        #[serde(default)]
+        scopes: Vec<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        token_url: Option<String>,
+    },
+    /// A person signs in once (`daybrief connector sign-in`); Daybrief renews the token from then on.
+    AuthorizationCode {
+        /// The id under which Daybrief is known there, or the https address of its client metadata document. Without
+        /// it Daybrief registers itself (RFC 7591).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        client_id: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        client_secret: Option<SecretAt>,
+        #[serde(default)]
+        scopes: Vec<String>,
+    },
+}
+
+impl Auth {
+    /// The scopes that the settings ask for.
+    pub fn scopes(&self) -> &[String] {
+        match self {
+            Self::ClientCredentials { scopes, .. }
+            | Self::PrivateKey { scopes, .. }
+            | Self::AuthorizationCode { scopes, .. } => scopes,
+        }
+    }
+
+    /// The token endpoint, where the settings name one.
+    pub fn token_url(&self) -> Option<&str> {
+        match self {
+            Self::ClientCredentials { token_url, .. } | Self::PrivateKey { token_url, .. } => {
+                token_url.as_deref()
+            }
+            Self::AuthorizationCode { .. } => None,
+        }
+    }
+
+    /// Does a person have to sign in?
+    pub fn needs_sign_in(&self) -> bool {
+        matches!(self, Self::AuthorizationCode { .. })
+    }
+}
+
+/// A value that is only ever named by where it is: `{ secret = "store:jira-client" }`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SecretAt {
+    pub secret: SecretRef,
 }
 
 /// A plain value, or a reference to a secret: `{ secret = "env:JIRA_TOKEN" }`.
@@ -120,6 +193,13 @@ impl Connector {
 
 /// Does `text` fit `pattern`, in which `*` stands for any run of characters, also none? Linear time.
 pub fn matches_pattern(pattern: &str, text: &str) -> bool {
+    // Most patterns of a role are about other tools: one end tells.
+    let (pattern_ends, text_ends) = (ends(pattern), ends(text));
+    if (pattern_ends.0 != Some(b'*') && pattern_ends.0 != text_ends.0)
+        || (pattern_ends.1 != Some(b'*') && pattern_ends.1 != text_ends.1)
+    {
+        return false;
+    }
     let Some((first, rest)) = pattern.split_once('*') else {
         return pattern == text;
     };
@@ -138,9 +218,46 @@ pub fn matches_pattern(pattern: &str, text: &str) -> bool {
     text.ends_with(last)
 }
 
+/// The first and the last byte.
+fn ends(text: &str) -> (Option<u8>, Option<u8>) {
+    let bytes = text.as_bytes();
+    (bytes.first().copied(), bytes.last().copied())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_token_is_had_by_a_clients_secret_its_key_or_a_person() {
+        let auth = |text: &str| {
+            let text = format!(
+                "id = 'c'\ntitle = 'C'\nurl = 'https://c.example/mcp'\nauth = {text}\n[tools]"
+            );
+            toml::from_str::<Connector>(&text).map(|connector| match connector.launch {
+                Launch::Http { auth, .. } => auth,
+                Launch::Process { .. } => None,
+            })
+        };
+        let client = auth(
+            "{ kind = 'client-credentials', client_id = 'd', client_secret = { secret = 'env:X' } }",
+        );
+        assert!(
+            matches!(client, Ok(Some(Auth::ClientCredentials { .. }))),
+            "{client:?}"
+        );
+        let key = auth(
+            "{ kind = 'private-key', client_id = 'd', private_key = { secret = 'file:/k' }, scopes = ['a'] }",
+        );
+        assert_eq!(key.unwrap().unwrap().scopes(), ["a"]);
+        let person = auth("{ kind = 'authorization-code' }");
+        assert!(person.unwrap().unwrap().needs_sign_in());
+        assert!(auth("{ kind = 'password' }").is_err());
+        assert!(
+            auth("{ kind = 'client-credentials', client_id = 'd', client_secret = 'hunter2' }")
+                .is_err()
+        );
+    }
 
     #[test]
     fn patterns_match_whole_names() {
@@ -155,6 +272,12 @@ mod tests {
             ("a*b*c", "axxbyyc", true),
             ("a*b*c", "acb", false),
             ("a*a", "a", false),
+            ("*", "", true),
+            ("", "", true),
+            ("", "a", false),
+            ("a", "", false),
+            ("*a", "ba", true),
+            ("*a", "ab", false),
         ] {
             assert_eq!(matches_pattern(pattern, text), expected, "{pattern} {text}");
         }

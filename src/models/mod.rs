@@ -4,6 +4,7 @@
 
 mod anthropic;
 mod check;
+mod ledger;
 mod ollama;
 mod openai;
 mod route;
@@ -13,6 +14,7 @@ mod wire;
 mod tests;
 
 pub use check::{Ability, check};
+pub use ledger::BudgetLedger;
 pub use route::{Ledger, Reply, Route, Spoken, Tried};
 
 use std::sync::Arc;

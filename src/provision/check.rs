@@ -12,7 +12,7 @@ use crate::{
     access,
     domain::{
         briefing::{Briefing, Query, Signal},
-        connector::{Connector, EnvValue, Launch},
+        connector::{Auth, Connector, EnvValue, Launch},
         people::User,
         schedule::{ChannelKind, Recipient, Schedule},
     },
@@ -170,8 +170,11 @@ impl Check<'_> {
                 }
                 (env, "env")
             }
-            Launch::Http { url, headers } => {
+            Launch::Http { url, headers, auth } => {
                 self.connector_url(connector, url);
+                if let Some(auth) = auth {
+                    self.connector_auth(connector, headers, auth);
+                }
                 (headers, "headers")
             }
         };
@@ -184,6 +187,42 @@ impl Check<'_> {
                     format!(
                         "write `{key} = {{ secret = \"env:…\" }}`, and replace the value at its source"
                     ),
+                );
+            }
+        }
+    }
+
+    fn connector_auth(
+        &mut self,
+        connector: &Connector,
+        headers: &BTreeMap<String, EnvValue>,
+        auth: &Auth,
+    ) {
+        let id = connector.id.as_str();
+        if headers
+            .keys()
+            .any(|name| name.eq_ignore_ascii_case("authorization"))
+        {
+            self.error(
+                "two-credentials",
+                at(Kind::Connector, id, "auth"),
+                "`auth` and an `authorization` header exclude each other",
+                "remove the one that the server does not want",
+            );
+        }
+        if let Some(token_url) = auth.token_url() {
+            let why = match Url::parse(token_url) {
+                Ok(url) => crate::connectors::reach(self.settings.instance.air_gap)
+                    .check(&url)
+                    .err(),
+                Err(_) => Some("it is no web address".to_owned()),
+            };
+            if let Some(why) = why {
+                self.error(
+                    "bad-url",
+                    at(Kind::Connector, id, "auth.token_url"),
+                    &format!("`auth.token_url` cannot be used: {why}"),
+                    "name the token endpoint with https://, or leave it out where the server says where it is",
                 );
             }
         }

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::SignedDuration;
 use serde::Serialize;
 
 use super::{Parts, zone};
@@ -17,6 +18,9 @@ use crate::{
     provision::Objects,
     signals::{self, Context, Planned},
 };
+
+/// A source's token has to last for the look itself, the time until the brief is due, and the brief.
+const TOKEN_FOR: SignedDuration = SignedDuration::from_mins(45);
 
 /// Something that a brief will lack.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -137,7 +141,12 @@ fn refused(role: &Role, objects: &Objects, calls: &[Planned]) -> Vec<Finding> {
 
 /// What is wrong with a source: it does not start, or a tool is gone or changed.
 async fn source(parts: &Parts, id: &ConnectorId, needed: BTreeSet<&str>) -> Vec<Finding> {
-    let tools = match parts.maker.pool.tools(id).await {
+    let pool = &parts.maker.pool;
+    let tools = match pool.assure_token(id, TOKEN_FOR).await {
+        Ok(()) => pool.tools(id).await,
+        Err(error) => Err(error),
+    };
+    let tools = match tools {
         Ok(tools) => tools,
         Err(error) => {
             return vec![Finding {

@@ -33,6 +33,31 @@ impl SealedSecrets<'_> {
         self.change(name, sealed, |_| true).await
     }
 
+    /// Replaces a secret that is still as it was seen (nothing: there was none); false where it is not.
+    pub async fn replace(
+        &self,
+        name: &str,
+        seen: Option<&Sealed>,
+        sealed: &Sealed,
+    ) -> Result<bool, StoreError> {
+        let content = Content {
+            body: to_body(Collection::Secrets, name, sealed)?,
+            group: Some(GROUP.to_owned()),
+            ..Content::default()
+        };
+        let mut replaced = false;
+        self.0
+            .put(Collection::Secrets, name, |before| {
+                let before: Option<Sealed> = before
+                    .map(|document| from_body(Collection::Secrets, document))
+                    .transpose()?;
+                replaced = before.as_ref() == seen;
+                Ok(replaced.then(|| content.clone()))
+            })
+            .await?;
+        Ok(replaced)
+    }
+
     async fn change(
         &self,
         name: &str,

@@ -395,6 +395,20 @@ suite!(
 );
 
 #[tokio::test]
+async fn a_secret_that_changed_meanwhile_is_not_replaced() {
+    let store = crate::store::Store::in_memory().await.unwrap();
+    let secrets = store.secrets();
+    let vault = crate::secrets::vault::Vault::ephemeral().unwrap();
+    let seal = |text: &str| vault.seal("a", &text.to_owned().into()).unwrap();
+    let (first, second, third) = (seal("1"), seal("2"), seal("3"));
+    assert!(secrets.replace("a", None, &first).await.unwrap());
+    assert!(!secrets.replace("a", None, &second).await.unwrap());
+    assert!(secrets.replace("a", Some(&first), &second).await.unwrap());
+    assert!(!secrets.replace("a", Some(&first), &third).await.unwrap());
+    assert_eq!(secrets.get("a").await.unwrap(), Some(second));
+}
+
+#[tokio::test]
 async fn a_file_outlives_its_process_and_takes_a_second_one() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("test.db");

@@ -1,6 +1,8 @@
 //! All integration tests in one binary, a file per capability. They drive the built program as a person would.
 
 mod audit;
+mod access;
+mod conformance;
 mod daemon;
 mod doors;
 mod gaps;

@@ -25,7 +25,7 @@ pub const PATH: &str = "/mcp";
 
 /// Serves until `stop` ends. With a token only requests that bear it are answered. `hosts` are the names by which clients
 /// reach it, besides this machine's own: requests that name another are refused (DNS rebinding), as is every request
-/// that a web page makes.
+/// that a web page of another address makes (MCP 2025-11-25, transports, security warning).
 pub async fn serve(
     server: SqlServer,
     listener: TcpListener,
@@ -35,8 +35,11 @@ pub async fn serve(
 ) -> std::io::Result<()> {
     let ended = CancellationToken::new();
     let own = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
+    let port = listener.local_addr()?.port();
+    let origins = ["localhost", "127.0.0.1", "[::1]"].map(|host| format!("http://{host}:{port}"));
     let config = StreamableHttpServerConfig::default()
         .with_allowed_hosts(own.into_iter().chain(hosts))
+        .with_allowed_origins(origins)
         .enforce_origin_validation()
         .with_cancellation_token(ended.clone());
     let service = StreamableHttpService::new(

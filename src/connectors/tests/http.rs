@@ -29,6 +29,7 @@ impl Server {
         connector(Launch::Http {
             url: format!("http://127.0.0.1:{}/{path}", self.port),
             headers: BTreeMap::new(),
+            auth: None,
         })
     }
 }
@@ -130,6 +131,7 @@ async fn an_address_that_is_none_is_named() {
         let bench = bench(connector(Launch::Http {
             url: url.to_owned(),
             headers: BTreeMap::new(),
+            auth: None,
         }));
         let error = bench.call("echo", json!({})).await.unwrap_err();
         assert!(matches!(error, CallError::Launch { .. }), "{error}");

@@ -14,6 +14,8 @@ use crate::{
 
 mod hostile;
 mod http;
+mod oauth;
+mod oauth_servers;
 mod peers;
 mod processes;
 

@@ -137,6 +137,7 @@ async fn the_everything_server_works_over_streamable_http() {
     let bench = bench(connector(Launch::Http {
         url: format!("http://127.0.0.1:{port}/mcp"),
         headers: BTreeMap::new(),
+        auth: None,
     }));
     everything(&bench).await;
     bench.pool.shutdown().await;

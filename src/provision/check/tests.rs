@@ -145,6 +145,20 @@ fn each_change_for_the_worse_is_told_with_its_place_and_what_to_do() {
         ),
         (
             "command = ['crm']",
+            "url = 'https://crm.acme.example'\nauth = { kind = 'client-credentials', client_id = 'd', \
+             client_secret = { secret = 'env:X' }, token_url = 'http://sso.acme.example/token' }",
+            EMAIL,
+            "o.toml:5: connector `crm`: `auth.token_url` cannot be used: `sso.acme.example` would be reached without",
+        ),
+        (
+            "command = ['crm']",
+            "url = 'https://crm.acme.example'\nauth = { kind = 'authorization-code' }\n\
+             headers = { Authorization = { secret = 'env:X' } }",
+            EMAIL,
+            "o.toml:5: connector `crm`: `auth` and an `authorization` header exclude each other",
+        ),
+        (
+            "command = ['crm']",
             "url = 'https://crm.example.com'",
             "[instance]\nair_gap = true\n",
             "`url` leads to `crm.example.com`",
@@ -249,7 +263,7 @@ fn rights_that_lead_nowhere_are_told() {
             "place `all`: nobody shares a place on `web`",
         ),
         (
-            ("channel = 'C1'".to_owned(), "channel = ' '".to_owned()),
+            ("\nchannel = 'C1'".to_owned(), "\nchannel = ' '".to_owned()),
             "place `all`: `channel` is empty",
         ),
         (

@@ -1,0 +1,258 @@
+//! `daybrief connector probe`: looks at a server before it becomes a connector, over the very sessions that connectors use.
+
+use std::{collections::BTreeMap, path::Path, sync::Arc};
+
+use clap::Args;
+use serde_json::{Map, Value};
+use url::Url;
+
+use super::{connector::told, connector_sign_in, one, print, print_json};
+use crate::{
+    access::{Clearance, Principal, Surface, Wanted},
+    app::App,
+    clock::SystemClock,
+    connectors::{self, Answer, CallError, ToolInfo},
+    domain::{
+        connector::{Auth, Connector, ConnectorLimits, Launch, SecretAt, ToolClass},
+        people::Role,
+    },
+    error::{Problem, Problems},
+    ids::{ConnectorId, RoleId},
+    secrets::SecretRef,
+    settings::{self, Settings},
+    text::{shorten, visible},
+};
+
+/// The server and its role have this name while they are looked at.
+const NAME: &str = "probe";
+/// A server that wants more consent each time is asked so often and no more.
+const MOST_SIGN_INS: u32 = 3;
+/// Characters of a tool's description.
+const DESCRIPTION_CHARACTERS: usize = 100;
+
+/// `connector probe …`
+#[derive(Debug, Args)]
+pub struct Probe {
+    /// Where the server answers.
+    url: Url,
+    /// Call this tool. Without it nothing is called.
+    #[arg(long, value_name = "TOOL")]
+    call: Option<String>,
+    /// The arguments of the call, a JSON object.
+    #[arg(long, value_name = "JSON", requires = "call", default_value = "{}")]
+    args: String,
+    /// Sign in by way of a browser where the server wants it.
+    #[arg(long)]
+    sign_in: bool,
+    /// The id under which Daybrief is known to the authorization server.
+    #[arg(long, value_name = "ID")]
+    client_id: Option<String>,
+    /// The client's secret: `env:NAME` or `file:PATH`.
+    #[arg(long, value_name = "PLACE", requires = "client_id")]
+    client_secret: Option<SecretRef>,
+    /// The client's private key: `env:NAME` or `file:PATH`.
+    #[arg(long, value_name = "PLACE", requires = "client_id", conflicts_with_all = ["client_secret", "sign_in"])]
+    private_key: Option<SecretRef>,
+    /// What to ask for; without any, what the server names.
+    #[arg(long, value_name = "SCOPE")]
+    scope: Vec<String>,
+    #[command(flatten)]
+    browser: connector_sign_in::Browser,
+}
+
+/// Reaches the server, lists its tools, calls one where that is asked for. Keeps nothing.
+pub async fn run(command: Probe, config: &Path, json: bool) -> Result<u8, Problems> {
+    let args: Map<String, Value> = serde_json::from_str(&command.args).map_err(|error| {
+        one(Problem::new("bad-json", format!("is no JSON object: {error}")).at("--args"))
+    })?;
+    // An instance's rules for where it may go hold here too.
+    let air_gap = config.exists() && settings::load(config)?.instance.air_gap;
+    let mut settings = Settings::default();
+    settings.instance.air_gap = air_gap;
+    connectors::reach(air_gap)
+        .check(&command.url)
+        .map_err(|why| one(Problem::new("bad-url", why).at("URL")))?;
+    let app = App::temporary(settings, Arc::new(SystemClock)).await?;
+    let outcome = Server::new(&app, &command, json)?
+        .look(&command, args)
+        .await;
+    app.shutdown().await;
+    let (tools, answer) = outcome?;
+    for tool in &tools {
+        show(tool, json);
+    }
+    if let Some(answer) = answer {
+        print_json(&answer.value);
+    }
+    Ok(0)
+}
+
+/// The server that is looked at.
+struct Server<'a> {
+    app: &'a App,
+    connector: Connector,
+    role: Role,
+    json: bool,
+}
+
+impl<'a> Server<'a> {
+    fn new(app: &'a App, command: &Probe, json: bool) -> Result<Self, Problems> {
+        let internal = |error: String| one(Problem::new("internal", error));
+        let id = ConnectorId::new(NAME).map_err(|error| internal(error.to_string()))?;
+        let connector = Connector {
+            id,
+            title: command.url.to_string(),
+            launch: Launch::Http {
+                url: command.url.to_string(),
+                headers: BTreeMap::new(),
+                auth: auth(command),
+            },
+            // What is called is what the person named.
+            tools: command
+                .call
+                .iter()
+                .map(|tool| (tool.clone(), ToolClass::Read))
+                .collect(),
+            limits: ConnectorLimits::default(),
+            local_only: false,
+            blind: false,
+            link_hosts: Vec::new(),
+        };
+        let role = toml::from_str(&format!(
+            "id = '{NAME}'\ntitle = '{NAME}'\n[[grants]]\nconnector = '{NAME}'\ntools = ['*']"
+        ))
+        .map_err(|error| internal(error.to_string()))?;
+        app.parts.maker.pool.replace(vec![connector.clone()]);
+        Ok(Self {
+            app,
+            connector,
+            role,
+            json,
+        })
+    }
+
+    async fn look(
+        &self,
+        command: &Probe,
+        args: Map<String, Value>,
+    ) -> Result<(Vec<ToolInfo>, Option<Answer>), Problems> {
+        let pool = &self.app.parts.maker.pool;
+        let mut sign_ins = 0;
+        let tools = loop {
+            match pool.tools(&self.connector.id).await {
+                Ok(tools) => break tools,
+                Err(error) => self.sign_in(command, &mut sign_ins, error).await?,
+            }
+        };
+        let Some(tool) = &command.call else {
+            return Ok((tools, None));
+        };
+        loop {
+            match self.call(tool, &args).await? {
+                Ok(answer) => return Ok((tools, Some(answer))),
+                Err(error) => self.sign_in(command, &mut sign_ins, error).await?,
+            }
+        }
+    }
+
+    /// Signs in where that is what is missing; other failures, and a server that never has enough, end the look.
+    async fn sign_in(
+        &self,
+        command: &Probe,
+        sign_ins: &mut u32,
+        error: CallError,
+    ) -> Result<(), Problems> {
+        let wanted = matches!(error, CallError::SignIn { .. });
+        if !wanted || !command.sign_in || *sign_ins == MOST_SIGN_INS {
+            let Problems(mut problems) = told(&self.connector.id, &error);
+            if matches!(error, CallError::Credential { .. }) && auth(command).is_none() {
+                let advice = "try --sign-in, or give --client-id and --client-secret";
+                problems = problems
+                    .into_iter()
+                    .map(|problem| problem.advise(advice))
+                    .collect();
+            }
+            return Err(Problems(problems));
+        }
+        *sign_ins += 1;
+        let pool = &self.app.parts.maker.pool;
+        connector_sign_in::through_browser(pool, &self.connector.id, command.browser, self.json)
+            .await
+            .map(|_| ())
+    }
+
+    /// One call, through the door as every other.
+    async fn call(
+        &self,
+        tool: &str,
+        args: &Map<String, Value>,
+    ) -> Result<Result<Answer, CallError>, Problems> {
+        let parts = &self.app.parts;
+        let role = RoleId::new(NAME)
+            .map_err(|error| one(Problem::new("internal", error.to_string())))?;
+        let principal = Principal::nobody(role, Surface::CommandLine);
+        let wanted = Wanted {
+            connector: &self.connector,
+            tool,
+            args: args.clone(),
+        };
+        let decided = parts
+            .maker
+            .access
+            .permits(
+                &principal,
+                &self.role,
+                Clearance::Alone,
+                vec![wanted],
+                parts.clock.now(),
+            )
+            .await
+            .map_err(|error| one(error.into()))?;
+        match decided.into_iter().next() {
+            Some(Ok(permit)) => Ok(parts.maker.pool.call(permit).await),
+            Some(Err(denied)) => Err(one(Problem::new("denied", denied.why).at(denied.rule))),
+            None => Err(one(Problem::new("internal", "nothing was decided"))),
+        }
+    }
+}
+
+/// How the token is had, by what was given.
+fn auth(command: &Probe) -> Option<Auth> {
+    let at = |secret: &SecretRef| SecretAt {
+        secret: secret.clone(),
+    };
+    let scopes = command.scope.clone();
+    let (id, secret) = (&command.client_id, &command.client_secret);
+    match (id, &command.private_key, secret) {
+        (Some(id), Some(key), _) => Some(Auth::PrivateKey {
+            client_id: id.clone(),
+            private_key: at(key),
+            scopes,
+            token_url: None,
+        }),
+        (id, _, secret) if command.sign_in => Some(Auth::AuthorizationCode {
+            client_id: id.clone(),
+            client_secret: secret.as_ref().map(at),
+            scopes,
+        }),
+        (Some(id), _, Some(secret)) => Some(Auth::ClientCredentials {
+            client_id: id.clone(),
+            client_secret: at(secret),
+            scopes,
+            token_url: None,
+        }),
+        _ => None,
+    }
+}
+
+fn show(tool: &ToolInfo, json: bool) {
+    if json {
+        return print_json(tool);
+    }
+    let description = visible(tool.description.as_deref().unwrap_or_default());
+    print(&format!(
+        "{:<32} {}",
+        visible(&tool.name),
+        shorten(description.trim(), DESCRIPTION_CHARACTERS)
+    ));
+}

@@ -1,0 +1,76 @@
+//! Computing over what tools answered: counts, sums, tops and comparisons, exactly, so that no model has to do sums.
+//!
+//! A result is taken as a [`Table`]; a [`Program`] filters, joins, groups and measures rows. Pure, bounded, and exact: numbers
+//! are decimals, never floats; a sum that is too large is an error. What stands in rows is data, whatever it says.
+
+mod describe;
+mod program;
+mod run;
+mod table;
+
+#[cfg(test)]
+mod tests;
+
+pub use describe::describe;
+pub use program::{NAME, Program, schema};
+pub use run::{Answer, run};
+pub use table::{Cell, Table};
+
+/// Rows of a table at most.
+pub const MOST_ROWS: usize = 200_000;
+/// Columns of a table at most.
+pub const MOST_COLUMNS: usize = 200;
+/// Rows of an answer at most.
+pub const MOST_ANSWER_ROWS: usize = 200;
+/// Groups at most.
+pub const MOST_GROUPS: usize = 50_000;
+/// Names that an error lists.
+const NAMES_TOLD: usize = 20;
+
+/// Why nothing was computed, in words that help to correct the program. Holds names of columns, never what stands in rows.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ComputeError {
+    #[error("the program does not fit its form: {0}")]
+    Form(String),
+    #[error("there is no result `{0}`")]
+    UnknownResult(String),
+    #[error("{result} has no column `{column}`; it has: {known}")]
+    UnknownColumn {
+        result: String,
+        column: String,
+        known: String,
+    },
+    #[error("{0} holds no rows")]
+    NoRows(String),
+    #[error("`{column}` holds no numbers, so `{measure}` means nothing")]
+    NotNumbers { column: String, measure: String },
+    #[error("`{column}` holds no dates, so it has no {unit}")]
+    NotDates { column: String, unit: String },
+    #[error(
+        "`{column}` is in several currencies ({currencies}): group by `{by}`, they cannot be added up"
+    )]
+    SeveralCurrencies {
+        column: String,
+        by: String,
+        currencies: String,
+    },
+    #[error("{what}: at most {most}")]
+    TooMany { what: &'static str, most: usize },
+    #[error("the sum of `{0}` is too large")]
+    Overflow(String),
+}
+
+/// The columns of an error, a bounded list.
+fn listed<'n>(names: impl IntoIterator<Item = &'n str>) -> String {
+    let names: Vec<&str> = names.into_iter().collect();
+    let mut text = names
+        .iter()
+        .take(NAMES_TOLD)
+        .copied()
+        .collect::<Vec<_>>()
+        .join(", ");
+    if names.len() > NAMES_TOLD {
+        text.push_str(&format!(" and {} more", names.len() - NAMES_TOLD));
+    }
+    text
+}

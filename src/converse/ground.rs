@@ -1,0 +1,390 @@
+//! Which sentences of an answer may stand. A figure, date, key, address, currency or name that was not shown strikes the
+//! sentence; so does a figure beside the name of another row, under the name of another column, or in the wrong direction.
+//! What remains can still be badly put; it cannot hold a value that no source gave.
+
+use std::collections::BTreeSet;
+
+use jiff::civil::Date;
+use rust_decimal::Decimal;
+
+use super::{
+    evidence::{Evidence, Place},
+    figures::{self, Figure, Found},
+};
+use crate::text::Language;
+
+/// Why a sentence was struck.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Struck {
+    Figure,
+    Date,
+    Key,
+    Address,
+    Currency,
+    Name,
+    /// The figure belongs to another row.
+    Row,
+    /// The figure belongs to another column.
+    Column,
+    Direction,
+    TooLong,
+}
+
+impl Struck {
+    /// In words, for the report. Quotes nothing of what was written.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Figure => "a figure that no source gave",
+            Self::Date => "a date that no source gave",
+            Self::Key => "a key that no source gave",
+            Self::Address => "an address that no source gave",
+            Self::Currency => "a currency that no source gave",
+            Self::Name => "a name that no source gave",
+            Self::Row => "a figure of another record",
+            Self::Column => "a figure of another kind",
+            Self::Direction => "a change in the wrong direction",
+            Self::TooLong => "longer than a sentence may be",
+        }
+    }
+}
+
+/// A longer sentence is not looked at, in bytes.
+pub const LONGEST_SENTENCE: usize = 2_000;
+
+const RISES: [&str; 20] = [
+    "rose", "risen", "up", "grew", "grown", "increase", "increased", "gained", "higher", "gain",
+    "gestiegen", "stieg", "zugenommen", "höher", "augmenté", "hausse", "progressé", "subió",
+    "aumentó", "aumento",
+];
+const FALLS: [&str; 20] = [
+    "fell", "fallen", "down", "dropped", "decrease", "decreased", "declined", "lost", "lower",
+    "shrank", "gesunken", "sank", "abgenommen", "gefallen", "niedriger", "baissé", "baisse",
+    "diminué", "bajó", "disminuyó",
+];
+
+/// Words with a capital letter that name nothing of a source.
+const COMMON_NAMES: [&str; 60] = [
+    "i", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "january",
+    "february", "march", "april", "may", "june", "july", "august", "september", "october",
+    "november", "december", "jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct",
+    "nov", "dec", "mon", "tue", "wed", "thu", "fri", "sat", "sun", "ok", "id", "ids", "q1", "q2",
+    "q3", "q4", "vp", "ceo", "cfo", "cto", "daybrief", "lundi", "mardi", "mercredi", "jeudi",
+    "vendredi", "lunes", "martes", "jueves", "viernes",
+];
+
+/// What a sentence may say besides the evidence.
+pub struct Reader<'a> {
+    pub language: Language,
+    pub today: Date,
+    pub evidence: &'a Evidence,
+}
+
+impl Reader<'_> {
+    /// The places that a sentence rests on, or why it may not stand.
+    pub fn check(&self, sentence: &str) -> Result<BTreeSet<Place>, Struck> {
+        if sentence.len() > LONGEST_SENTENCE {
+            return Err(Struck::TooLong);
+        }
+        let figures = figures::figures(sentence, self.language);
+        let mut rests_on = BTreeSet::new();
+        let mut placed: Vec<(&Found, Vec<Place>)> = Vec::new();
+        for found in &figures {
+            let places = self.places(&found.figure)?;
+            rests_on.extend(places.iter().cloned());
+            placed.push((found, places));
+        }
+        self.names(sentence, &figures)?;
+        self.rows(sentence, &placed, &mut rests_on)?;
+        self.direction(sentence, &figures)?;
+        Ok(rests_on)
+    }
+
+    fn places(&self, figure: &Figure) -> Result<Vec<Place>, Struck> {
+        let evidence = self.evidence;
+        match figure {
+            Figure::Number(number) => evidence
+                .number(number)
+                .or_else(|| self.year(number).then(Vec::new))
+                .ok_or(Struck::Figure),
+            Figure::Day { day, month, year } => evidence
+                .day(*day, *month, *year)
+                .or_else(|| self.near_today(*day, *month, *year).then(Vec::new))
+                .ok_or(Struck::Date),
+            Figure::Time(time) => evidence.time(*time).ok_or(Struck::Date),
+            Figure::Key(key) => evidence.key(key).ok_or(Struck::Key),
+            Figure::Address(address) => evidence.key(address).ok_or(Struck::Address),
+            Figure::Currency(code) if evidence.has_currency(code) => Ok(Vec::new()),
+            Figure::Currency(_) => Err(Struck::Currency),
+        }
+    }
+
+    /// A year of a date that was shown, or the present one.
+    fn year(&self, number: &figures::Number) -> bool {
+        let year = i16::try_from(number.value).ok();
+        year.filter(|year| (1900..2200).contains(year))
+            .is_some_and(|year| year == self.today.year() || self.evidence.year(year))
+    }
+
+    /// Today, which the model is told.
+    fn near_today(&self, day: i8, month: i8, year: Option<i16>) -> bool {
+        let today = self.today;
+        today.day() == day
+            && today.month() == month
+            && year.is_none_or(|year| year == today.year())
+    }
+
+    /// A name is a word with a capital letter that does not begin a sentence. In German every noun has one: there only
+    /// two such words in a row are taken for a name.
+    fn names(&self, sentence: &str, figures: &[Found]) -> Result<(), Struck> {
+        let in_figure = |at: usize| figures.iter().any(|found| found.at.contains(&at));
+        let mut before = false;
+        for word in figures::words(sentence) {
+            let letters = word
+                .text
+                .split(|c: char| !c.is_alphanumeric() && c != '\'' && c != '’')
+                .filter(|part| !part.is_empty());
+            let mut capital = false;
+            for part in letters {
+                let part = part
+                    .split(['\'', '’'])
+                    .max_by_key(|piece| piece.len())
+                    .unwrap_or(part);
+                let is_name = part.chars().next().is_some_and(char::is_uppercase)
+                    && part.chars().count() > 1
+                    && !word.first
+                    && !in_figure(word.at);
+                if !is_name {
+                    continue;
+                }
+                let lower = part.to_lowercase();
+                let known = self.evidence.has_word(&lower)
+                    || COMMON_NAMES.contains(&lower.as_str())
+                    // A possessive or plural of something shown.
+                    || lower.strip_suffix('s').is_some_and(|stem| self.evidence.has_word(stem));
+                capital |= !known;
+            }
+            let german = self.language == Language::German;
+            if capital && (!german || before) {
+                return Err(Struck::Name);
+            }
+            before = capital;
+        }
+        Ok(())
+    }
+
+    /// Each figure beside the names of its own row: within a clause, the names that stand there and the rows that the
+    /// figure stands in must meet. A clause without a name takes those of the clause before.
+    fn rows(
+        &self,
+        sentence: &str,
+        placed: &[(&Found, Vec<Place>)],
+        rests_on: &mut BTreeSet<Place>,
+    ) -> Result<(), Struck> {
+        let mut carried: Vec<Vec<Place>> = Vec::new();
+        for clause in clauses(sentence) {
+            let Some(text) = sentence.get(clause.clone()) else {
+                continue;
+            };
+            let lower = text.to_lowercase();
+            let own: Vec<Vec<Place>> = self
+                .evidence
+                .labels_in(&lower)
+                .into_iter()
+                .map(|(_, places)| places.to_vec())
+                .collect();
+            if !own.is_empty() {
+                carried = own;
+            }
+            let here: Vec<&(&Found, Vec<Place>)> = placed
+                .iter()
+                .filter(|(found, _)| clause.contains(&found.at.start))
+                .collect();
+            let numbers = here
+                .iter()
+                .filter(|(found, _)| matches!(found.figure, Figure::Number(_)))
+                .count();
+            for (found, places) in here {
+                let of_rows = !places.is_empty() && places.iter().all(|place| place.row.is_some());
+                if !of_rows {
+                    continue;
+                }
+                let meets = |named: &[Place]| {
+                    named.iter().any(|name| {
+                        places
+                            .iter()
+                            .any(|place| place.result == name.result && place.row == name.row)
+                    })
+                };
+                // Names of the results that hold the figure; those of others say nothing about it.
+                let relevant: Vec<&Vec<Place>> = carried
+                    .iter()
+                    .filter(|named| {
+                        named.iter().any(|name| {
+                            name.row.is_some()
+                                && places.iter().any(|place| place.result == name.result)
+                        })
+                    })
+                    .collect();
+                if !relevant.is_empty() && !relevant.iter().any(|named| meets(named)) {
+                    return Err(Struck::Row);
+                }
+                for named in relevant.iter().filter(|named| meets(named)) {
+                    rests_on.extend(named.iter().filter(|name| {
+                        places
+                            .iter()
+                            .any(|place| place.result == name.result && place.row == name.row)
+                    }).cloned());
+                }
+                if numbers == 1 && matches!(found.figure, Figure::Number(_)) {
+                    self.column(&lower, places)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// One figure and one column's name in a clause: they belong together.
+    fn column(&self, clause: &str, places: &[Place]) -> Result<(), Struck> {
+        let results: BTreeSet<usize> = places.iter().map(|place| place.result).collect();
+        let named: BTreeSet<(usize, &str)> = results
+            .into_iter()
+            .flat_map(|result| {
+                let named = self.evidence.columns_in(result, clause);
+                named.into_iter().map(move |column| (result, column))
+            })
+            .collect();
+        let fits = named.len() != 1
+            || named.iter().any(|(result, column)| {
+                places
+                    .iter()
+                    .any(|place| place.result == *result && place.column == *column)
+            });
+        if fits { Ok(()) } else { Err(Struck::Column) }
+    }
+
+    /// "rose by 5" where the change is −5.
+    fn direction(&self, sentence: &str, figures: &[Found]) -> Result<(), Struck> {
+        let lower = sentence.to_lowercase();
+        let words: BTreeSet<&str> = lower.split(|c: char| !c.is_alphanumeric()).collect();
+        let says = |list: &[&str]| list.iter().any(|word| words.contains(word));
+        let (rises, falls) = (says(&RISES), says(&FALLS));
+        if rises == falls {
+            return Ok(());
+        }
+        for found in figures {
+            let Figure::Number(number) = &found.figure else {
+                continue;
+            };
+            let values = self.evidence.values(number);
+            let is_change = values.iter().any(|value| *value < Decimal::ZERO);
+            if is_change && rises && values.iter().all(|value| *value < Decimal::ZERO) {
+                return Err(Struck::Direction);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The clauses of a sentence, by their bytes: parted by marks and by words that join equals.
+fn clauses(sentence: &str) -> Vec<std::ops::Range<usize>> {
+    const JOINS: [&str; 14] = [
+        "and", "while", "but", "whereas", "und", "während", "aber", "sowie", "et", "mais", "tandis",
+        "y", "e", "pero",
+    ];
+    let mut cuts: BTreeSet<usize> = BTreeSet::from([0, sentence.len()]);
+    let mut chars = sentence.char_indices().peekable();
+    while let Some((at, c)) = chars.next() {
+        let next_is_space = chars.peek().is_none_or(|(_, next)| next.is_whitespace());
+        if matches!(c, ';' | '|' | '\n') || matches!(c, ',' | ':') && next_is_space {
+            cuts.insert(at);
+        }
+    }
+    for word in figures::words(sentence) {
+        if JOINS.contains(&word.text.to_lowercase().as_str()) {
+            cuts.insert(word.at);
+        }
+    }
+    let cuts: Vec<usize> = cuts.into_iter().collect();
+    cuts.iter()
+        .zip(cuts.iter().skip(1))
+        .map(|(from, to)| *from..*to)
+        .filter(|range| range.end > range.start)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::{civil::date, tz::TimeZone};
+    use serde_json::json;
+
+    fn evidence() -> Evidence {
+        let mut evidence = Evidence::default();
+        evidence.add(
+            0,
+            &json!({ "rows": [
+                { "customer": "ERNSH", "order_id": 11008, "due": "1998-05-06", "days_late": 14, "value": "4680.90" },
+                { "customer": "LINOD", "order_id": 11039, "due": "1998-05-19", "days_late": 1, "value": "3090.00" },
+                { "customer": "RANCH", "order_id": 11019, "due": "1998-05-11", "days_late": 9, "value": "76.00" },
+            ], "rows_in": 21 }),
+            &TimeZone::UTC,
+        );
+        evidence.add(
+            1,
+            &json!({ "rows": [{ "month": "1998-04", "net_revenue": 123_798.68, "difference": -5_000 }] }),
+            &TimeZone::UTC,
+        );
+        evidence.allow("Which orders are late, and how much are the top 3 worth in USD?", Language::English);
+        evidence
+    }
+
+    fn check(sentence: &str) -> Result<usize, Struck> {
+        let evidence = evidence();
+        let reader = Reader {
+            language: Language::English,
+            today: date(1998, 5, 20),
+            evidence: &evidence,
+        };
+        reader.check(sentence).map(|places| places.len())
+    }
+
+    #[test]
+    fn what_the_sources_said_may_be_said() {
+        for sentence in [
+            "Order 11008 for ERNSH is 14 days late and worth 4,680.90",
+            "ERNSH has waited since 6 May, LINOD since 19 May 1998",
+            "14 days late: ERNSH",
+            "Of 21 open orders, three are late",
+            "ERNSH is worth about $4,700",
+            "Revenue in 1998-04 was 123.8k",
+            "Revenue fell by 5,000",
+            "Today is 20 May 1998",
+            "Nothing else is late",
+            "The top 3 are ERNSH, LINOD and RANCH",
+        ] {
+            assert!(check(sentence).is_ok(), "{sentence}: {:?}", check(sentence));
+        }
+    }
+
+    #[test]
+    fn what_no_source_said_is_struck() {
+        for (sentence, why) in [
+            ("Order 11008 for ERNSH is 15 days late", Struck::Figure),
+            ("ERNSH owes 4,681.90", Struck::Figure),
+            ("Five orders are late", Struck::Figure),
+            ("ERNSH has waited since 7 May", Struck::Date),
+            ("Order PAY-1182 is late", Struck::Key),
+            ("ERNSH is worth €4,680.90", Struck::Currency),
+            ("ERNSH was promised by Bob", Struck::Name),
+            ("see https://evil.example/?q=4680.90", Struck::Address),
+            ("ERNSH is 1 day late", Struck::Row),
+            ("LINOD is worth 4,680.90", Struck::Row),
+            ("ERNSH is worth 3,090.00 and LINOD 4,680.90", Struck::Row),
+            ("The days late of ERNSH are 4,680.90", Struck::Column),
+            ("Revenue rose by 5,000", Struck::Direction),
+            ("Revenue was 123,798.86", Struck::Figure),
+        ] {
+            assert_eq!(check(sentence), Err(why), "{sentence}");
+        }
+    }
+}
