@@ -37,6 +37,8 @@ const EXPIRE_EVERY: SignedDuration = SignedDuration::from_hours(1);
 const BUDGETS_EVERY: SignedDuration = SignedDuration::from_mins(1);
 /// What runs when the daemon is told to stop has so long to come to a point where it can be left.
 const STOP_WITHIN: Duration = Duration::from_secs(20);
+/// Rows of the audit trail that are on their way have so long to arrive.
+const STOP_FORWARDING_WITHIN: Duration = Duration::from_secs(3);
 
 /// Runs until `stop` is cancelled. `listener` is where the HTTP surface answers.
 pub async fn run(app: &App, listener: TcpListener, stop: CancellationToken) -> Result<(), Problem> {
@@ -112,8 +114,14 @@ pub async fn run(app: &App, listener: TcpListener, stop: CancellationToken) -> R
     {
         tracing::warn!("some work was left; it goes on at the next start");
     }
-    // A batch that is under way is sent again at the next start.
-    forwarding.shutdown().await;
+    let forwarded = async { while forwarding.join_next().await.is_some() {} };
+    if tokio::time::timeout(STOP_FORWARDING_WITHIN, forwarded)
+        .await
+        .is_err()
+    {
+        // The batch that is under way is sent again at the next start.
+        forwarding.shutdown().await;
+    }
     app.shutdown().await;
     let _ = tokio::time::timeout(Duration::from_secs(5), served).await;
     Ok(())

@@ -147,16 +147,10 @@ pub struct Permit {
     tool: String,
     args: Map<String, Value>,
     class: ToolClass,
-    /// The number of its row in the audit trail.
     row: u64,
 }
 
 impl Permit {
-    /// The number of its row in the audit trail, which the row of its result names.
-    pub fn row(&self) -> u64 {
-        self.row
-    }
-
     /// Who may make the call.
     pub fn principal(&self) -> &Principal {
         &self.principal
@@ -174,6 +168,10 @@ impl Permit {
     pub fn class(&self) -> ToolClass {
         self.class
     }
+    /// The row of the audit trail in which it stands; the row of how the call ended names it.
+    pub fn row(&self) -> u64 {
+        self.row
+    }
 
     /// A permit that nobody decided about, for unit tests of what consumes one.
     #[cfg(test)]
@@ -189,23 +187,24 @@ impl Permit {
     }
 }
 
-/// What became of one call.
-#[derive(Debug, Clone)]
-pub struct CallResult {
-    /// [`Permit::row`] of the call.
-    pub row: u64,
-    /// `connector/tool`.
-    pub on: String,
-    /// One word why there was no answer; nothing that a server said.
-    pub outcome: Result<ResultFacts, String>,
-}
-
 /// One call that somebody wants to make.
 #[derive(Debug, Clone)]
 pub struct Wanted<'a> {
     pub connector: &'a Connector,
     pub tool: &'a str,
     pub args: Map<String, Value>,
+}
+
+/// How a permitted call ended.
+#[derive(Debug, Clone)]
+pub struct Ended {
+    /// [`Permit::row`].
+    pub row: u64,
+    /// `connector/tool`.
+    pub on: String,
+    pub at: Timestamp,
+    /// Size and hash of the answer, or why there is none, in fixed words.
+    pub result: Result<ResultFacts, &'static str>,
 }
 
 /// The door: decides, writes what it decided into the audit trail, and only then hands permits out.
@@ -252,37 +251,35 @@ impl Access {
             records.push(Record::from(entry).arguments(arguments));
             outcomes.push(outcome);
         }
-        let numbers = self.audit.record(&records).await?;
-        for (outcome, number) in outcomes.iter_mut().zip(numbers) {
+        let rows = self.audit.record(&records).await?;
+        for (outcome, row) in outcomes.iter_mut().zip(rows) {
             if let Ok(permit) = outcome {
-                permit.row = number;
+                permit.row = row;
             }
         }
         Ok(outcomes)
     }
 
-    /// Writes what became of calls: size, sum and time of each answer, or why there was none. To be called before anybody
-    /// sees an answer.
-    pub async fn results(
-        &self,
-        principal: &Principal,
-        results: Vec<CallResult>,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let records: Vec<Record> = results
+    /// Writes how permitted calls ended, before anybody sees what they answered.
+    pub async fn ended(&self, principal: &Principal, calls: Vec<Ended>) -> Result<(), StoreError> {
+        let records: Vec<Record> = calls
             .into_iter()
-            .map(|result| {
-                let mut entry = principal.entry(now, Act::ToolCall, result.on);
-                match result.outcome {
+            .map(|call| {
+                let mut entry = principal.entry(call.at, Act::ToolCall, call.on);
+                let result = match call.result {
                     Ok(facts) => {
                         entry.outcome = Outcome::Done;
-                        Record::from(entry).answers(result.row).result(facts)
+                        Some(facts)
                     }
                     Err(why) => {
                         entry.outcome = Outcome::Failed;
-                        entry.why = why;
-                        Record::from(entry).answers(result.row)
+                        entry.why = why.to_owned();
+                        None
                     }
+                };
+                Record {
+                    result,
+                    ..Record::from(entry).answers(call.row)
                 }
             })
             .collect();

@@ -14,6 +14,7 @@
 
 mod chain;
 mod entry;
+mod export;
 mod forward;
 mod person;
 mod retention;
@@ -23,9 +24,10 @@ mod tests;
 mod verify;
 
 pub use entry::{Act, Arguments, Entry, Outcome, Record, ResultFacts};
+pub use export::{Exported, Format};
 pub use forward::{Target, forward};
 pub use person::{Erasure, PersonError};
-pub use search::{AuditError, Exported, Format, Page, Query, Reader, Seen};
+pub use search::{AuditError, Page, Query, Reader, Seen};
 pub use verify::{Broken, Verified};
 
 use std::{collections::BTreeMap, sync::Arc};

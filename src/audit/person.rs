@@ -185,7 +185,9 @@ impl Audit {
             struck.texts_changed += in_trail.texts_changed;
             struck.rows_changed += in_trail.rows_changed;
         }
-        let object = store.person().remove_object(user).await?;
+        if store.person().remove_object(user).await? {
+            *documents.removed.entry("objects").or_default() += 1;
+        }
         store.audit().forget(user).await?;
 
         let count = |counts: &BTreeMap<&str, u64>| counts.values().sum::<u64>();
@@ -193,7 +195,7 @@ impl Audit {
         entry.outcome = Outcome::Done;
         entry.detail = format!(
             "handle {handle}: {} documents removed, {} changed, {} texts erased, {} changed, {} rows changed",
-            count(&documents.removed) + u64::from(object),
+            count(&documents.removed),
             count(&documents.changed),
             struck.texts_erased,
             struck.texts_changed,

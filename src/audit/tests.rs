@@ -933,6 +933,11 @@ async fn after_erasing_no_byte_of_a_person_lies_in_the_stores_files_and_the_chai
     assert_eq!(markers_in(&files()), Vec::<&str>::new());
     assert!(erasure.scrubbed && erasure.trail.ok, "{erasure:?}");
     assert!(erasure.left.is_empty(), "{erasure:?}");
+    let removed = &erasure.documents.removed;
+    assert_eq!(
+        (removed["objects"], removed["runs"], removed["outbox"]),
+        (1, 1, 1)
+    );
     assert_eq!(erasure.file.as_deref(), Some("user/mara"));
     assert_eq!(broken(&store).await, None);
 
@@ -1115,7 +1120,7 @@ async fn a_person_is_shown_all_that_is_theirs_and_nothing_of_others() {
             ("objects", 2),
             ("outbox", 1),
             ("runs", 2),
-            ("usage", 1)
+            ("usage", 2)
         ]
     );
     let all = format!("{shown:?}");
@@ -1127,4 +1132,72 @@ async fn a_person_is_shown_all_that_is_theirs_and_nothing_of_others() {
             .await,
         Err(PersonError::Unknown(_))
     ));
+}
+
+#[tokio::test]
+async fn how_a_call_ended_is_a_row_that_names_the_call_and_holds_size_and_hash() {
+    use crate::access::{Access, Clearance, Ended, Principal, Wanted};
+    let (store, audit) = trail(1).await;
+    let access = Access::new(audit.clone(), store.clone());
+    let role =
+        toml::from_str("id = 'r'\ntitle = 'R'\n[[grants]]\nconnector = 'jira'\ntools = ['*']");
+    let role: crate::domain::people::Role = role.unwrap();
+    let connector = toml::from_str(
+        "id = 'jira'\ntitle = 'Jira'\ncommand = ['jira']\n[tools]\n'jira_*' = 'read'",
+    )
+    .unwrap();
+    let principal = Principal::nobody(role.id.clone(), crate::access::Surface::Schedule);
+    let wanted = ["jira_search", "jira_get"].map(|tool| Wanted {
+        connector: &connector,
+        tool,
+        args: Map::new(),
+    });
+    let permits = access
+        .permits(
+            &principal,
+            &role,
+            Clearance::Alone,
+            wanted.to_vec(),
+            start(),
+        )
+        .await
+        .unwrap();
+    let rows: Vec<u64> = permits
+        .iter()
+        .map(|permit| permit.as_ref().unwrap().row())
+        .collect();
+    assert_eq!(rows, [2, 3]);
+    let ended = |row, tool: &str, result| Ended {
+        row,
+        on: format!("jira/{tool}"),
+        at: start(),
+        result,
+    };
+    let facts = ResultFacts::of(b"{\"salary\":1}", Duration::from_millis(3));
+    let calls = vec![
+        ended(3, "jira_get", Err("did not answer in time")),
+        ended(2, "jira_search", Ok(facts.clone())),
+    ];
+    access.ended(&principal, calls).await.unwrap();
+    let source = Query {
+        source: Some("jira".to_owned()),
+        ..Query::default()
+    };
+    let found = audit
+        .search(&reader(), &source, 2, start())
+        .await
+        .unwrap()
+        .rows;
+    assert_eq!(
+        (found[0].answers, found[0].outcome),
+        (Some(2), Outcome::Done)
+    );
+    assert_eq!(found[0].result, Some(facts));
+    assert_eq!(
+        (found[1].answers, found[1].outcome),
+        (Some(3), Outcome::Failed)
+    );
+    assert_eq!(found[1].why, "did not answer in time");
+    let all = format!("{:?}", store.audit().from(1, 99).await.unwrap());
+    assert!(!all.contains("salary"));
 }

@@ -3,12 +3,13 @@
 use std::path::Path;
 
 use clap::Subcommand;
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::{one, open, print, print_json, role, to_stderr};
 use crate::{
     app::App,
-    audit::{Act, Entry, Outcome},
+    audit::{Act, Entry, Record},
     domain::people::{User, UserState},
     error::{Problem, Problems},
     ids::{RoleId, UserId},
@@ -254,24 +255,18 @@ async fn bring(
     Ok(())
 }
 
+/// The row of a change. The person stands in it as whom it is about, so that they can be erased.
+fn changed(user: &User, how: &str, now: Timestamp) -> Record {
+    let mut entry = Entry::new(now, Act::ObjectChange, "cli", "user");
+    entry.detail = how.to_owned();
+    Record::from(entry).about(user.id.to_string())
+}
+
 /// Writes the change into the audit trail, then into the store.
 async fn put(app: &App, user: &User, file: Option<String>, how: &str) -> Result<(), Problems> {
     let now = app.parts.clock.now();
     let done = async {
-        app.parts
-            .audit
-            .write(&[Entry {
-                at: now,
-                act: Act::ObjectChange,
-                user: None,
-                role: None,
-                surface: "cli".to_owned(),
-                on: format!("user/{}", user.id),
-                outcome: Outcome::Allowed,
-                why: String::new(),
-                detail: how.to_owned(),
-            }])
-            .await?;
+        app.parts.audit.record(&[changed(user, how, now)]).await?;
         let stored = Stored {
             object: user,
             file,

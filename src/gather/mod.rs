@@ -8,12 +8,11 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::{
-    access::{Access, CallResult, Clearance, Permit, Principal, Wanted},
+    access::{Access, Clearance, Ended, Permit, Principal, Wanted},
     audit::ResultFacts,
-    connectors::Connectors,
+    connectors::{self, Connectors},
     domain::{connector::Connector, finding::GapCause, people::Role},
     ids::ConnectorId,
-    store::StoreError,
 };
 
 /// One question to one source.
@@ -92,6 +91,10 @@ pub async fn gather(
         })
         .collect();
     let permits = permits(asks, asker).await;
+    let rows: Vec<Option<u64>> = permits
+        .iter()
+        .map(|permit| permit.as_ref().ok().map(Permit::row))
+        .collect();
     let until = tokio::time::Instant::now() + asker.within;
     let mut running: FuturesUnordered<_> = asks
         .iter()
@@ -103,7 +106,6 @@ pub async fn gather(
                 tool: ask.tool.clone(),
             });
             let begun = tokio::time::Instant::now();
-            let row = permit.as_ref().ok().map(Permit::row);
             let outcome = match tokio::time::timeout_at(until, one(permit, pool)).await {
                 Ok(outcome) => outcome,
                 Err(_) => Err(Failure {
@@ -111,34 +113,27 @@ pub async fn gather(
                     detail: format!("no answer within the run's {} s", asker.within.as_secs()),
                 }),
             };
-            (index, ask, row, begun.elapsed(), outcome)
+            (index, ask, begun.elapsed(), outcome)
         })
         .collect();
-    let mut results = Vec::new();
-    while let Some((index, ask, row, took, outcome)) = running.next().await {
+    let mut ended = Vec::new();
+    while let Some((index, ask, took, outcome)) = running.next().await {
         let (connector, tool) = (ask.connector.clone(), ask.tool.clone());
-        if let Some(row) = row {
-            results.push(CallResult {
-                row,
-                on: format!("{connector}/{tool}"),
-                outcome: match &outcome {
-                    Ok((answer, sha256)) => Ok(ResultFacts {
-                        bytes: u64::try_from(answer.bytes).unwrap_or(u64::MAX),
-                        sha256: sha256.clone(),
-                        took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-                    }),
-                    Err(failure) => Err(failure.cause.clause().to_owned()),
-                },
-            });
+        if let Some(row) = rows.get(index).copied().flatten() {
+            ended.push(ended_call(row, ask, asker.now, took, &outcome));
         }
-        let outcome = outcome.map(|(answer, _)| {
+        let outcome = outcome.map(|answer| {
             progress(Progress::Answered {
                 connector: connector.clone(),
                 tool: tool.clone(),
                 bytes: answer.bytes,
                 took,
             });
-            answer
+            Answer {
+                value: answer.value,
+                as_of: answer.as_of,
+                bytes: answer.bytes,
+            }
         });
         if let Err(failure) = &outcome {
             progress(Progress::Failed {
@@ -151,23 +146,37 @@ pub async fn gather(
             *place = outcome;
         }
     }
-    drop(running);
-    // What nobody can account for nobody sees.
-    if let Err(error) = asker
-        .access
-        .results(asker.principal, results, asker.now)
-        .await
-    {
-        let failure = unaudited(&error);
-        return asks.iter().map(|_| Err(failure.clone())).collect();
+    // Sizes and hashes are in the trail before anything is made of the answers.
+    if let Err(error) = asker.access.ended(asker.principal, ended).await {
+        let failure = Failure {
+            cause: GapCause::NotAllowed,
+            detail: format!("the audit trail cannot be written: {error}"),
+        };
+        outcomes.fill(Err(failure));
     }
     outcomes
 }
 
-fn unaudited(error: &StoreError) -> Failure {
-    Failure {
-        cause: GapCause::NotAllowed,
-        detail: format!("the audit trail cannot be written: {error}"),
+/// The row of how a call ended.
+fn ended_call(
+    row: u64,
+    ask: &Ask,
+    begun: Timestamp,
+    took: Duration,
+    outcome: &Result<connectors::Answer, Failure>,
+) -> Ended {
+    Ended {
+        row,
+        on: format!("{}/{}", ask.connector, ask.tool),
+        at: begun.checked_add(took).unwrap_or(begun),
+        result: match outcome {
+            Ok(answer) => Ok(ResultFacts {
+                bytes: u64::try_from(answer.bytes).unwrap_or(u64::MAX),
+                sha256: answer.sha256.clone(),
+                took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+            }),
+            Err(failure) => Err(failure.cause.clause()),
+        },
     }
 }
 
@@ -201,7 +210,10 @@ async fn permits(asks: &[Ask], asker: &Asker<'_>) -> Vec<Result<Permit, Failure>
     let mut decided = match decided {
         Ok(decided) => decided.into_iter(),
         Err(error) => {
-            let failure = unaudited(&error);
+            let failure = Failure {
+                cause: GapCause::NotAllowed,
+                detail: format!("the audit trail cannot be written: {error}"),
+            };
             return asks.iter().map(|_| Err(failure.clone())).collect();
         }
     };
@@ -224,23 +236,12 @@ async fn permits(asks: &[Ask], asker: &Asker<'_>) -> Vec<Result<Permit, Failure>
         .collect()
 }
 
-/// One answer with the sum over it.
 async fn one(
     permit: Result<Permit, Failure>,
     pool: &Connectors,
-) -> Result<(Answer, String), Failure> {
-    match pool.call(permit?).await {
-        Ok(answer) => Ok((
-            Answer {
-                value: answer.value,
-                as_of: answer.as_of,
-                bytes: answer.bytes,
-            },
-            answer.sha256,
-        )),
-        Err(error) => Err(Failure {
-            cause: error.cause(),
-            detail: error.to_string(),
-        }),
-    }
+) -> Result<connectors::Answer, Failure> {
+    pool.call(permit?).await.map_err(|error| Failure {
+        cause: error.cause(),
+        detail: error.to_string(),
+    })
 }

@@ -173,7 +173,7 @@ pub async fn forward(
                 more
             }
             Err(error) => {
-                tracing::warn!(target = target.name(), %error, "audit rows could not be sent on");
+                tracing::warn!(receiver = target.name(), %error, "audit rows could not be sent on");
                 wait = (wait * 2).clamp(Duration::from_secs(1), LONGEST_WAIT);
                 false
             }
@@ -195,6 +195,12 @@ pub async fn forward(
             () = stop.cancelled() => {}
             () = pause => {}
         }
+    }
+    // The next process need not wait for this one's lease to end.
+    let now = clock.now();
+    let rows = audit.store.audit();
+    if let Err(error) = rows.take_cursor(target.name(), &node, now, now).await {
+        tracing::warn!(receiver = target.name(), %error, "the next process waits a while before it sends audit rows on");
     }
 }
 
