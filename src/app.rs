@@ -20,6 +20,7 @@ use crate::{
         Connectors, KeptToken, PinnedHash, Pins, PinsError, SecretSource, SecretUnavailable,
         TokenKeeper, reach,
     },
+    converse::{self, Converse, TurnLimits},
     domain::{finding::Gap, schedule::ChannelKind},
     error::{Problem, Problems},
     ids::{CalendarId, ConnectorId, ModelId, UserId},
@@ -208,6 +209,8 @@ fn pins(error: crate::store::StoreError) -> PinsError {
 pub struct App {
     pub settings: Settings,
     pub parts: Parts,
+    /// Answers questions.
+    pub converse: Converse,
     pub secrets: Secrets,
     /// What is set up and cannot be used, such as a channel whose secret is not there. The rest works without.
     pub problems: Vec<Problem>,
@@ -286,6 +289,28 @@ impl App {
                 company: settings.instance.name.clone(),
             },
         };
+        let converse = Converse::new(converse::Parts {
+            store: store.clone(),
+            audit: audit.clone(),
+            access: maker.access.clone(),
+            limits: maker.wording.limits.clone(),
+            pool: maker.pool.clone(),
+            clock: clock.clone(),
+            models: maker.wording.models.clone(),
+            route: if settings.questions.route.is_empty() {
+                settings.wording.route.clone()
+            } else {
+                settings.questions.route.clone()
+            },
+            company: settings.instance.name.clone(),
+            allowed_hosts: allowed_hosts(&settings),
+            keep_days: settings.questions.keep_days,
+            turn_limits: TurnLimits {
+                calls: settings.questions.calls,
+                seconds: settings.questions.seconds,
+                ..TurnLimits::default()
+            },
+        });
         let channels = channels(&settings, &secrets, &clock, &mut problems).await;
         let company = Company {
             name: settings.instance.name.clone(),
@@ -311,6 +336,7 @@ impl App {
         }
         Ok(Self {
             problems,
+            converse,
             parts: Parts {
                 store,
                 audit,

@@ -148,6 +148,11 @@ pub fn visible(text: &str) -> String {
         .collect()
 }
 
+/// [`visible`] line by line: line breaks stay.
+pub fn visible_lines(text: &str) -> String {
+    text.split('\n').map(visible).collect::<Vec<_>>().join("\n")
+}
+
 /// JSON with the keys of every object sorted: equal values give equal texts.
 pub fn canonical(value: &serde_json::Value) -> String {
     match value {

@@ -2,6 +2,7 @@
 
 mod access;
 mod apply;
+mod ask;
 mod audit;
 mod check;
 mod connector;
@@ -11,6 +12,7 @@ mod connector_sql;
 mod data;
 mod demo;
 mod progress;
+mod proposal;
 mod role;
 mod run;
 mod schedule;
@@ -88,6 +90,11 @@ enum Command {
     /// What is allowed, and by which rule.
     #[command(subcommand)]
     Access(access::Command),
+    /// One question, answered from live data under a role.
+    Ask(ask::Ask),
+    /// Actions that wait for approval.
+    #[command(subcommand)]
+    Proposal(proposal::Command),
     /// The audit trail.
     #[command(subcommand)]
     Audit(audit::Command),
@@ -117,6 +124,8 @@ pub async fn main(cli: Cli) -> u8 {
         Command::Role(command) => role::run(&command, config, json).await,
         Command::Access(command) => access::run(&command, config, json).await,
         Command::Audit(command) => audit::run(&command, config, json).await,
+        Command::Ask(command) => ask::run(command, config, json).await,
+        Command::Proposal(command) => proposal::run(command, config, json).await,
         Command::Completions(command) => Ok(shell::completions(&command)),
         Command::Man(command) => shell::man(command),
         Command::Usage(command) => usage::run(&command, config, json).await,

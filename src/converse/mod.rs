@@ -136,6 +136,7 @@ pub struct Parts {
     pub company: String,
     pub allowed_hosts: Vec<String>,
     pub keep_days: u32,
+    pub turn_limits: TurnLimits,
 }
 
 impl Converse {
@@ -152,7 +153,7 @@ impl Converse {
             company: parts.company.into(),
             allowed_hosts: parts.allowed_hosts.into(),
             keep_days: parts.keep_days,
-            turn_limits: TurnLimits::default(),
+            turn_limits: parts.turn_limits,
             tools: Arc::default(),
         }
     }

@@ -211,12 +211,19 @@ impl Check<'_> {
                 );
             }
         }
-        for (index, model) in settings.wording.route.iter().enumerate() {
+        let routes = [
+            ("wording", &settings.wording.route),
+            ("questions", &settings.questions.route),
+        ];
+        let named = routes
+            .into_iter()
+            .flat_map(|(part, route)| route.iter().enumerate().map(move |named| (part, named)));
+        for (part, (index, model)) in named {
             if !settings.models.iter().any(|known| known.id == *model) {
                 let known = settings.models.iter().map(|model| model.id.as_str());
                 self.wrong(
                     "unknown-model",
-                    &format!("wording.route[{index}]"),
+                    &format!("{part}.route[{index}]"),
                     &format!("names `{model}`, and there is no [[model]] of that id"),
                     did_you_mean(model.as_str(), known),
                 );

@@ -32,6 +32,7 @@ pub struct Settings {
     #[serde(rename = "model")]
     pub models: Vec<Model>,
     pub wording: Wording,
+    pub questions: Questions,
     pub email: Option<Email>,
     pub slack: Option<Slack>,
     pub folder: Option<Folder>,
@@ -217,6 +218,31 @@ pub enum ModelKind {
 pub struct Wording {
     /// Tried in this order; empty: the built-in wording.
     pub route: Vec<ModelId>,
+}
+
+/// How questions are answered.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Questions {
+    /// Models tried in this order; empty: those that word briefs.
+    pub route: Vec<ModelId>,
+    /// Conversations are kept so long after their last question, in days.
+    pub keep_days: u32,
+    /// Calls of tools for one question.
+    pub calls: u32,
+    /// One answer, in seconds.
+    pub seconds: u32,
+}
+
+impl Default for Questions {
+    fn default() -> Self {
+        Self {
+            route: Vec::new(),
+            keep_days: 90,
+            calls: 12,
+            seconds: 90,
+        }
+    }
 }
 
 /// Delivery by email.
