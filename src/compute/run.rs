@@ -630,6 +630,12 @@ fn measured(
     }
 }
 
+/// The last word of a column that counts things and is no amount of money.
+const COUNTS: [&str; 18] = [
+    "qty", "quantity", "count", "number", "days", "hours", "minutes", "seconds", "units", "items",
+    "pieces", "users", "age", "score", "weight", "rate", "percent", "share",
+];
+
 /// Refuses to add amounts of several currencies: a column `currency` with several values in one group.
 fn one_currency(
     place: usize,
@@ -638,10 +644,14 @@ fn one_currency(
     by: &[(usize, Option<Unit>, &str)],
     column: &str,
 ) -> Result<(), ComputeError> {
-    let is_currency = |name: &String| {
+    let last_word = |name: &str| {
         let last = name.rsplit(['.', '_', ' ']).next().unwrap_or(name);
-        last.eq_ignore_ascii_case("currency")
+        last.to_lowercase()
     };
+    if COUNTS.contains(&last_word(column).as_str()) {
+        return Ok(());
+    }
+    let is_currency = |name: &String| last_word(name) == "currency";
     for (at, name) in columns.names.iter().enumerate() {
         if !is_currency(name) || at == place || by.iter().any(|(place, ..)| *place == at) {
             continue;

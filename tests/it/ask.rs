@@ -82,7 +82,11 @@ async fn what_the_source_says_is_told_with_its_record_and_what_it_does_not_say_i
     instance(folder.path(), &url).await;
     let events = ask(
         folder.path(),
-        &["Which orders are past their required date?", "--user", "nancy"],
+        &[
+            "Which orders are past their required date?",
+            "--user",
+            "nancy",
+        ],
     );
     let text = text_of(&events);
     // The truth of tests/data/README.md; the model says 9,999.00 of the second.
@@ -90,7 +94,10 @@ async fn what_the_source_says_is_told_with_its_record_and_what_it_does_not_say_i
         text.contains("Order 11008 for ERNSH is worth 4,680.90"),
         "{text} {events:?}"
     );
-    assert!(text.contains("Order 11019 for RANCH is worth 76.00"), "{text}");
+    assert!(
+        text.contains("Order 11019 for RANCH is worth 76.00"),
+        "{text}"
+    );
     assert!(!text.contains("9,999"), "{text}");
     assert!(text.contains("One sentence was left out"), "{text}");
     let citations = of(&events, "citation");
@@ -123,14 +130,23 @@ async fn what_the_source_says_is_told_with_its_record_and_what_it_does_not_say_i
     );
     let text = text_of(&events);
     assert!(text.contains("In 1998-04 revenue was 123,798.68"), "{text}");
-    assert!(!text.contains("In 1998-03 revenue was 123,798.68"), "{text}");
+    assert!(
+        !text.contains("In 1998-03 revenue was 123,798.68"),
+        "{text}"
+    );
     assert!(text.contains("All months together brought"), "{text}");
 
     // What was said is kept, who asked is in the trail, and the budget knows of it.
     let trail = daybrief(
         folder.path(),
         &[
-            "--json", "audit", "search", "--person", "nancy", "--reason", "a test looks",
+            "--json",
+            "audit",
+            "search",
+            "--person",
+            "nancy",
+            "--reason",
+            "a test looks",
         ],
     );
     let trail = String::from_utf8(trail.stdout).unwrap();
