@@ -9,6 +9,7 @@ mod choose;
 mod evidence;
 mod figures;
 mod ground;
+mod guided;
 mod prompt;
 mod reading;
 mod speech;

@@ -190,7 +190,7 @@ impl Reading {
             row: Some(row),
             column: column.replace('_', " ").to_lowercase(),
         };
-        Some((written(&value, language), place))
+        Some((written(&value, column, language), place))
     }
 
     /// A result as a table for a reader.
@@ -211,7 +211,7 @@ impl Reading {
                     .iter()
                     .map(|name| {
                         let cell = cells.cell(row, name).unwrap_or(Value::Null);
-                        crate::text::shorten(&written(&cell, language), CELL_CHARACTERS)
+                        crate::text::shorten(&written(&cell, name, language), CELL_CHARACTERS)
                     })
                     .collect()
             })
@@ -393,8 +393,12 @@ fn is_key(column: &str) -> bool {
 }
 
 /// A value as a reader of the language reads it.
-fn written(value: &Value, language: Language) -> String {
+fn written(value: &Value, column: &str, language: Language) -> String {
     match value {
+        // What names its row is no amount.
+        Value::Number(number) if is_key(column) || column.to_lowercase().ends_with("year") => {
+            number.to_string()
+        }
         Value::Number(number) => number
             .to_string()
             .parse()

@@ -24,7 +24,7 @@ async fn instance(folder: &Path, model: &str) {
     fs::write(
         folder.join("daybrief.toml"),
         format!(
-            "[instance]\nname = \"Northwind\"\nobjects = [\"objects\"]\nzone = \"Europe/Berlin\"\n[questions]\nroute = [\"m\"]\n\
+            "[instance]\nname = \"Northwind\"\nobjects = [\"objects\"]\nzone = \"Europe/Berlin\"\n[questions]\nroute = [\"m\"]\nseconds = 400\n\
              [[model]]\nid = \"m\"\nkind = \"openai\"\nbase_url = \"{model}/v1\"\nmodel = \"m\"\nlocal = true\ncontext_tokens = 8192\n\
              first_token_timeout_seconds = 120\ntimeout_seconds = 240\n"
         ),
@@ -163,17 +163,33 @@ async fn what_the_source_says_is_told_with_its_record_and_what_it_does_not_say_i
 }
 
 #[tokio::test]
-async fn a_real_local_model_answers_and_says_nothing_that_no_source_said() {
+async fn a_real_local_model_chooses_what_to_ask_and_says_nothing_that_no_source_said() {
     let Some(url) = peer("DAYBRIEF_TEST_LLAMA") else {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
     instance(folder.path(), &url).await;
+    let settings = folder.path().join("daybrief.toml");
+    let text = fs::read_to_string(&settings).unwrap();
+    // It is too small to ask for tools by itself.
+    fs::write(&settings, format!("{text}tools = \"guided\"\n")).unwrap();
     let events = ask(
         folder.path(),
-        &["How many orders are late?", "--user", "nancy"],
+        &["Which orders are not shipped?", "--user", "nancy"],
     );
-    let done = events.last().unwrap();
+    let (text, done) = (text_of(&events), events.last().unwrap());
+    println!("{text} {done}");
     assert_eq!(done["event"], "done", "{done}");
-    println!("{} {done}", text_of(&events));
+    assert_eq!(done["usage"]["tool_calls"], 1, "{done}");
+    assert!(!of(&events, "citation").is_empty(), "{events:?}");
+    // What it cannot put into words stands as a table: 21 orders, the first of them 11008.
+    let grounded = text.contains('[');
+    if of(&events, "table").is_empty() {
+        assert!(grounded, "{events:?}");
+        return;
+    }
+    let table = of(&events, "table")[0];
+    let rows = table["rows"].as_array().unwrap();
+    assert_eq!(rows.len() + table["more"].as_u64().unwrap() as usize, 21);
+    assert_eq!(rows[0][0], "11008", "{table}");
 }
