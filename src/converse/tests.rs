@@ -1,1 +1,5 @@
+//! Turns against real MCP servers in child processes and models that misbehave.
 
+pub mod bench;
+mod scripted;
+mod turns;
