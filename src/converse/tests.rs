@@ -1,5 +1,7 @@
 //! Turns against real MCP servers in child processes and models that misbehave.
 
 pub mod bench;
-mod scripted;
+mod ends;
+mod places;
+pub mod scripted;
 mod turns;
