@@ -2,6 +2,8 @@
 
 pub mod bench;
 mod ends;
+mod injection;
+mod obeying;
 mod places;
 pub mod scripted;
 mod turns;
