@@ -13,6 +13,7 @@ use crate::{
         connector::Connector,
         turn::{Citation, Table},
     },
+    guard::filter,
     ids::ConnectorId,
     text::{Language, visible},
 };
@@ -52,6 +53,8 @@ pub struct Reading {
     pub evidence: Evidence,
     citations: Vec<Citation>,
     cited: BTreeMap<(usize, Option<usize>), usize>,
+    /// What the name of a cited record must pass; without it no record is named.
+    filter: Option<filter::Filter>,
 }
 
 /// What is shown of a result to a model.
@@ -63,6 +66,14 @@ pub enum Sight {
 }
 
 impl Reading {
+    /// Nothing is read yet. The name of a cited record, which a source wrote, must pass `filter`.
+    pub fn new(filter: filter::Filter) -> Self {
+        Self {
+            filter: Some(filter),
+            ..Self::default()
+        }
+    }
+
     fn handle_of(letter: char, count: usize) -> String {
         format!("{letter}{}", count + 1)
     }
@@ -124,7 +135,7 @@ impl Reading {
             .map_err(|error| error.to_string())?;
         let handle = Self::handle_of('C', self.count(true));
         let view = answer.to_json();
-        self.evidence.add(self.kept.len(), &view, zone);
+        self.evidence.add_computed(self.kept.len(), &view, zone);
         let shown = match sight {
             Sight::Values => view,
             Sight::Blind => kinds(&view),
@@ -191,6 +202,11 @@ impl Reading {
             column: column.replace('_', " ").to_lowercase(),
         };
         Some((written(&value, column, language), place))
+    }
+
+    /// Did Daybrief compute it? Its headings are then a model's words.
+    pub fn is_computed(&self, handle: &str) -> bool {
+        matches!(self.find(handle), Some((_, Kept::Computed(_))))
     }
 
     /// A result as a table for a reader.
@@ -290,7 +306,8 @@ impl Reading {
                     Some(number) => *number,
                     None => {
                         let number = self.citations.len() + 1;
-                        let citation = source.citation(number, object);
+                        let mut citation = source.citation(number, object);
+                        citation.object = citation.object.filter(|object| self.may_name(object));
                         self.citations.push(citation.clone());
                         self.cited.insert((read, object), number);
                         fresh.push(citation);
@@ -303,6 +320,13 @@ impl Reading {
             }
         }
         (marks, fresh)
+    }
+
+    /// A source's own name of a record, as it may stand beside an answer.
+    fn may_name(&self, object: &str) -> bool {
+        self.filter
+            .as_ref()
+            .is_some_and(|filter| filter.whole(object).verdict == filter::Verdict::Pass)
     }
 
     /// All citations so far.
@@ -413,7 +437,7 @@ fn written(value: &Value, column: &str, language: Language) -> String {
 
 /// The same form with kinds in place of values: what a model in blind mode sees. Names of fields and how many there are
 /// stay.
-fn kinds(value: &Value) -> Value {
+pub(super) fn kinds(value: &Value) -> Value {
     match value {
         Value::Object(fields) => fields
             .iter()
