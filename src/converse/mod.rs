@@ -13,6 +13,7 @@ mod ground;
 mod prompt;
 mod reading;
 mod speech;
+mod task;
 mod turn;
 mod words;
 
