@@ -14,6 +14,7 @@ mod guided;
 mod prompt;
 mod reading;
 mod speech;
+mod task;
 mod turn;
 mod words;
 

@@ -9,6 +9,7 @@ use super::{
     evidence::Place,
     ground::{self, LONGEST_SENTENCE},
     reading::Reading,
+    task::TaskWords,
 };
 use crate::{
     domain::turn::{Citation, TurnGrounding},
@@ -43,18 +44,20 @@ pub struct Speech {
     today: Date,
     waiting: String,
     filter: filter::Stream,
+    task: TaskWords,
     told: String,
     pub grounding: TurnGrounding,
     struck: Vec<&'static str>,
 }
 
 impl Speech {
-    pub fn new(language: Language, today: Date, filter: filter::Stream) -> Self {
+    pub fn new(language: Language, today: Date, filter: filter::Stream, task: TaskWords) -> Self {
         Self {
             language,
             today,
             waiting: String::new(),
             filter,
+            task,
             told: String::new(),
             grounding: TurnGrounding::default(),
             struck: Vec::new(),
@@ -144,6 +147,9 @@ impl Speech {
             return self.add(mark, told);
         }
         self.grounding.written += 1;
+        if self.task.are_quoted(core) {
+            return self.strike("words of its own task");
+        }
         let Some((text, mut places)) = self.with_values(core, reading) else {
             return self.strike("a handle that names no value");
         };

@@ -19,6 +19,7 @@ use super::{
     prompt::{self, Task},
     reading::{Reading, Sight},
     speech::{Speech, Told},
+    task::TaskWords,
     words::{Words, with},
 };
 use crate::{
@@ -363,7 +364,12 @@ impl Turn<'_> {
                 () = self.collect_offers() => None,
             }
         };
-        let mut speech = Speech::new(self.question.language, self.today, self.filter().stream());
+        let mut speech = Speech::new(
+            self.question.language,
+            self.today,
+            self.filter().stream(),
+            TaskWords::new(&self.system(true)),
+        );
         if let Some(end) = ended {
             return self.finish(speech, end).await;
         }
@@ -543,6 +549,7 @@ impl Turn<'_> {
             .offers
             .iter()
             .flat_map(|offer| [offer.name.clone(), offer.tool.clone()])
+            .chain([compute::NAME, prompt::SHOW, prompt::FIND_TOOLS].map(str::to_owned))
             .collect();
         let hosts = self
             .objects
@@ -663,25 +670,8 @@ impl Turn<'_> {
         };
         let more = offers.len() < self.offers.len();
         let tools = prompt::tools(&offers, more);
-        let missing: Vec<&str> = self.missing.keys().map(String::as_str).collect();
         let blind = self.is_blind();
-        let task = Task {
-            company: &self.converse.company,
-            role: self.who.role,
-            language: self.question.language,
-            now: self.now_local(),
-            today: self.today.to_string(),
-            zone: &self.question.zone,
-            missing: missing.join(", "),
-            blind: false,
-        };
-        let (seeing, blinded) = (
-            prompt::system(&task),
-            prompt::system(&Task {
-                blind: true,
-                ..task
-            }),
-        );
+        let (seeing, blinded) = (self.system(false), self.system(true));
         let answer_tokens = match choice {
             Some(_) => guided::CHOICE_TOKENS,
             None => self.converse.turn_limits.answer_tokens,
@@ -755,6 +745,21 @@ impl Turn<'_> {
         self.usage.tokens_in += spoken.usage.tokens_in;
         self.usage.tokens_out += spoken.usage.tokens_out;
         Ok(spoken)
+    }
+
+    /// What a model is told of its task.
+    fn system(&self, blind: bool) -> String {
+        let missing: Vec<&str> = self.missing.keys().map(String::as_str).collect();
+        prompt::system(&Task {
+            company: &self.converse.company,
+            role: self.who.role,
+            language: self.question.language,
+            now: self.now_local(),
+            today: self.today.to_string(),
+            zone: &self.question.zone,
+            missing: missing.join(", "),
+            blind,
+        })
     }
 
     fn now_local(&self) -> String {
@@ -1020,7 +1025,7 @@ impl Turn<'_> {
             today: self.today,
             evidence: &self.reading.evidence,
         };
-        reader.check(heading).is_ok()
+        reader.check(heading).is_ok() && !TaskWords::new(&self.system(true)).are_quoted(heading)
     }
 
     /// Tells a result as a table; false where there is none. Each cell is cleared, and headings of the model's are held
