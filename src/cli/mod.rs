@@ -19,6 +19,7 @@ mod schedule;
 mod secret;
 mod serve;
 mod shell;
+mod token;
 mod usage;
 mod user;
 
@@ -95,6 +96,9 @@ enum Command {
     /// Actions that wait for approval.
     #[command(subcommand)]
     Proposal(proposal::Command),
+    /// Tokens with which other programs ask.
+    #[command(subcommand)]
+    Token(token::Command),
     /// The audit trail.
     #[command(subcommand)]
     Audit(audit::Command),
@@ -126,6 +130,7 @@ pub async fn main(cli: Cli) -> u8 {
         Command::Audit(command) => audit::run(&command, config, json).await,
         Command::Ask(command) => ask::run(command, config, json).await,
         Command::Proposal(command) => proposal::run(command, config, json).await,
+        Command::Token(command) => token::run(command, config, json).await,
         Command::Completions(command) => Ok(shell::completions(&command)),
         Command::Man(command) => shell::man(command),
         Command::Usage(command) => usage::run(&command, config, json).await,
