@@ -100,6 +100,7 @@ pub struct ItemView {
     pub next: String,
     /// The record to open.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", extend("format" = "uri"))]
     pub open: Option<Url>,
 }
 

@@ -52,6 +52,7 @@ pub struct Citation {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub object: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", extend("format" = "uri"))]
     pub link: Option<Url>,
     /// When the source answered.
     #[schemars(with = "String", extend("format" = "date-time"))]
