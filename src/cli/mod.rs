@@ -20,6 +20,7 @@ mod schedule;
 mod secret;
 mod serve;
 mod shell;
+mod token;
 mod usage;
 mod user;
 
@@ -98,6 +99,9 @@ enum Command {
     /// Actions that wait for approval.
     #[command(subcommand)]
     Proposal(proposal::Command),
+    /// Tokens with which other programs ask.
+    #[command(subcommand)]
+    Token(token::Command),
     /// The audit trail.
     #[command(subcommand)]
     Audit(audit::Command),
@@ -130,6 +134,7 @@ pub async fn main(cli: Cli) -> u8 {
         Command::Guard(command) => Ok(guard::run(&command, json)),
         Command::Ask(command) => ask::run(command, config, json).await,
         Command::Proposal(command) => proposal::run(command, config, json).await,
+        Command::Token(command) => token::run(command, config, json).await,
         Command::Completions(command) => Ok(shell::completions(&command)),
         Command::Man(command) => shell::man(command),
         Command::Usage(command) => usage::run(&command, config, json).await,

@@ -110,6 +110,7 @@ pub(super) async fn run(
                 usage: TurnUsage::default(),
                 grounding: Default::default(),
                 took_ms: milliseconds(begun),
+                retry_after_seconds: refusal.retry_after_seconds,
             };
             channel.send(TurnEvent::Done(done.clone())).await;
             return Ok(done);
@@ -181,6 +182,7 @@ struct Refusal {
     rule: String,
     text: String,
     outcome: TurnOutcome,
+    retry_after_seconds: Option<u64>,
 }
 
 async fn admit<'o>(
@@ -195,6 +197,7 @@ async fn admit<'o>(
         rule,
         text: text.to_owned(),
         outcome,
+        retry_after_seconds: None,
     };
     let principal = &question.principal;
     let role = objects.roles.iter().find(|role| role.id == principal.role);
@@ -244,7 +247,11 @@ async fn admit<'o>(
         && let Err(limited) = converse.limits.admit_question(user, role, now).await
     {
         let text = with(words.too_often, &limited.to_string());
-        return Err(refuse(limited.to_string(), &text, TurnOutcome::Refused));
+        let refusal = refuse(limited.to_string(), &text, TurnOutcome::Refused);
+        return Err(Refusal {
+            retry_after_seconds: limited.retry_after_seconds(),
+            ..refusal
+        });
     }
     Ok(Who {
         role,
@@ -1225,6 +1232,7 @@ impl Turn<'_> {
             usage: self.usage,
             grounding: ended.grounding,
             took_ms: milliseconds(self.begun),
+            retry_after_seconds: None,
         };
         self.channel.send(TurnEvent::Done(done.clone())).await;
         Ok(done)

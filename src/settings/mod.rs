@@ -39,6 +39,7 @@ pub struct Settings {
     pub guard: Guard,
     pub limits: Limits,
     pub audit: Audit,
+    pub api: Api,
 }
 
 /// The instance itself.
@@ -323,6 +324,29 @@ pub struct Folder {
 pub struct Guard {
     /// Hosts that links may have besides the instance's own and the connectors' `link_hosts`.
     pub allowed_hosts: Vec<String>,
+}
+
+/// How other programs ask: with tokens that `daybrief token create` makes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Api {
+    /// The HTTP API below `/api/v1`.
+    pub enabled: bool,
+    /// An MCP server at `/mcp`.
+    pub mcp: bool,
+    /// Names by which programs reach the daemon, besides this machine's own and that of `instance.url`. A request that
+    /// names another host is refused.
+    pub hosts: Vec<String>,
+}
+
+impl Default for Api {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            mcp: false,
+            hosts: Vec::new(),
+        }
+    }
 }
 
 /// The audit trail.
