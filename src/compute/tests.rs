@@ -71,6 +71,10 @@ fn rows_are_filtered_grouped_measured_joined_and_ordered_exactly() {
             json!([{ "id": 5 }, { "id": 4 }, { "id": 3 }, { "id": 1 }]),
         ),
         (
+            json!({ "from": "R1", "derive": [{ "name": "less", "op": "subtract", "left": 1, "right": 0.05 }, { "name": "net", "op": "multiply", "left": "amount", "right": "less" }, { "name": "per", "op": "divide", "left": "net", "right": "qty" }], "where": [{ "column": "id", "op": "le", "value": 2 }], "select": ["net", "per"] }),
+            json!([{ "net": 9.595, "per": 4.7975 }, { "net": 19.19, "per": 19.19 }]),
+        ),
+        (
             json!({ "from": "R1", "group_by": ["currency"], "measures": [{ "op": "share", "column": "qty", "name": "share" }] }),
             json!([{ "currency": "EUR", "share": 12.5 }, { "currency": "USD", "share": 87.5 }]),
         ),
@@ -328,7 +332,22 @@ async fn what_is_computed_over_real_data_is_what_sql_says() {
             Decimal::new(sql.get::<i64, _>(1), 4)
         );
     }
-    // Orders by month, joined the other way round.
+    // Net revenue of a month over a join, against tests/data/README.md: 1998-04 brought 123,798.68.
+    let net = compute(json!({
+        "from": "R1", "join": { "with": "R2", "left": "order", "right": "order" },
+        "derive": [{ "name": "gross", "op": "multiply", "left": "price", "right": "quantity" },
+                   { "name": "net", "op": "multiply", "left": "gross", "right": "kept" }],
+        "group_by": [{ "column": "R2.ordered", "unit": "month" }], "measures": [{ "op": "sum", "column": "net", "name": "net" }],
+        "order_by": [{ "by": "month", "desc": true }], "limit": 2,
+    }));
+    assert_eq!(net.table().cell(1, "month"), Some(json!("1998-04")));
+    let april = match net.table().cell(1, "net").unwrap() {
+        Value::String(text) => text,
+        other => other.to_string(),
+    };
+    let april: Decimal = april.parse().unwrap();
+    assert_eq!(april.round_dp(2), Decimal::new(12_379_868, 2));
+    // Orders by month.
     let months = compute(json!({
         "from": "R2", "group_by": [{ "column": "ordered", "unit": "month" }], "measures": [{ "op": "count", "name": "n" }],
         "order_by": [{ "by": "month", "desc": true }], "limit": 2,

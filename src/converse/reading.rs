@@ -97,6 +97,8 @@ impl Reading {
         zone: &TimeZone,
     ) -> Value {
         let handle = Self::handle_of('R', self.count(false));
+        // Records in a text are rows like any others, so that each can be cited.
+        let value = compute::rows_of_text(&value).unwrap_or(value);
         let view = compute::describe(&value, view_bytes);
         self.evidence.add(self.kept.len(), &view, zone);
         let shown = match sight {
@@ -377,7 +379,8 @@ impl Read {
             .iter()
             .find(|column| is_key(column))
             .or(columns.first())
-            .and_then(|column| cell(column));
+            .and_then(|column| cell(column))
+            .filter(|key| key.chars().count() <= CELL_CHARACTERS && !key.contains('\n'));
         let (object, link) = match templated {
             Some((key, link)) => (Some(key), link.or(own)),
             None => (key, own),
