@@ -126,6 +126,7 @@ fn user(id: &str, roles: &[&str]) -> User {
 
 impl Instance {
     async fn new() -> Self {
+        crate::tls::begin();
         let store = Store::in_memory().await.unwrap();
         let clock = Arc::new(ManualClock::at("2026-11-24T06:00:00Z".parse().unwrap()));
         let audit = Audit::new(store.clone(), [1; 32]);
