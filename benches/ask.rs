@@ -127,11 +127,7 @@ impl Instance {
             put(&store, Kind::User, user.id.as_str(), &user).await;
         }
         let converse = Converse::new(Parts {
-            limits: Limits::new(
-                store.clone(),
-                jiff::tz::TimeZone::UTC,
-                &Settings::default(),
-            ),
+            limits: Limits::new(store.clone(), jiff::tz::TimeZone::UTC, &Settings::default()),
             access: Access::new(audit.clone(), store.clone()),
             pool: Connectors::new(
                 Vec::new(),
