@@ -2,6 +2,7 @@
 
 mod access;
 mod ask;
+mod api;
 mod audit;
 mod conformance;
 mod daemon;
