@@ -221,7 +221,7 @@ fn asked() -> Question {
     question(
         "rosa",
         "reader",
-        "What needs me today: issues, deals, mails, files, events, the web?",
+        "What needs me today: issues, deals, mails, files, events, the read sheet, the web?",
     )
 }
 
