@@ -94,6 +94,16 @@ const WORDS: [&str; 44] = [
     "revenue rose by -5 and fell by 5 ",
 ];
 
+/// Names that somebody may call, so that transcripts get somewhere.
+const OFTEN: [&str; 6] = [
+    "tracker__search_issues",
+    "tracker__get_issue",
+    "tracker__add_comment",
+    "crm__list_deals",
+    "web__web_search",
+    "payroll__list_salaries",
+];
+
 const NAMES: [&str; 24] = [
     "tracker__search_issues",
     "tracker__get_issue",
@@ -250,7 +260,11 @@ fn round(dice: &mut Dice) -> Vec<Piece> {
             pieces.push(say(text));
             continue;
         }
-        let name = *dice.one(&NAMES);
+        let name = if dice.once_in(2) {
+            *dice.one(&OFTEN)
+        } else {
+            *dice.one(&NAMES)
+        };
         let args = match name {
             "compute" => program(dice),
             "show" => json!({ "result": *dice.one(&HANDLES), "title": *dice.one(&WORDS) }),
@@ -278,7 +292,11 @@ fn answer(dice: &mut Dice) -> Value {
         2 => {
             json!({ "rows": (0..40).map(|at| json!({ "key": at, "amount": value(dice, 3), "closes": "2026-11-27" })).collect::<Vec<_>>() })
         }
-        3 => json!(WORDS.concat()),
+        3 => {
+            // What a source says of a person may be said.
+            let texts = WORDS.iter().filter(|text| !text.contains("Bob Miller"));
+            json!(texts.copied().collect::<String>())
+        }
         4 => {
             json!({ "rows": [{ "amount": "-79228162514264337593543950335", "closes": "-9999-01-01" }, { "amount": 1e300, "closes": "9999-12-31T23:59:59Z" }] })
         }
