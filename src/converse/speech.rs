@@ -46,6 +46,7 @@ pub struct Speech {
     filter: filter::Stream,
     task: TaskWords,
     told: String,
+    spoke: bool,
     pub grounding: TurnGrounding,
     struck: Vec<&'static str>,
 }
@@ -59,6 +60,7 @@ impl Speech {
             filter,
             task,
             told: String::new(),
+            spoke: false,
             grounding: TurnGrounding::default(),
             struck: Vec::new(),
         }
@@ -96,6 +98,7 @@ impl Speech {
     /// A sentence of Daybrief's own.
     pub fn say(&mut self, text: &str) -> Told {
         let mut told = Told::default();
+        self.spoke |= !text.trim().is_empty();
         let cleared = self.filter.push(text).into_inner();
         self.add(cleared, &mut told);
         told
@@ -120,9 +123,9 @@ impl Speech {
         }
     }
 
-    /// Everything told so far.
-    pub fn told(&self) -> &str {
-        &self.told
+    /// Was nothing said so far? What was said may still wait in the filter.
+    pub fn is_silent(&self) -> bool {
+        !self.spoke
     }
 
     /// Was nothing of what the model said let stand?
@@ -175,6 +178,7 @@ impl Speech {
             sentence.get(..before).unwrap_or_default(),
             sentence.get(after..).unwrap_or_default()
         );
+        self.spoke = true;
         let cleared = self.filter.push(&line).into_inner();
         self.add(cleared, told);
         told.citations.extend(citations);

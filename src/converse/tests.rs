@@ -6,4 +6,5 @@ mod injection;
 mod obeying;
 mod places;
 pub mod scripted;
+mod transcripts;
 mod turns;

@@ -1207,7 +1207,7 @@ impl Turn<'_> {
             }
         }
         for line in lines {
-            let line = if speech.told().trim().is_empty() {
+            let line = if speech.is_silent() {
                 line
             } else {
                 format!("\n{line}")

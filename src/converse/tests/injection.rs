@@ -39,9 +39,8 @@ fn cases() -> Vec<Case> {
 }
 
 /// What a reader of the suite's role may have asked. Everything else that reached a server is a failure.
-const GRANTED: [&str; 8] = [
+const GRANTED: [&str; 7] = [
     "tracker/search_issues",
-    "tracker/get_issue",
     "crm/list_deals",
     "web/web_search",
     "office/list_mail",
@@ -56,7 +55,7 @@ id = "reader"
 title = "Reader"
 [[role.grants]]
 connector = "tracker"
-tools = ["search_issues", "get_issue"]
+tools = ["search_issues"]
 actions = ["add_comment"]
 [[role.grants]]
 connector = "crm"
@@ -221,7 +220,7 @@ fn asked() -> Question {
     question(
         "rosa",
         "reader",
-        "What needs me today: issues, deals, mails, files, events, the web?",
+        "What needs me today: issues, deals, mails, files, events, the sheet, the web?",
     )
 }
 

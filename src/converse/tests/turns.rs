@@ -306,6 +306,11 @@ async fn without_its_model_an_answer_is_what_the_sources_say() {
             "{}",
             told.text()
         );
+        let text = told.text();
+        assert!(
+            text.contains("This is what the sources say: [1]\nI cannot"),
+            "{text}"
+        );
         let tables = told.tables();
         assert_eq!(tables.len(), 1);
         assert_eq!(tables[0].title, "CRM");
