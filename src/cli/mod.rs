@@ -8,6 +8,7 @@ mod connector;
 mod connector_sql;
 mod data;
 mod demo;
+mod guard;
 mod progress;
 mod role;
 mod run;
@@ -89,6 +90,8 @@ enum Command {
     /// The audit trail.
     #[command(subcommand)]
     Audit(audit::Command),
+    /// What may leave of texts: JSON lines in, JSON lines out.
+    Guard(guard::Guard),
     /// Completions for a shell, on standard output.
     Completions(shell::Completions),
     /// The manual page.
@@ -115,6 +118,7 @@ pub async fn main(cli: Cli) -> u8 {
         Command::Role(command) => role::run(&command, config, json).await,
         Command::Access(command) => access::run(&command, config, json).await,
         Command::Audit(command) => audit::run(&command, config, json).await,
+        Command::Guard(command) => Ok(guard::run(&command)),
         Command::Completions(command) => Ok(shell::completions(&command)),
         Command::Man(command) => shell::man(command),
         Command::Usage(command) => usage::run(&command, config, json).await,

@@ -1,5 +1,7 @@
 //! The door out: a channel takes only [`Cleared`] content, and only this module makes it.
 
+pub mod filter;
+
 use url::Url;
 
 use crate::{
@@ -49,7 +51,7 @@ impl Guard {
     }
 
     /// Is it a link that may stand in a brief: https, to a host that is allowed, without a user in it?
-    fn allows(&self, url: &Url) -> bool {
+    pub fn allows(&self, url: &Url) -> bool {
         let host = url.host_str().unwrap_or_default().to_lowercase();
         url.scheme() == "https"
             && url.username().is_empty()

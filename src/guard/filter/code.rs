@@ -1,0 +1,154 @@
+//! Source lines and commands of a shell, outside fences, and what stands in back-ticks.
+
+use std::{ops::Range, sync::LazyLock};
+
+use regex::bytes::Regex;
+
+use super::{
+    Reason,
+    fold::Folded,
+    pattern::compile,
+    spans::{Spans, With},
+};
+
+/// Source; over the folded text with its case. The whole line goes.
+static SOURCE: LazyLock<Vec<Regex>> = LazyLock::new(|| {
+    compile(&[
+        r"\bfrom\s+[\w.]+\s+import\s+[\w*(]|^\s*import\s+\w+(?:\.\w+)+\s*;?\s*$|\bimport\s+\w+\s+as\s+\w+\b|^\s*import\s+(?:static\s+)?[\w.*]+;|^\s*import\s+.{1,80}\s+from\s+['\x22]|^\s*import\s+['\x22{(*]|^\s*import\s+(?:os|sys|json|re|requests|pandas|numpy|datetime|math|time|csv|sqlite3|logging|random|asyncio|fmt|subprocess)\b",
+        r"\b(?:async\s+)?def\s+\w+\s*\(|^\s*class\s+[A-Z]\w*\s*(?:\([^)]*\))?\s*[:{]\s*$|\bfunction\s*\w*\s*\([^)]*\)\s*\{|\bfunction\s+\w+\s*\(|\bfn\s+\w+\s*[(<]|\bfunc\s+(?:\([^)]*\)\s*)?\w+\s*\(|\bpublic\s+(?:static\s+)?(?:class|void|int|final|interface|enum)\b|\b(?:private|protected)\s+(?:static|final|void|int|String)\b",
+        r"(?:^|[\s;{(])(?:const|let|var|val|final|auto|int|string|String|float|double|bool|boolean|char|mut)\s+\w+(?:\s*:\s*[\w<>\[\]]+)?\s*=\s*\S",
+        r"^\s*#include\s*[<\x22]|^\s*using\s+[\w.]+;|^\s*package\s+[\w.]+;?\s*$|^#!/|<\?php|^\s*@\w+\([^)]*\)\s*$|^\s*use\s+\w+(?:::\w+)+",
+        r"\b(?:if|for|while|switch|catch|foreach)\s*\([^)\n]*(?:==|!=|<=|>=|&&|\|\||;|\+\+|\w\(|\bin\b\s+\w+\.)[^\n]*|^\s*(?:if|elif|while)\s+[^\n]*(?:==|!=|\bis\s+None\b|\w\()[^\n]*:\s*$|^\s*for\s+\w+(?:,\s*\w+)?\s+in\s+[\w.]*(?:range\(|\w\(|\w+\.\w+)[^\n]*:\s*$|^\s*(?:else|try|finally)\s*[:{]\s*$|^\s*except\b[^\n]*:\s*$",
+        r"^\s*(?:return|yield|raise|throw|await|break|continue)\b[^\n]*[;)\]]\s*$|^\s*return\s+\w+;?\s*$|\bawait\s+\w+[.(]",
+        r"=>\s*[{(]|\)\s*=>|->\s*\w+\s*[({:]|\$\w+\s*=[^=]|\$\{[\w.]|\$\(\w|^\s*[})\]]+[;,)]*\s*$|^\s*\{\s*$|^\s*//\s|/\*.*\*/",
+        r"===|!==|\w\s*&&\s*[\w!(]|\w\s\|\|\s[\w!(]|\+\+;|\b\w+\s*==\s*\S|\b\w+\s*!=\s*\S|\w\s*\+=\s*\w|:=\s*\w",
+        r"\b[a-z_$][\w$]+(?:\.[a-zA-Z_$][\w$]+)+\([^)\n]*\)?|\b[a-z]+(?:_[a-z0-9]+)+\([^)\n]*\)?|\b[a-z]+[A-Z]\w*\([^)\n]*\)?|\b[a-zA-Z_]\w+\(\)|\b(?:print|println|printf|echo|len|range|open|eval|exec|system|require|include|fetch|alert|sizeof|malloc|str|int|float|list|dict|map|filter|lambda)\([^)\n]+\)",
+        r"\b[a-z_]\w*\[(?:['\x22]\w+['\x22]|\w+_\w+|:\w*|-\d)\]|\b[A-Za-z_]\w*::[A-Za-z_<]\w*|\blambda\s+\w+(?:\s*,\s*\w+)*\s*:|\bself\.\w+|\bthis\.\w+\s*[=(.;]",
+        r"^\s*[a-z_][\w.]*\s*=\s*[\w.]+\(|^\s*[a-z_][\w.]*\s*=\s*[\[{'\x22]|^\s*[a-z]+_\w+\s*=\s*\S|^[A-Z][A-Z0-9_]{2,}=\S|[\w)\]'\x22]\s*;\s*$",
+        r"\bconsole\.(?:log|error|warn)\b|\bSystem\.out\b|\bprocess\.env\b|\bos\.environ\b|\bwindow\.\w+|\bdocument\.(?:cookie|\w+\()|<%[=\s]|\beval\(|\bnew\s+[A-Z]\w+\(",
+    ])
+});
+
+/// Commands; over the folded text in lower case. The rest of the line goes.
+static COMMANDS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
+    compile(&[
+        r"(?:^|[\s\x22'`(:;|&$])(?:sudo\s+\S+|curl\s+(?:-|https?:|\w+[.:])\S*|wget\s+(?:-|http)\S*|ssh\s+(?:-\w|\w+@)\S*|scp\s+\S+\s+\S+:\S*|kubectl\s+(?:get|apply|delete|logs|exec|describe|rollout|port-forward|scale|config|-)\S*|helm\s+(?:install|upgrade|list|repo)\b|docker(?:-compose)?\s+(?:run|exec|ps|compose|build|logs|pull|push|stop|start|rm|images|inspect)\b|redis-cli\b|psql\s+(?:-|\w+:)\S*|mysql(?:dump|admin)?\s+-\S*|mongosh?\s+(?:-|\x22|mongodb)\S*|sqlite3\s+\S+\.\S+)",
+        r"(?:^|[\s\x22'`(:;|&$])(?:git\s+(?:clone|push|pull|commit|checkout|rebase|log|diff|reset|stash|fetch|add|status|branch|init|cherry-pick)\b|npm\s+(?:install|run|i|start|ci|test)\b|npx\s+[\w@]|yarn\s+(?:add|install|run)\b|pip3?\s+install\b|apt(?:-get)?\s+(?:install|update|upgrade)\b|(?:brew|yum|dnf|gem|snap)\s+install\b|chmod\s+(?:[-+]\w|\d{3}|[ugoa]+[+-])\S*|chown\s+\w+[:.]?\w*\s+\S|rm\s+-\w+|systemctl\s+(?:start|stop|restart|status|enable|reload)\b|service\s+\w+\s+(?:start|stop|restart|status)\b|journalctl\s+-|cargo\s+(?:build|run|test|install|check)\b|python3?\s+(?:-[mc]|[\w./-]+\.py)|node\s+(?:\S+\.js|-e)|java\s+-\w+|make\s+-\w|go\s+(?:run|build|get|test)\s)",
+        r"(?:^|[\x22'`(:;|&$]\s?|\s)(?:export\s+\w+=\S*|grep\s+-\S+|awk\s+['\x22{]|sed\s+(?:-|'s)|(?:tail|head)\s+-\S|cat\s+[/~.<]\S*|ls\s+-\w+|cd\s+(?:[/~]|\.\.)\S*|mkdir\s+-|tar\s+-?[xczv]+f|terraform\s+(?:apply|plan|init|destroy)\b|ansible-playbook\b|aws\s+(?:s3|ec2|iam|sts|rds|configure|lambda)\b|gcloud\s+(?:auth|compute|sql|config|projects)\b|az\s+(?:login|vm|aks)\b|openssl\s+\w+\s+-|nc\s+-\w|nmap\s+[-\d]|ping\s+-\w|telnet\s+\S+\s+\d+|crontab\s+-|powershell\s+-|pg_dump\b|pg_restore\b|mongodump\b|invoke-\w+\s+-|get-\w+\s+-\w|base64\s+-d|xxd\s|dig\s+[@+]|nslookup\s+\S+\.|whoami\b|/bin/(?:ba)?sh\b|bash\s+-c|\|\s*(?:grep|bash|sh|jq|sort|head|tail|wc|xargs|awk|sed|less|tee)\b)",
+        r"^\s*\$\s+[a-z./]\S*|^\s*[\w-]+@[\w-]+:[~/][^\n]*[$#]\s|^(?:c|ps c):\\[^>\n]*>\s*\S|^mysql>|^\w*=[#>]\s|^sqlite>|^>>> ?\S|^in \[\d+\]:",
+    ])
+});
+
+static TICKS: LazyLock<Vec<Regex>> = LazyLock::new(|| compile(&[r"`([^`\n]{1,400})`"]));
+
+/// In back-ticks: what no person's word has.
+static TECHNICAL: LazyLock<Vec<Regex>> = LazyLock::new(|| {
+    compile(&[r"[{}=;<>$\\|\[\]]|->|::|\w\(|\w_\w|(?:^|\s)--?[a-z]|[a-z]{2,}\.[a-z_]{2,}|[a-z][A-Z]|(?:^|\s)~?/[a-z]"])
+});
+
+pub fn find(folded: &Folded<'_>, spans: &mut Spans) {
+    let (plain, lower) = (folded.plain.as_bytes(), folded.lower.as_bytes());
+    let mut ranges = Vec::new();
+    for found in SOURCE.iter().flat_map(|form| form.find_iter(plain)) {
+        if !spans.stands(&folded.origin(found.range())) {
+            ranges.push(source_range(plain, found.range()));
+        }
+    }
+    for found in COMMANDS.iter().flat_map(|form| form.find_iter(lower)) {
+        let skip = found.as_bytes().iter().take_while(|byte| !byte.is_ascii_alphanumeric() && !matches!(byte, b'$' | b'>' | b'/' | b'|')).count();
+        ranges.push(found.start() + skip..command_end(lower, found.end()));
+    }
+    for range in joined(plain, ranges) {
+        spans.add(folded, range, Reason::Code, With::Mark);
+    }
+    for found in TICKS.iter().flat_map(|form| form.captures_iter(plain)) {
+        let (Some(all), Some(inside)) = (found.get(0), found.get(1)) else {
+            continue;
+        };
+        let technical = TECHNICAL.iter().any(|form| form.is_match(inside.as_bytes()));
+        if technical && !spans.stands(&folded.origin(inside.range())) {
+            spans.add(folded, all.range(), Reason::Code, With::Mark);
+        }
+    }
+}
+
+/// A line that reads as source goes whole; a piece of source in a sentence goes alone.
+fn source_range(plain: &[u8], found: Range<usize>) -> Range<usize> {
+    let start = plain
+        .get(..found.start)
+        .and_then(|head| head.iter().rposition(|&byte| byte == b'\n'))
+        .map_or(0, |at| at + 1);
+    let end = line_end(plain, found.end);
+    let line = plain.get(start..end).unwrap_or_default();
+    if is_prose(line) { found.start..piece_end(plain, found.end) } else { start..end }
+}
+
+/// A line that ends as a sentence, or has many words in a row that only a sentence has.
+fn is_prose(line: &[u8]) -> bool {
+    let line = line.trim_ascii();
+    let words = line
+        .split(u8::is_ascii_whitespace)
+        .filter(|word| {
+            let word = word.trim_ascii();
+            let bare = word.strip_suffix(b",").or(word.strip_suffix(b".")).or(word.strip_suffix(b":")).unwrap_or(word);
+            !bare.is_empty() && bare.iter().all(|byte| byte.is_ascii_alphabetic() || *byte >= 0x80 || matches!(byte, b'\'' | b'-'))
+        })
+        .count();
+    words >= 4 || words >= 2 && matches!(line.last(), Some(b'.' | b'!' | b'?'))
+}
+
+fn line_end(bytes: &[u8], from: usize) -> usize {
+    bytes
+        .get(from..)
+        .and_then(|rest| rest.iter().position(|&byte| byte == b'\n'))
+        .map_or(bytes.len(), |at| from + at)
+}
+
+/// The end of a piece of source in a sentence: its brackets closed, then the next space.
+fn piece_end(bytes: &[u8], from: usize) -> usize {
+    let mut depth = 0_usize;
+    for (at, &byte) in bytes.iter().enumerate().skip(from) {
+        match byte {
+            b'(' | b'[' | b'{' => depth += 1,
+            b')' | b']' | b'}' => depth = depth.saturating_sub(1),
+            b'\n' | b'`' => return at,
+            b' ' | b',' if depth == 0 => return at,
+            b'.' if bytes.get(at + 1).is_none_or(u8::is_ascii_whitespace) => return at,
+            _ => {}
+        }
+    }
+    bytes.len()
+}
+
+fn command_end(bytes: &[u8], from: usize) -> usize {
+    for (at, &byte) in bytes.iter().enumerate().skip(from) {
+        let next = bytes.get(at + 1).copied().unwrap_or(b'\n');
+        match byte {
+            b'`' => return at,
+            b'\n' if at == 0 || bytes.get(at - 1) != Some(&b'\\') => return at,
+            b'.' | b'!' | b'?' if next.is_ascii_whitespace() && bytes.get(at + 2).is_none_or(u8::is_ascii_uppercase) => return at,
+            _ => {}
+        }
+    }
+    bytes.len()
+}
+
+/// Source that nothing but short lines part is one: what lies between two lines of source is source.
+fn joined(plain: &[u8], mut ranges: Vec<Range<usize>>) -> Vec<Range<usize>> {
+    const LINES_BETWEEN: usize = 3;
+    ranges.sort_by_key(|range| (range.start, range.end));
+    let mut joined: Vec<Range<usize>> = Vec::with_capacity(ranges.len());
+    for range in ranges {
+        if let Some(last) = joined.last_mut() {
+            let between = plain.get(last.end..range.start).unwrap_or_default();
+            let lines = between.iter().filter(|&&byte| byte == b'\n').count();
+            let prose = between.split(|&byte| byte == b'\n').any(is_prose);
+            if range.start <= last.end || (1..=LINES_BETWEEN).contains(&lines) && !prose {
+                last.end = last.end.max(range.end);
+                continue;
+            }
+        }
+        joined.push(range);
+    }
+    joined
+}

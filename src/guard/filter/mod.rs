@@ -1,0 +1,268 @@
+//! The filter between what a model wrote and what a person reads.
+//!
+//! A model is treated as an attacker: whatever it writes, no SQL, schema name, code, error text, tool, host, prompt,
+//! secret, foreign link or hidden character leaves. Text leaves sentence by sentence. A sentence in which the cheap look
+//! ([`scan`]) finds nothing leaves as it is; from one in which it finds something, the text is held to the end of its
+//! paragraph and looked at closely, over a folded copy ([`fold`]) with offsets back into the text.
+//!
+//! **Names.** A name of the context that is one plain word (`status`, `order`) is ordinary language: it is held back only
+//! where it looks technical, that is dot-qualified (`o.status`), in back-ticks or in identifier quotes (`"order"`,
+//! `[order]`). A name that holds `_`, a digit or a hump (`customerId`), or cannot be a word, is held back wherever it stands.
+//!
+//! **Verdicts.** `Redact`: pieces were put in business words or left out. `Block`: nothing sensible is left, or a prompt
+//! or secrets are being told; then one clear sentence stands in their place and nothing more of that text leaves.
+
+mod code;
+mod errors;
+mod fold;
+mod hidden;
+mod hosts;
+mod language;
+mod links;
+mod mentions;
+mod names;
+mod pattern;
+mod prompts;
+mod scan;
+mod secrets;
+mod spans;
+mod sql;
+mod stream;
+mod structures;
+
+#[cfg(test)]
+mod tests;
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+pub use stream::{LOOK_AHEAD_BYTES, Stream, Tail};
+
+use super::{Cleared, Guard};
+use names::Names;
+
+/// What stands in the place of a piece for which there are no business words.
+pub const LEFT_OUT: &str = "[left out]";
+
+/// What stands in the place of a blocked text.
+pub const HELD_BACK: &str = "This text was held back because it showed internal details instead of an answer.";
+
+/// What must not be named, and which links may stand.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Context {
+    pub tables: Vec<String>,
+    pub columns: Vec<String>,
+    pub tools: Vec<String>,
+    /// Links to these hosts and to hosts below them may stand.
+    pub allowed_hosts: Vec<String>,
+    /// The reader may see schemas: SQL, names, code, error texts and tools pass; all else is held back as ever.
+    pub schema_role: bool,
+}
+
+/// What was done with a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// It left as it was.
+    Pass,
+    /// Pieces of it were put in other words or left out.
+    Redact,
+    /// One sentence stands for it, or for all of it from some point on.
+    Block,
+}
+
+impl Verdict {
+    /// `pass`, `redact` or `block`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Redact => "redact",
+            Self::Block => "block",
+        }
+    }
+}
+
+/// Why something was held back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reason {
+    Sql,
+    Table,
+    Column,
+    Tool,
+    Code,
+    Error,
+    Host,
+    File,
+    Link,
+    Image,
+    Prompt,
+    Secret,
+    Mention,
+    Hidden,
+    /// A piece so long without an end that nobody can look at it.
+    Unbounded,
+}
+
+impl Reason {
+    /// The reason's stable name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sql => "sql",
+            Self::Table => "table-name",
+            Self::Column => "column-name",
+            Self::Tool => "tool",
+            Self::Code => "code",
+            Self::Error => "error-text",
+            Self::Host => "host",
+            Self::File => "file-path",
+            Self::Link => "link",
+            Self::Image => "image",
+            Self::Prompt => "prompt",
+            Self::Secret => "secret",
+            Self::Mention => "mass-mention",
+            Self::Hidden => "hidden-characters",
+            Self::Unbounded => "unbounded",
+        }
+    }
+
+    /// Is it something that a reader with `schema_role` may see?
+    fn is_schema(self) -> bool {
+        matches!(
+            self,
+            Self::Sql | Self::Table | Self::Column | Self::Tool | Self::Code | Self::Error
+        )
+    }
+}
+
+/// A text after the filter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    pub verdict: Verdict,
+    pub text: String,
+    /// Each reason once, in the order of [`Reason`].
+    pub reasons: Vec<Reason>,
+}
+
+/// The filter for one context. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Filter(Arc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
+    names: Names,
+    links: Guard,
+    schema_role: bool,
+}
+
+impl Filter {
+    /// A filter that knows the names and hosts of this context.
+    pub fn new(context: &Context) -> Self {
+        Self(Arc::new(Parts {
+            names: if context.schema_role {
+                Names::default()
+            } else {
+                Names::new(context)
+            },
+            links: Guard::new(context.allowed_hosts.iter().cloned()),
+            schema_role: context.schema_role,
+        }))
+    }
+
+    /// The whole text at once: a stream that is fed once.
+    pub fn whole(&self, text: &str) -> Outcome {
+        let mut stream = self.stream();
+        let mut out = stream.push(text).into_inner();
+        let tail = stream.finish();
+        out.push_str(tail.text.get());
+        Outcome {
+            verdict: tail.verdict,
+            text: out,
+            reasons: tail.reasons,
+        }
+    }
+
+    /// The text as it may leave.
+    pub fn clear(&self, text: &str) -> Cleared<String> {
+        Cleared(self.whole(text).text)
+    }
+
+    /// A filter for text that comes in pieces.
+    pub fn stream(&self) -> Stream {
+        Stream::new(self.clone())
+    }
+
+    /// Looks closely at one piece of text until nothing more is found in it.
+    fn piece(&self, text: &str, bits: scan::Bits) -> spans::Piece {
+        /// A replacement may bring together what was apart; what is not quiet after so many looks is left out.
+        const LOOKS: usize = 4;
+        let mut piece = spans::Piece::untouched(text);
+        let (mut text, mut bits) = (text.to_owned(), bits);
+        for _ in 0..LOOKS {
+            let found = self.find(&text, bits);
+            if found.is_empty() {
+                return piece;
+            }
+            let next = found.render(&text);
+            text.clone_from(&next.text);
+            bits = self.look(&text);
+            piece = piece.then(next);
+            if bits.is_empty() {
+                return piece;
+            }
+        }
+        if self.find(&text, bits).is_empty() {
+            piece
+        } else {
+            piece.left_out()
+        }
+    }
+
+    /// The cheap look: which scanners must run over this text?
+    fn look(&self, text: &str) -> scan::Bits {
+        scan::look(text, &self.0.names)
+    }
+
+    fn find(&self, text: &str, bits: scan::Bits) -> spans::Spans {
+        use scan::Bits;
+        let parts = &*self.0;
+        let folded = fold::Folded::new(text);
+        let mut spans = spans::Spans::new(parts.schema_role);
+        if bits.any(Bits::HOST | Bits::MENTION | Bits::CODE) {
+            links::find(&folded, &parts.links, &mut spans);
+            mentions::find(&folded, &mut spans);
+        }
+        if bits.any(Bits::PROMPT | Bits::CODE) {
+            prompts::find(&folded, &mut spans);
+        }
+        if bits.any(Bits::SECRET) {
+            secrets::find(&folded, &mut spans);
+        }
+        if bits.any(Bits::HOST) {
+            hosts::find(&folded, &parts.links, &mut spans);
+        }
+        if parts.schema_role {
+            return spans;
+        }
+        if bits.any(Bits::SQL) {
+            sql::find(&folded, &parts.names, &mut spans);
+        }
+        if bits.any(Bits::ERROR | Bits::CODE | Bits::HOST) {
+            errors::find(&folded, &mut spans);
+        }
+        if bits.any(Bits::CODE | Bits::HOST) {
+            structures::find(&folded, &mut spans);
+            code::find(&folded, &mut spans);
+        }
+        if bits.any(Bits::NAME) {
+            parts.names.find(&folded, &mut spans);
+        }
+        spans
+    }
+}
+
+/// Each reason once, in order.
+fn once(reasons: &BTreeSet<Reason>) -> Vec<Reason> {
+    reasons.iter().copied().collect()
+}

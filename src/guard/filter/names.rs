@@ -1,0 +1,242 @@
+//! Names of the context: tables, columns, tools.
+
+use std::{collections::BTreeMap, ops::Range, sync::LazyLock};
+
+use aho_corasick::{AhoCorasick, MatchKind};
+use regex::bytes::Regex;
+
+use super::{
+    Context, Reason,
+    fold::{Folded, fold_name},
+    language,
+    pattern::compile,
+    spans::{Spans, With},
+};
+use crate::text::Language;
+
+/// The names, folded, and what each names.
+#[derive(Debug, Default)]
+pub struct Names {
+    automaton: Option<AhoCorasick>,
+    kinds: Vec<(Reason, bool)>,
+    known: BTreeMap<String, Reason>,
+}
+
+impl Names {
+    pub fn new(context: &Context) -> Self {
+        let mut known = BTreeMap::new();
+        let lists = [
+            (Reason::Column, &context.columns),
+            (Reason::Table, &context.tables),
+            (Reason::Tool, &context.tools),
+        ];
+        let mut plain = BTreeMap::new();
+        for (reason, names) in lists {
+            for name in names {
+                for part in parts(name) {
+                    plain.insert(part.clone(), is_plain_word(name_of(&part, name)));
+                    known.insert(part, reason);
+                }
+            }
+        }
+        let kinds = known
+            .iter()
+            .map(|(name, reason)| (*reason, plain.get(name).copied().unwrap_or_default()))
+            .collect();
+        let automaton = AhoCorasick::builder()
+            .ascii_case_insensitive(true)
+            .match_kind(MatchKind::LeftmostLongest)
+            .build(known.keys())
+            .ok()
+            .filter(|_| !known.is_empty());
+        Self { automaton, kinds, known }
+    }
+
+    /// What a folded identifier names, quotes and qualifiers aside.
+    pub fn kind(&self, identifier: &str) -> Option<Reason> {
+        let bare = identifier.rsplit('.').next().unwrap_or(identifier);
+        self.known
+            .get(bare.trim_matches(|c: char| matches!(c, '"' | '`' | '[' | ']' | ' ')))
+            .copied()
+    }
+
+    /// Is any name in these bytes, as a whole word, in a form in which it is held back?
+    pub fn are_in(&self, bytes: &[u8]) -> bool {
+        self.matches(bytes).next().is_some()
+    }
+
+    fn matches<'a>(&'a self, bytes: &'a [u8]) -> impl Iterator<Item = (Range<usize>, Reason)> + 'a {
+        self.automaton
+            .iter()
+            .flat_map(move |automaton| automaton.find_iter(bytes))
+            .filter_map(move |found| {
+                let &(reason, plain) = self.kinds.get(found.pattern().as_usize())?;
+                let range = found.range();
+                let holds = is_whole(bytes, &range) && (!plain || looks_technical(bytes, &range));
+                holds.then_some((range, reason))
+            })
+    }
+
+    pub fn find(&self, folded: &Folded<'_>, spans: &mut Spans) {
+        let mut language = None;
+        for (range, reason) in self.matches(folded.lower.as_bytes()) {
+            let language = *language.get_or_insert_with(|| language::of(folded.raw));
+            let (range, words) = in_words(&folded.lower, range, reason, language);
+            spans.add(folded, range, reason, words);
+        }
+    }
+}
+
+/// A name and, where it is qualified, its parts that are not plain words.
+fn parts(name: &str) -> Vec<String> {
+    let whole = fold_name(name.trim());
+    let mut parts: Vec<String> = whole
+        .split('.')
+        .filter(|part| *part != whole && !is_plain_word(part))
+        .map(str::to_owned)
+        .collect();
+    // The last part is the name itself, plain or not; those before it are schemas.
+    parts.extend(whole.rsplit('.').next().map(str::to_owned));
+    parts.push(whole);
+    parts.retain(|part| part.chars().count() >= 2);
+    parts
+}
+
+/// The name as it was given, where the folded form is all of it: its humps count.
+fn name_of<'a>(part: &'a str, name: &'a str) -> &'a str {
+    let last = name.trim().rsplit('.').next().unwrap_or(name);
+    if fold_name(last) == *part { last } else { part }
+}
+
+/// Could the name be a word (or words) of a language? Letters only, one case but for the first, a vowel, no run of
+/// five consonants, and not begun as names of databases are.
+fn is_plain_word(name: &str) -> bool {
+    const BEGINNINGS: [&str; 8] = ["tbl", "vw", "fct", "dim", "stg", "sp", "fk", "usr"];
+    let lower = name.to_lowercase();
+    let all_upper = name.chars().all(|c| !c.is_lowercase());
+    let words = name.split(' ').all(|word| {
+        let mut run = 0;
+        !word.is_empty()
+            && word.chars().all(char::is_alphabetic)
+            && (all_upper || word.chars().skip(1).all(|c| !c.is_uppercase()))
+            && word.to_lowercase().chars().all(|c| {
+                run = if matches!(c, 'a' | 'e' | 'i' | 'o' | 'u' | 'y') || !c.is_ascii() { 0 } else { run + 1 };
+                run < 5
+            })
+    });
+    words
+        && (lower.contains(['a', 'e', 'i', 'o', 'u', 'y']) || !lower.is_ascii() || lower.len() <= 3)
+        && !BEGINNINGS
+            .iter()
+            .any(|beginning| lower.strip_prefix(beginning).is_some_and(|rest| !rest.starts_with(['a', 'e', 'i', 'o', 'u', 'y']) && !rest.is_empty()))
+}
+
+/// Does the name end and begin where an identifier does?
+fn is_whole(bytes: &[u8], range: &Range<usize>) -> bool {
+    let part = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_' || *byte >= 0x80);
+    let before = range.start.checked_sub(1).and_then(|at| bytes.get(at));
+    !part(before) && !part(bytes.get(range.end))
+}
+
+/// Does a plain word stand as an identifier: qualified, or in quotes of code?
+fn looks_technical(bytes: &[u8], range: &Range<usize>) -> bool {
+    let at = |index: Option<usize>| index.and_then(|index| bytes.get(index)).copied().unwrap_or(b' ');
+    let (before, after) = (at(range.start.checked_sub(1)), at(Some(range.end)));
+    let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    let quoted = matches!((before, after), (b'`', b'`') | (b'"', b'"') | (b'[', b']'));
+    let is_link_text = before == b'[' && matches!(at(Some(range.end + 1)), b'(' | b'[');
+    let qualified_before = before == b'.' && {
+        let owner = at(range.start.checked_sub(2));
+        word(owner) || matches!(owner, b'"' | b'`' | b']')
+    };
+    let qualified_after = after == b'.' && {
+        let next = at(Some(range.end + 1));
+        next.is_ascii_alphabetic() || matches!(next, b'_' | b'"' | b'`' | b'[' | b'*')
+    };
+    (quoted && !is_link_text) || qualified_before || qualified_after
+}
+
+/// Nouns that a name stands beside, by what is named; before it or after it.
+static NOUNS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
+    compile(&[
+        r#"(?:\b(?:tables?|views?|tabellen?|tablas?)\s+["'`(\[]?)$"#,
+        r#"^["'`)\]]?[\s-]+(?:tables?|views?|tabellen?|tablas?)\b"#,
+        r#"(?:\b(?:columns?|fields?|spalten?|feld(?:es|er)?|colonnes?|champs?|columnas?|campos?)\s+["'`(\[]?)$"#,
+        r#"^["'`)\]]?[\s-]+(?:columns?|fields?|spalten?|feld(?:es|er)?|colonnes?|champs?|columnas?|campos?)\b"#,
+        r#"(?:\b(?:tools?|functions?|werkzeuge?s?|outils?|herramientas?)\s+["'`(\[]?)$"#,
+        r#"^["'`)\]]?(?:\(\))?[\s-]+(?:tools?|functions?|werkzeuge?s?|outils?|herramientas?)\b"#,
+        r#"\b(?:the|our|this|that|your|its)\s+["'`(\[]?$"#,
+        r#"\b(?:an?|der|die|das|dem|den|des|eine?[nrms]?|une?|l[ea]s?|du|el|l[oa]s|un[oa]?)\s+["'`(\[]?$"#,
+    ])
+});
+
+fn nouns(reason: Reason, language: Language) -> [&'static str; 2] {
+    match (reason, language) {
+        (Reason::Table, Language::English) => ["a table", "table"],
+        (Reason::Table, Language::German) => ["eine Tabelle", "Tabelle"],
+        (Reason::Table, Language::French) => ["une table", "table"],
+        (Reason::Table, Language::Spanish) => ["una tabla", "tabla"],
+        (Reason::Column, Language::English) => ["a field", "field"],
+        (Reason::Column, Language::German) => ["ein Feld", "Feld"],
+        (Reason::Column, Language::French) => ["un champ", "champ"],
+        (Reason::Column, Language::Spanish) => ["un campo", "campo"],
+        (_, Language::English) => ["a tool", "tool"],
+        (_, Language::German) => ["ein Werkzeug", "Werkzeug"],
+        (_, Language::French) => ["un outil", "outil"],
+        (_, Language::Spanish) => ["una herramienta", "herramienta"],
+    }
+}
+
+/// The place to replace and the words for it: where the noun stands beside the name already, the name alone goes.
+fn in_words(lower: &str, range: Range<usize>, reason: Reason, language: Language) -> (Range<usize>, With) {
+    let range = with_qualifier(lower.as_bytes(), range);
+    const NEAR_BYTES: usize = 24;
+    let bytes = lower.as_bytes();
+    let from = range.start.saturating_sub(NEAR_BYTES);
+    let before = bytes.get(from..range.start).unwrap_or_default();
+    let after = bytes.get(range.end..(range.end + NEAR_BYTES).min(bytes.len())).unwrap_or_default();
+    let first = match reason {
+        Reason::Table => 0,
+        Reason::Column => 2,
+        _ => 4,
+    };
+    let near = |index: usize, text: &[u8]| NOUNS.get(index).and_then(|noun| noun.find(text)).map(|found| found.range());
+    let [with_article, noun] = nouns(reason, language);
+    // "the table `x`", "the `x` table": the noun says it; the name goes, with its quotes.
+    let open = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'' | b'`' | b'[' | b'(');
+    let close = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'' | b'`' | b']' | b')' | b'(' | b'-');
+    if near(first + 1, after).is_some() {
+        let quotes = before.iter().rev().take_while(|byte| open(byte) && !byte.is_ascii_whitespace()).count();
+        let gap = after.iter().take_while(|byte| close(byte)).count();
+        return (range.start - quotes..range.end + gap, With::Nothing);
+    }
+    if near(first, before).is_some() {
+        let gap = before.iter().rev().take_while(|byte| open(byte)).count();
+        let quotes = after.iter().take_while(|byte| close(byte) && !byte.is_ascii_whitespace() && **byte != b'-').count();
+        return (range.start - gap..range.end + quotes, With::Nothing);
+    }
+    if near(6, before).is_some() {
+        return (range, With::Words(noun.into()));
+    }
+    let start = near(7, before).map_or(range.start, |article| from + article.start);
+    (start..range.end, With::Words(with_article.into()))
+}
+
+/// The name with what it is qualified by and what it qualifies: `public.orders`, `o.status`.
+fn with_qualifier(bytes: &[u8], mut range: Range<usize>) -> Range<usize> {
+    let part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'"' | b'`' | b'[' | b']');
+    let is_dot = |at: usize| bytes.get(at) == Some(&b'.');
+    while range.start > 1 && is_dot(range.start - 1) && bytes.get(range.start - 2).is_some_and(part) {
+        range.start -= 1;
+        while range.start > 0 && bytes.get(range.start - 1).is_some_and(part) {
+            range.start -= 1;
+        }
+    }
+    while is_dot(range.end) && bytes.get(range.end + 1).is_some_and(part) {
+        range.end += 1;
+        while bytes.get(range.end).is_some_and(part) {
+            range.end += 1;
+        }
+    }
+    range
+}

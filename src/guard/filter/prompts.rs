@@ -1,0 +1,110 @@
+//! Prompts: what a model was told, marks of roles, and what tells a model to forget it.
+
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
+use regex::bytes::Regex;
+
+use super::{
+    Reason,
+    fold::{Folded, fold_name},
+    pattern::compile,
+    spans::{Spans, With},
+};
+
+/// The shipped prompts.
+const SHIPPED: [&str; 2] = [
+    include_str!("../../../prompts/company.md"),
+    include_str!("../../../prompts/briefing.md"),
+];
+
+/// Sentences of the shipped prompts that are long enough to be theirs alone, folded.
+static SENTENCES: LazyLock<Vec<String>> = LazyLock::new(|| {
+    const LEAST_WORDS: usize = 6;
+    SHIPPED
+        .iter()
+        .flat_map(|prompt| prompt.split(['.', '\n', '{', '}', ':', ';', '%']))
+        .map(|sentence| fold_name(sentence.trim().trim_start_matches("- ")))
+        .filter(|sentence| sentence.split_whitespace().count() >= LEAST_WORDS)
+        .collect()
+});
+
+static SAID: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| AhoCorasick::new(SENTENCES.iter()).ok());
+
+/// Sentences of the shipped prompts, folded: what any of them is in tells a prompt.
+pub fn shipped() -> &'static [String] {
+    &SENTENCES
+}
+
+/// A prompt is being told: nothing after it leaves.
+static TELLS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
+    compile(&[
+        r"<\|(?:im_start|im_end|system|user|assistant|endoftext|start_header_id|end_header_id|begin_of_text|eot_id|python_tag|end|channel|message|start)\|?>?",
+        r"<\|[a-z_ ]{2,40}\|>",
+        r"\[/?inst\]|<</?sys>>|</?s>\s*\[inst|</?(?:system|system_prompt|system-prompt|developer|instructions|system_instructions)>",
+        r"\byou\s+are\s+(?:now\s+)?(?:called\s+|named\s+)?daybrief\b|\b(?:du\s+bist|sie\s+sind|tu\s+es|vous\s+(?:e|\xc3\xaa)tes|eres|usted\s+es)\s+daybrief\b",
+        r"\byou(?:\s+are|'re)\s+(?:an?\s+|the\s+)?(?:\w+\s+){0,4}(?:ai|(?:helpful|virtual|digital|ai|expert|friendly|concise|data|reporting|business|briefing|sql|intelligent|professional)\s+assistant|assistant\s+(?:that|who|which|for\s+the\s+company)|language\s+model|chatbot|llm|agent\s+that)\b",
+        r"\b(?:du\s+bist|sie\s+sind)\s+(?:ein\w*\s+)?(?:\w+\s+){0,3}(?:ki|assistent|ki-assistent|assistenz|sprachmodell|chatbot)\w*\b",
+        r"\b(?:tu\s+es|vous\s+(?:e|\xc3\xaa)tes)\s+(?:une?\s+)?(?:\w+\s+){0,3}(?:assistante?|ia|mod(?:e|\xc3\xa8)le\s+de\s+langage|chatbot)\b",
+        r"\b(?:eres|usted\s+es)\s+(?:una?\s+)?(?:\w+\s+){0,3}(?:asistente|ia|modelo\s+de\s+lenguaje|chatbot)\b",
+        r"\b(?:my|the|this|your|our|here\s+is\s+(?:my|the)|below\s+is\s+(?:my|the))\s+(?:full\s+|exact\s+|original\s+|complete\s+|initial\s+|hidden\s+|secret\s+)*(?:system|developer|initial)[\s-]?(?:prompt|message|instructions?)\b\s*(?:is|are|was|reads?|says?|said|states?|tells?|contains?|begins?|starts?|instructs?|follows|verbatim|in\s+full|:|=)",
+        r"\b(?:system|developer)[\s_-]?(?:prompt|message|instructions?)\s*[:=]",
+        r"\b(?:begin|start|end)\s+(?:of\s+)?(?:the\s+)?(?:system\s+)?(?:prompt|instructions)\b",
+        r"\b(?:my|these\s+are\s+my|here\s+are\s+my|the\s+following)\s+(?:system\s+|internal\s+|hidden\s+|exact\s+)?(?:instructions|rules|guidelines)\s+(?:are|say|said|state|tell|were|read|begin)\b|\bhere\s+are\s+my\s+(?:full\s+|exact\s+|internal\s+|system\s+|original\s+)*(?:instructions|rules|prompts?)\b",
+        r"\b(?:i\s+(?:was|am|have\s+been|'?ve\s+been)|i'm)\s+(?:told|instructed|prompted|configured|programmed)\s+(?:to|not\s+to|that|by\s+my|with)\b",
+        r"\b(?:mein|der|unser)\s*system-?\s?prompt\s*(?:lautet|ist|sagt|:|besagt|beginnt)|\bmeine\s+(?:system)?anweisungen\s+(?:lauten|sind|sagen|besagen)",
+        r"\b(?:mon|le|notre)\s+(?:prompt|message)\s+(?:syst(?:e|\xc3\xa8)me|initial)\s*(?:est|dit|:|indique|commence)|\bmes\s+instructions\s+(?:sont|disent|pr(?:e|\xc3\xa9)cisent)",
+        r"\b(?:mi|el|nuestro)\s+(?:prompt|mensaje)\s+(?:del?\s+sistema|inicial)\s*(?:es|dice|:|indica|empieza)|\bmis\s+instrucciones\s+(?:son|dicen|indican)",
+        r"^\s*#{2,}\s*(?:system|instructions?|assistant|human|user|developer|response)\s*:?\s*$|^\s*#{2,}\s*(?:system|instruction|human|assistant)\s*:",
+        r"^\s*(?:\[?system\]?|<system>|\*\*system\*\*)\s*:\s*\S",
+        r"^\s*(?:assistant|human|developer)\s*:\s",
+        r"\bnever\s+(?:reveal|disclose|mention|share|repeat|show|output)\s+(?:these|this|your|the|any\s+of\s+(?:these|your))\s+(?:\w+\s+)?(?:instructions?|prompt|rules|system|table|tool|sql|schema)\w*|\bdo\s+not\s+(?:reveal|disclose|mention|repeat|share|output|show)\s+(?:these|this|your|any\s+of\s+(?:these|your))\s+(?:\w+\s+)?(?:instructions?|prompt|rules)\b",
+    ])
+});
+
+/// Somebody is told to forget what they were told; the sentence is left out.
+static TURNS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
+    compile(&[
+        r"\b(?:ignore|disregard|forget|override|bypass|discard)\s+(?:(?:all|any|the|your|my|our|of|everything|these|those|every)\s+){0,4}(?:(?:previous|prior|above|earlier|preceding|foregoing|existing|original|initial|former|system|past)\s+){0,2}(?:instructions?|prompts?|messages?|rules|guidelines|directives?|commands?|constraints|system\s+prompt|context)(?:\s+(?:above|before|so\s+far|given|you))?",
+        r"\b(?:ignore|disregard|forget)\s+(?:everything|all)\s+(?:above|before|prior|previous|you\s+(?:were|have\s+been)\s+told|that\s+came\s+before|i\s+said)",
+        r"\b(?:ignorier(?:e|en\s+sie|t)?|vergiss|vergessen\s+sie|missachte)\s+(?:(?:alle|die|deine|ihre|s(?:a|\xc3\xa4)mtliche|meine)\s+){0,3}(?:(?:vorherigen?|bisherigen?|vorigen?|obigen?|fr(?:u|\xc3\xbc)heren?|vorangegangenen?|vorhergehenden?|urspr(?:u|\xc3\xbc)nglichen?)\s+){1,2}(?:anweisungen|instruktionen|regeln|befehle|vorgaben|prompts?|nachrichten)",
+        r"\b(?:ignore[zr]?|oublie[zr]?)\s+(?:(?:toutes?|tous|les|tes|vos|mes)\s+){0,3}(?:instructions|consignes|r(?:e|\xc3\xa8)gles|directives)\s+(?:pr(?:e|\xc3\xa9)c(?:e|\xc3\xa9)dentes?|ci-dessus|ant(?:e|\xc3\xa9)rieures?|initiales)",
+        r"\b(?:ignor[ae]r?|olvida|olvide)\s+(?:(?:todas?|todos|las|los|tus|sus|mis)\s+){0,3}(?:instrucciones|reglas|indicaciones|directrices)\s+(?:anteriores|previas|de\s+arriba|iniciales)",
+        r"\b(?:reveal|print|show|repeat|output|display|leak|dump)\s+(?:me\s+)?(?:your|the)\s+(?:full\s+|entire\s+|exact\s+|hidden\s+|original\s+)?(?:system\s+prompt|system\s+message|initial\s+instructions|hidden\s+instructions|prompt\b|developer\s+message)",
+        r"\b(?:jailbreak|dan\s+mode|developer\s+mode\s+(?:enabled|on)|do\s+anything\s+now)\b",
+    ])
+});
+
+/// Words after which it is told that somebody asked for it, not said.
+static REPORTED: LazyLock<Vec<Regex>> = LazyLock::new(|| {
+    compile(&[r"(?:\bto|\bnot|n't|\bcan|\bcould|\bwe|\bthey|\bhe|\bshe|\bwho|\bthat|\bcustomers?|\bteams?|\boften|\bnever|\bpeople|\bwill|\bwould|\bmight|\bmay|\bwir|\bsie|\bon|\bque|\bse)\s+$"])
+});
+
+pub fn find(folded: &Folded<'_>, spans: &mut Spans) {
+    let lower = folded.lower.as_bytes();
+    let mut told = TELLS.iter().filter_map(|form| form.find(lower)).map(|found| found.start()).min();
+    if let Some(sentence) = SAID.as_ref().and_then(|said| said.find(lower)) {
+        told = Some(told.map_or(sentence.start(), |at| at.min(sentence.start())));
+    }
+    if let Some(start) = told {
+        spans.add(folded, start..lower.len(), Reason::Prompt, With::Mark);
+        spans.tell_dump();
+    }
+    for form in TURNS.iter() {
+        for found in form.find_iter(lower) {
+            let before = lower.get(found.start().saturating_sub(16)..found.start()).unwrap_or_default();
+            let reported = REPORTED.first().is_some_and(|report| report.is_match(before));
+            let about_a_model = found.as_bytes().windows(6).any(|part| part == b"prompt" || part == b"system");
+            if !reported || about_a_model {
+                spans.add(folded, found.start()..sentence_end(lower, found.end()), Reason::Prompt, With::Mark);
+            }
+        }
+    }
+}
+
+fn sentence_end(lower: &[u8], from: usize) -> usize {
+    let rest = lower.get(from..).unwrap_or_default();
+    rest.windows(2)
+        .position(|pair| matches!(pair, [b'\n', _]) || matches!(pair, [b'.' | b'!' | b'?', after] if after.is_ascii_whitespace()))
+        .map_or(lower.len(), |at| from + at)
+}

@@ -1,0 +1,381 @@
+//! Text that comes in pieces, and leaves sentence by sentence.
+//!
+//! What leaves depends on the text alone, never on how it was cut into pieces: every decision is made on a whole sentence
+//! or line, or after [`LOOK_AHEAD_BYTES`] of text without an end.
+
+use std::collections::BTreeSet;
+
+use super::{Cleared, Filter, HELD_BACK, LEFT_OUT, Reason, Verdict, hidden::Cleaner, once, scan::Bits, spans::{Piece, words}};
+
+/// So much text is held at most: a paragraph, a code block, a query. What has no end by then is looked at as it is, and what
+/// is held back in it is held back up to its end.
+pub const LOOK_AHEAD_BYTES: usize = 4096;
+
+/// Secrets of this many bytes, and more of them than text, are a dump.
+const DUMP_BYTES: usize = 200;
+
+/// The filter over one text that comes in pieces.
+#[derive(Debug)]
+pub struct Stream {
+    filter: Filter,
+    cleaner: Cleaner,
+    /// Text without hidden characters that has not left yet.
+    pending: String,
+    held: Held,
+    dropping: Option<Until>,
+    /// Nothing sensible has left yet: marks and business words wait for it.
+    lead: Option<String>,
+    kept_words: usize,
+    said: bool,
+    kept_bytes: usize,
+    secret_bytes: usize,
+    blocked: bool,
+    ends_with_space: bool,
+    reasons: BTreeSet<Reason>,
+}
+
+/// What is known of the pending text, so that no byte is looked at twice.
+#[derive(Debug, Default)]
+struct Held {
+    /// Up to here the sentences are whole.
+    whole: usize,
+    /// Up to here the end of a sentence was looked for.
+    searched: usize,
+    bits: Bits,
+    fences: usize,
+    braces: usize,
+    parens: usize,
+    keys: bool,
+}
+
+/// What ends a stretch of text of which nothing leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Until {
+    Fence,
+    KeyEnd,
+    Line,
+    Braces(usize),
+    BlankLine,
+    Space,
+}
+
+/// The end of a stream.
+#[derive(Debug)]
+pub struct Tail {
+    /// What had been held.
+    pub text: Cleared<String>,
+    /// Of the whole stream.
+    pub verdict: Verdict,
+    /// Of the whole stream, each once.
+    pub reasons: Vec<Reason>,
+}
+
+impl Stream {
+    pub(super) fn new(filter: Filter) -> Self {
+        Self {
+            filter,
+            cleaner: Cleaner::default(),
+            pending: String::new(),
+            held: Held::default(),
+            dropping: None,
+            lead: Some(String::new()),
+            kept_words: 0,
+            said: false,
+            kept_bytes: 0,
+            secret_bytes: 0,
+            blocked: false,
+            ends_with_space: true,
+            reasons: BTreeSet::new(),
+        }
+    }
+
+    /// Takes the next piece and gives what may leave now.
+    pub fn push(&mut self, text: &str) -> Cleared<String> {
+        if self.blocked {
+            return Cleared(String::new());
+        }
+        self.cleaner.push(text, &mut self.pending);
+        Cleared(self.go(false))
+    }
+
+    /// The end of the text: what was held, and what was done with all of it.
+    pub fn finish(mut self) -> Tail {
+        let mut out = String::new();
+        if !self.blocked {
+            self.cleaner.finish(&mut self.pending);
+            out = self.go(true);
+        }
+        if self.cleaner.changed {
+            self.reasons.insert(Reason::Hidden);
+        }
+        if let Some(lead) = self.lead.take() {
+            if !self.blocked && self.reasons.iter().any(|reason| *reason != Reason::Hidden) {
+                self.blocked = true;
+                out.push_str(HELD_BACK);
+            } else if !self.blocked {
+                out.push_str(&lead);
+            }
+        }
+        let verdict = match (self.blocked, self.reasons.is_empty()) {
+            (true, _) => Verdict::Block,
+            (false, true) => Verdict::Pass,
+            (false, false) => Verdict::Redact,
+        };
+        Tail { text: Cleared(out), verdict, reasons: once(&self.reasons) }
+    }
+
+    fn go(&mut self, ended: bool) -> String {
+        let mut out = String::new();
+        let pending = std::mem::take(&mut self.pending);
+        let mut at = 0;
+        while at < pending.len() && !self.blocked {
+            let rest = pending.get(at..).unwrap_or_default();
+            let used = if let Some(until) = self.dropping {
+                self.drop_text(rest, until, ended)
+            } else {
+                self.segment(rest, ended, &mut out)
+            };
+            if used == 0 {
+                break;
+            }
+            at += used;
+        }
+        if !self.blocked {
+            self.pending = pending;
+            self.pending.drain(..at);
+        }
+        out
+    }
+
+    /// Gives one segment on and tells its length; 0 where its end has not come yet.
+    fn segment(&mut self, rest: &str, ended: bool, out: &mut String) -> usize {
+        loop {
+            let Some(end) = self.sentence_end(rest, ended) else {
+                if ended && self.held.whole == rest.len() {
+                    self.close(rest, rest.len(), false, out);
+                    return rest.len();
+                }
+                return self.forced(rest, out);
+            };
+            let sentence = rest.get(self.held.whole..end).unwrap_or_default();
+            let first = self.held.whole == 0;
+            let bits = self.filter.look(sentence);
+            self.held.bits |= bits;
+            self.held.whole = end;
+            self.held.searched = end;
+            if first && bits.is_empty() {
+                self.held = Held::default();
+                self.give_clean(sentence, out);
+                return end;
+            }
+            self.count(sentence);
+            let is_last = ended && end == rest.len();
+            if is_last || (!self.is_open() && is_blank_line(rest, end)) {
+                self.close(rest, end, false, out);
+                return end;
+            }
+            if end >= LOOK_AHEAD_BYTES {
+                return self.forced(rest, out);
+            }
+        }
+    }
+
+    /// What has no end within the bound: cut at white space within it.
+    fn forced(&mut self, rest: &str, out: &mut String) -> usize {
+        if rest.len() < LOOK_AHEAD_BYTES {
+            return 0;
+        }
+        let bound = rest.floor_char_boundary(LOOK_AHEAD_BYTES);
+        let head = rest.get(..bound).unwrap_or_default();
+        let Some(cut) = head.rfind(char::is_whitespace).map(|space| {
+            space + head.get(space..).and_then(|tail| tail.chars().next()).map_or(1, char::len_utf8)
+        }) else {
+            self.dropping = Some(Until::Space);
+            self.held = Held::default();
+            let mut piece = Piece::untouched("").left_out();
+            piece.reasons.insert(Reason::Unbounded);
+            self.give(piece, out);
+            return bound;
+        };
+        let piece = head.get(..cut).unwrap_or_default();
+        self.held.bits |= self.filter.look(piece);
+        self.held.fences = piece.matches("```").count();
+        if self.held.bits.is_empty() {
+            self.held = Held::default();
+            self.give_clean(piece, out);
+        } else {
+            self.close(rest, cut, true, out);
+        }
+        cut
+    }
+
+    /// Looks at the held text closely and gives what may leave of it.
+    fn close(&mut self, rest: &str, end: usize, forced: bool, out: &mut String) {
+        let held = std::mem::take(&mut self.held);
+        let text = rest.get(..end).unwrap_or_default();
+        let piece = self.filter.piece(text, held.bits);
+        if forced && !piece.reasons.is_empty() && piece.text.trim_end().ends_with(LEFT_OUT) {
+            self.dropping = Some(if held.fences % 2 == 1 {
+                Until::Fence
+            } else if held.keys {
+                Until::KeyEnd
+            } else if held.braces > 0 && piece.reasons.contains(&Reason::Code) {
+                Until::Braces(held.braces)
+            } else {
+                Until::BlankLine
+            });
+        }
+        self.give(piece, out);
+    }
+
+    fn give_clean(&mut self, text: &str, out: &mut String) {
+        if self.lead.is_none() {
+            self.kept_bytes += text.len();
+            self.ends_with_space = text.ends_with(char::is_whitespace);
+            out.push_str(text);
+            return;
+        }
+        self.give(Piece::untouched(text), out);
+    }
+
+    fn give(&mut self, piece: Piece, out: &mut String) {
+        self.kept_words += piece.kept_words;
+        self.said |= piece.said;
+        self.kept_bytes += if piece.kept_words > 0 { piece.text.len() } else { 0 };
+        self.secret_bytes += piece.secret_bytes;
+        self.reasons.extend(piece.reasons);
+        let text = if let Some(lead) = &mut self.lead {
+            let marks_again = lead.trim_end().ends_with(LEFT_OUT) && piece.text.trim() == LEFT_OUT;
+            if !marks_again && lead.len() < LOOK_AHEAD_BYTES {
+                lead.push_str(&piece.text);
+            }
+            let clean = self.reasons.is_empty();
+            let least = if clean || self.said { 1 } else { 2 };
+            let sensible = self.kept_words >= least || clean && has_sign(lead);
+            if sensible { std::mem::take(lead) } else { String::new() }
+        } else {
+            piece.text
+        };
+        if !text.is_empty() {
+            self.lead = None;
+            self.ends_with_space = text.ends_with(char::is_whitespace);
+            out.push_str(&text);
+        }
+        if piece.dump || self.secret_bytes > DUMP_BYTES && self.secret_bytes > self.kept_bytes {
+            self.block(out);
+        }
+    }
+
+    /// Nothing more leaves but the sentence that says so.
+    fn block(&mut self, out: &mut String) {
+        self.blocked = true;
+        self.lead = None;
+        if !self.ends_with_space {
+            out.push(' ');
+        }
+        out.push_str(HELD_BACK);
+    }
+
+    /// Text of which nothing leaves: how much of it is done with.
+    fn drop_text(&mut self, rest: &str, until: Until, ended: bool) -> usize {
+        let end = match until {
+            Until::Fence => rest.find("```").map(|at| at + 3),
+            Until::KeyEnd => rest.find("-----END").map(|at| at + 8),
+            Until::Line => rest.find('\n'),
+            Until::BlankLine => rest.find("\n\n"),
+            Until::Space => rest.find(char::is_whitespace),
+            Until::Braces(depth) => {
+                let mut depth = depth;
+                let closed = rest.bytes().position(|byte| {
+                    match byte {
+                        b'{' => depth += 1,
+                        b'}' => depth -= 1,
+                        _ => {}
+                    }
+                    depth == 0
+                });
+                self.dropping = Some(Until::Braces(depth));
+                match closed {
+                    Some(at) => Some(at + 1),
+                    None => return rest.len(),
+                }
+            }
+        };
+        if let Some(end) = end {
+            self.dropping = (until == Until::KeyEnd).then_some(Until::Line);
+            return end;
+        }
+        if ended {
+            return rest.len();
+        }
+        // The beginning of what ends it may have come already.
+        let keep = match until {
+            Until::KeyEnd => 7,
+            Until::Fence => 2,
+            _ => 1,
+        };
+        rest.floor_char_boundary(rest.len().saturating_sub(keep))
+    }
+
+    /// The end of the sentence or line that follows what is whole already.
+    fn sentence_end(&mut self, rest: &str, ended: bool) -> Option<usize> {
+        let bytes = rest.as_bytes();
+        let from = self.held.searched.max(self.held.whole);
+        let limit = bytes.len().min(LOOK_AHEAD_BYTES);
+        for (at, &byte) in bytes.iter().enumerate().take(limit).skip(from) {
+            if byte == b'\n' {
+                return Some(at + 1);
+            }
+            if byte == b' ' && ends_sentence(bytes.get(self.held.whole..at).unwrap_or_default()) {
+                return Some(at + 1);
+            }
+        }
+        self.held.searched = limit.max(from);
+        (ended && bytes.len() < LOOK_AHEAD_BYTES && self.held.whole < bytes.len()).then_some(bytes.len())
+    }
+
+    fn count(&mut self, sentence: &str) {
+        self.held.fences += sentence.matches("```").count();
+        if sentence.contains("-----BEGIN") {
+            self.held.keys = true;
+        }
+        if sentence.contains("-----END") {
+            self.held.keys = false;
+        }
+        for byte in sentence.bytes() {
+            match byte {
+                b'{' => self.held.braces += 1,
+                b'}' => self.held.braces = self.held.braces.saturating_sub(1),
+                b'(' => self.held.parens += 1,
+                b')' => self.held.parens = self.held.parens.saturating_sub(1),
+                _ => {}
+            }
+        }
+    }
+
+    /// Is something open that a blank line does not end?
+    fn is_open(&self) -> bool {
+        self.held.fences % 2 == 1
+            || self.held.keys
+            || self.held.braces > 0
+            || self.held.parens > 0 && self.held.bits.any(Bits::SQL)
+    }
+}
+
+/// Does a sentence end here: a full stop or the like, quotes and brackets after it?
+fn ends_sentence(bytes: &[u8]) -> bool {
+    let mut tail = bytes.iter().rev().skip_while(|byte| matches!(byte, b'"' | b'\'' | b')' | b']' | b'*' | b'_'));
+    matches!(tail.next(), Some(b'.' | b'!' | b'?')) || bytes.ends_with("…".as_bytes())
+}
+
+/// Does the text up to here end with a line that is blank?
+fn is_blank_line(text: &str, end: usize) -> bool {
+    let head = text.get(..end).unwrap_or_default();
+    head.strip_suffix('\n').is_some_and(|head| {
+        head.trim_end_matches([' ', '\t', '\r']).ends_with('\n') || head.trim().is_empty()
+    })
+}
+
+fn has_sign(text: &str) -> bool {
+    words(text) > 0 || text.chars().any(|c| !c.is_whitespace())
+}
