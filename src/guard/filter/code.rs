@@ -25,6 +25,16 @@ static SOURCE: LazyLock<Vec<Regex>> = LazyLock::new(|| {
         r"\b[a-z_$][\w$]+(?:\.[a-zA-Z_$][\w$]+)+\([^)\n]*\)?|\b[a-z]+(?:_[a-z0-9]+)+\([^)\n]*\)?|\b[a-z]+[A-Z]\w*\([^)\n]*\)?|\b[a-zA-Z_]\w+\(\)|\b(?:print|println|printf|echo|len|range|open|eval|exec|system|require|include|fetch|alert|sizeof|malloc|str|int|float|list|dict|map|filter|lambda)\([^)\n]+\)",
         r"\b[a-z_]\w*\[(?:['\x22]\w+['\x22]|\w+_\w+|:\w*|-\d)\]|\b[A-Za-z_]\w*::[A-Za-z_<]\w*|\blambda\s+\w+(?:\s*,\s*\w+)*\s*:|\bself\.\w+|\bthis\.\w+\s*[=(.;]",
         r"^\s*[a-z_][\w.]*\s*=\s*[\w.]+\(|^\s*[a-z_][\w.]*\s*=\s*[\[{'\x22]|^\s*[a-z]+_\w+\s*=\s*\S|^[A-Z][A-Z0-9_]{2,}=\S|[\w)\]'\x22]\s*;\s*$",
+        // Braces around more than one word.
+        r"\{[^{}\n]*[^\w{}\n-][^{}\n]*\}?|^\s*\}",
+        // A call: a name right before its bracket, and in the bracket what no plural has.
+        r#"\b[A-Za-z_][\w.]*\((?:["'\[{(!*&-]|[^()\s]*[=,\[\]{}\d_:"'/*+<>-][^()\s]*\)?|[\w."'-]+\s*[,=~:<>*/+-]|\w+\))[^\n]*?[;=]|\b[A-Za-z_][\w.]*\(\s*(?:["'\[{(!]|\w*[=_"\[\d:][^()\n]*\)?|\w[\w.]*\s*[,=~<>*/+]\s*\w|[^()\n]{0,80},\s*["'\w])|=?\b[A-Z]{2,}(?:\.[A-Z]+)*\(|=[A-Za-z.]+\("#,
+        // Regular expressions.
+        r"\^\[|\[\^?[A-Za-z0-9]-[A-Za-z0-9]\S*\]|\\[dwsbDWSn]\b|\w\{\d+(?:,\d*)?\}|\(\?[:=!<]|\^[A-Z]{2}\w",
+        // Names with values, one after the other.
+        r"\b[\w\[\].-]+=[^\s&;=]+(?:[&;]|\s+)[\w\[\].-]+=[^\s&;=]+|\bv=(?:spf1|dkim1|dmarc1)\b[^\n]*",
+        r"\(defn?\s|\(\w+\??\s*\[\w|\(\s*[<>=+*/-]\s+\(|\[\s*\w+\s+for\s+\w+\s+in\s|[<>=!]=?\s*\S+\s+\?\s+\S[^?\n]{0,40}?\s+:\s+\S|;\s*(?:do|then)\s+(?:echo|mv|cp|rm|cat|\w+\s+[\x22$-])|;\s*(?:done|fi|esac)\s*(?:$|[<|;&)\x22`])|\bdo\s+echo\b|<-\s*\w+\(",
+        r"^(?:FROM\s+[\w./-]+:[\w.-]+|(?:RUN|COPY|CMD|ENTRYPOINT|WORKDIR|ENV|EXPOSE|ADD)\s+\S.*)$|^\s*(?:end\s+sub|End\s+Sub|End\s+If|Sub\s+\w+\()",
         r"\bconsole\.(?:log|error|warn)\b|\bSystem\.out\b|\bprocess\.env\b|\bos\.environ\b|\bwindow\.\w+|\bdocument\.(?:cookie|\w+\()|<%[=\s]|\beval\(|\bnew\s+[A-Z]\w+\(",
     ])
 });
@@ -35,6 +45,10 @@ static COMMANDS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
         r"(?:^|[\s\x22'`(:;|&$])(?:sudo\s+\S+|curl\s+(?:-|https?:|\w+[.:])\S*|wget\s+(?:-|http)\S*|ssh\s+(?:-\w|\w+@)\S*|scp\s+\S+\s+\S+:\S*|kubectl\s+(?:get|apply|delete|logs|exec|describe|rollout|port-forward|scale|config|-)\S*|helm\s+(?:install|upgrade|list|repo)\b|docker(?:-compose)?\s+(?:run|exec|ps|compose|build|logs|pull|push|stop|start|rm|images|inspect)\b|redis-cli\b|psql\s+(?:-|\w+:)\S*|mysql(?:dump|admin)?\s+-\S*|mongosh?\s+(?:-|\x22|mongodb)\S*|sqlite3\s+\S+\.\S+)",
         r"(?:^|[\s\x22'`(:;|&$])(?:git\s+(?:clone|push|pull|commit|checkout|rebase|log|diff|reset|stash|fetch|add|status|branch|init|cherry-pick)\b|npm\s+(?:install|run|i|start|ci|test)\b|npx\s+[\w@]|yarn\s+(?:add|install|run)\b|pip3?\s+install\b|apt(?:-get)?\s+(?:install|update|upgrade)\b|(?:brew|yum|dnf|gem|snap)\s+install\b|chmod\s+(?:[-+]\w|\d{3}|[ugoa]+[+-])\S*|chown\s+\w+[:.]?\w*\s+\S|rm\s+-\w+|systemctl\s+(?:start|stop|restart|status|enable|reload)\b|service\s+\w+\s+(?:start|stop|restart|status)\b|journalctl\s+-|cargo\s+(?:build|run|test|install|check)\b|python3?\s+(?:-[mc]|[\w./-]+\.py)|node\s+(?:\S+\.js|-e)|java\s+-\w+|make\s+-\w|go\s+(?:run|build|get|test)\s)",
         r"(?:^|[\x22'`(:;|&$]\s?|\s)(?:export\s+\w+=\S*|grep\s+-\S+|awk\s+['\x22{]|sed\s+(?:-|'s)|(?:tail|head)\s+-\S|cat\s+[/~.<]\S*|ls\s+-\w+|cd\s+(?:[/~]|\.\.)\S*|mkdir\s+-|tar\s+-?[xczv]+f|terraform\s+(?:apply|plan|init|destroy)\b|ansible-playbook\b|aws\s+(?:s3|ec2|iam|sts|rds|configure|lambda)\b|gcloud\s+(?:auth|compute|sql|config|projects)\b|az\s+(?:login|vm|aks)\b|openssl\s+\w+\s+-|nc\s+-\w|nmap\s+[-\d]|ping\s+-\w|telnet\s+\S+\s+\d+|crontab\s+-|powershell\s+-|pg_dump\b|pg_restore\b|mongodump\b|invoke-\w+\s+-|get-\w+\s+-\w|base64\s+-d|xxd\s|dig\s+[@+]|nslookup\s+\S+\.|whoami\b|/bin/(?:ba)?sh\b|bash\s+-c|\|\s*(?:grep|bash|sh|jq|sort|head|tail|wc|xargs|awk|sed|less|tee)\b)",
+        r"\b[a-z][\w-]*[a-z0-9]\s+--?[a-z][\w-]*(?:[=\s:;'\x22`)]|$)",
+        r"\S\s*\|\s*(?:stats|sort|where|filter|limit|table|eval|top|count|summarize|project|extend|render|fields|parse|where-object|select-object|measure-object|foreach-object|out-file|format-table|ft|jq|grep)\b",
+        r"\b(?:get|set|new|remove|add|import|export|invoke|start|stop|test|where|select|sort|foreach|measure|write|out|convertto|convertfrom|enable|disable|restart|update)-(?:csv|object|item|content|process|service|mailbox|json|childitem|webrequest|expression|command|host|output|ad\w+|variable|location|date|restmethod|module|computer|eventlog|wmiobject|netadapter|aduser|string)\b",
+        r"(?:^|[\s\x22'`:(])(?:[\d*/,-]+\s+){4}[\d*/,-]+\s+\S",
         r"^\s*\$\s+[a-z./]\S*|^\s*[\w-]+@[\w-]+:[~/][^\n]*[$#]\s|^(?:c|ps c):\\[^>\n]*>\s*\S|^mysql>|^\w*=[#>]\s|^sqlite>|^>>> ?\S|^in \[\d+\]:",
     ])
 });
@@ -54,9 +68,18 @@ pub fn find(folded: &Folded<'_>, spans: &mut Spans) {
             ranges.push(source_range(plain, found.range()));
         }
     }
-    for found in COMMANDS.iter().flat_map(|form| form.find_iter(lower)) {
-        let skip = found.as_bytes().iter().take_while(|byte| !byte.is_ascii_alphanumeric() && !matches!(byte, b'$' | b'>' | b'/' | b'|')).count();
-        ranges.push(found.start() + skip..command_end(lower, found.end()));
+    for (index, form) in COMMANDS.iter().enumerate() {
+        for found in form.find_iter(lower) {
+            if index == OPTIONS && !is_command(found.as_bytes(), lower.get(..found.start()).unwrap_or_default())
+                || index == TIMES && !found.as_bytes().contains(&b'*')
+                || spans.stands(&folded.origin(found.range()))
+            {
+                continue;
+            }
+            let skip = found.as_bytes().iter().take_while(|byte| !byte.is_ascii_alphanumeric() && !matches!(byte, b'$' | b'>' | b'/' | b'|' | b'*')).count();
+            let range = grown(plain, found.start() + skip..found.end());
+            ranges.push(range.start..command_end(lower, found.end()));
+        }
     }
     for range in joined(plain, ranges) {
         spans.add(folded, range, Reason::Code, With::Mark);
@@ -80,7 +103,103 @@ fn source_range(plain: &[u8], found: Range<usize>) -> Range<usize> {
         .map_or(0, |at| at + 1);
     let end = line_end(plain, found.end);
     let line = plain.get(start..end).unwrap_or_default();
-    if is_prose(line) { found.start..piece_end(plain, found.end) } else { start..end }
+    if is_prose(line) { grown(plain, found.start..piece_end(plain, found.end)) } else { start..end }
+}
+
+/// The place in [`COMMANDS`] of a word with an option, and of a time table.
+const OPTIONS: usize = 3;
+const TIMES: usize = 6;
+
+/// Is a word with an option a command, and not a pair of words of which one is cut short ("und -ausgang")?
+fn is_command(found: &[u8], before: &[u8]) -> bool {
+    const JOINING: &[&[u8]] = &[b"und", b"oder", b"and", b"or", b"et", b"ou", b"o", b"bzw", b"sowie", b"in", b"as", b"to", b"is", b"not", b"ni"];
+    let word = found.split(|byte| byte.is_ascii_whitespace()).next().unwrap_or_default();
+    let long = found.windows(2).any(|pair| pair == b"--");
+    !JOINING.contains(&word) && !word.ends_with(b"-") && (long || !before.ends_with(b"-"))
+}
+
+/// Words that begin a piece of source.
+const KEYWORDS: &[&[u8]] = &[
+    b"if", b"for", b"while", b"match", b"switch", b"struct", b"class", b"interface", b"enum", b"def", b"fn", b"func", b"function", b"val",
+    b"var", b"let", b"const", b"return", b"import", b"public", b"private", b"static", b"puts", b"print", b"echo", b"type", b"impl",
+    b"resource", b"module", b"mutation", b"query", b"sub", b"try", b"async", b"await", b"new", b"lambda", b"decimal", b"int", b"void",
+    b"string", b"float", b"double", b"bool", b"union", b"trait", b"namespace", b"fields", b"elif", b"else", b"do", b"si", b"wenn",
+];
+
+/// A piece of source with what belongs to it in its line: tokens with signs of source, at most four plain ones apart, the
+/// name that is given a value, and the word that begins it.
+fn grown(plain: &[u8], range: Range<usize>) -> Range<usize> {
+    const PLAIN_BETWEEN: usize = 4;
+    let start = plain.get(..range.start).and_then(|head| head.iter().rposition(|&byte| byte == b'\n')).map_or(0, |at| at + 1);
+    let end = line_end(plain, range.end);
+    let (mut grown, mut between) = (range.clone(), 0);
+    for token in tokens(plain, range.end..end) {
+        if is_source(plain.get(token.clone()).unwrap_or_default()) {
+            grown.end = token.end;
+            between = 0;
+        } else {
+            between += 1;
+            if between > PLAIN_BETWEEN {
+                break;
+            }
+        }
+    }
+    let mut assigns = plain.get(range).is_some_and(begins_with_sign);
+    between = 0;
+    let mut before: Vec<Range<usize>> = tokens(plain, start..grown.start).collect();
+    before.reverse();
+    for token in before {
+        let text = plain.get(token.clone()).unwrap_or_default();
+        if is_source(text) || assigns {
+            assigns = begins_with_sign(text);
+            grown.start = token.start;
+            between = 0;
+        } else if KEYWORDS.contains(&text.trim_ascii_start()) {
+            grown.start = token.start;
+        } else {
+            between += 1;
+            if between > PLAIN_BETWEEN || matches!(text.last(), Some(b'.' | b'!' | b'?')) {
+                break;
+            }
+        }
+    }
+    grown.end -= plain.get(grown.clone()).map_or(0, |text| text.iter().rev().take_while(|byte| matches!(byte, b',' | b'.')).count());
+    grown
+}
+
+fn begins_with_sign(text: &[u8]) -> bool {
+    let text = text.trim_ascii_start();
+    matches!(text.first(), Some(b'=' | b'{' | b'?' | b'|')) || text.starts_with(b"<-") || text.starts_with(b":=") || text.starts_with(b"+=")
+        || text.starts_with(b"->") || text.starts_with(b">=") || text.starts_with(b"<=") || text.starts_with(b"==")
+}
+
+/// The runs without white space in a place.
+fn tokens(plain: &[u8], place: Range<usize>) -> impl Iterator<Item = Range<usize>> + '_ {
+    let mut at = place.start;
+    std::iter::from_fn(move || {
+        let rest = plain.get(at..place.end)?;
+        let skip = rest.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+        let length = rest.iter().skip(skip).take_while(|byte| !byte.is_ascii_whitespace()).count();
+        if length == 0 {
+            return None;
+        }
+        let token = at + skip..at + skip + length;
+        at = token.end;
+        Some(token)
+    })
+}
+
+/// Has a token signs that words, numbers and amounts have not?
+fn is_source(token: &[u8]) -> bool {
+    let has = |of: &[u8]| token.iter().any(|byte| of.contains(byte));
+    let pair = |of: [u8; 2]| token.windows(2).any(|pair| pair == of);
+    let letter_before = |of: u8| token.windows(2).any(|pair| matches!(pair, [a, b] if (a.is_ascii_alphanumeric() || *a == b'_') && *b == of));
+    let amount = token.strip_prefix(b"$").is_some_and(|rest| rest.first().is_some_and(u8::is_ascii_digit));
+    has(b"{}<>=|^\\") || has(b"$") && !amount || letter_before(b'(') || letter_before(b'[') || pair([b':', b':']) || pair([b')', b')'])
+        || pair([b')', b';']) || pair([b')', b':']) || pair([b')', b'.']) && token.len() > 2 && !token.ends_with(b").") || pair([b'&', b'&'])
+        || token.starts_with(b"!") && token.len() > 1 || token.starts_with(b"@") && token.len() > 1
+        || token.windows(3).any(|three| matches!(three, [a, b'_', b] if a.is_ascii_alphanumeric() && b.is_ascii_alphanumeric()))
+        || token.starts_with(b"((") || token.starts_with(b"(:")
 }
 
 /// A line that ends as a sentence, or has many words in a row that only a sentence has.

@@ -63,7 +63,7 @@ const NET: &[&str] = &[
 /// Last labels of hosts that only a network of its own knows.
 const INSIDE: &[&str] = &[
     "internal", "local", "lan", "corp", "intranet", "localdomain", "svc", "home", "private", "test", "invalid", "localhost",
-    "intern", "prod", "staging", "cluster", "consul", "vpn", "arpa", "domain", "interne", "interno", "priv",
+    "intern", "intra", "prod", "staging", "cluster", "consul", "vpn", "arpa", "domain", "interne", "interno", "priv",
 ];
 
 pub fn find(folded: &Folded<'_>, allowed: &Guard, spans: &mut Spans) {
@@ -109,10 +109,23 @@ fn is_address(lower: &[u8], range: &Range<usize>) -> bool {
         .filter_map(|number| std::str::from_utf8(number).ok()?.parse().ok())
         .collect();
     let is_inside = matches!(numbers.as_slice(), [10 | 127, ..] | [172, 16..=31, ..] | [192, 168, ..] | [169, 254, ..]);
-    let is_version = [&b"version"[..], b"release", b"build", b" v", b"versie"].iter().any(|word| before.ends_with(word)) || before == b"v";
+    let is_large = numbers.iter().any(|&number| number >= 40);
+    let has_port = text.iter().any(|byte| matches!(byte, b':' | b'/'));
+    let is_version = VERSIONS.iter().any(|word| before.ends_with(word)) || before == b"v";
     let goes_on = after.first() == Some(&b'.') && after.get(1).is_some_and(u8::is_ascii_digit)
         || before.ends_with(b".") && range.start > 0 && lower.get(range.start - 1) == Some(&b'.');
-    numbers.len() == 4 && numbers.iter().all(|&number| number < 256) && !goes_on && (is_inside || !is_version)
+    numbers.len() == 4 && numbers.iter().all(|&number| number < 256) && !goes_on && (is_inside || has_port || !is_version && (is_large || is_repeated(&numbers)))
+}
+
+/// Words before the number of a version or a section.
+const VERSIONS: [&[u8]; 20] = [
+    b"version", b"release", b"build", b" v", b"firmware", b"clause", b"section", b"sections", b"clauses", b"abschnitt", b"kapitel", b"ziffer",
+    b"punkt", b"chapter", b"article", b"artikel", b"paragraph", b"point", b"punto", b"\xc2\xa7",
+];
+
+/// `8.8.8.8`: nobody numbers a section so.
+fn is_repeated(numbers: &[u32]) -> bool {
+    matches!(numbers, [a, b, c, d] if a == b && c == d)
 }
 
 /// At least two groups, one of them with a letter or the whole long or shortened: not a time.
@@ -161,7 +174,10 @@ fn dotted(folded: &Folded<'_>, range: Range<usize>, allowed: &Guard, spans: &mut
     }
     // "Booking.com" is a company.
     let is_brand = labels == 2 && !has_more && clean == host && plain.starts_with(|c: char| c.is_ascii_uppercase()) && NET.contains(&last);
-    let is_host = inside || known && !is_brand || has_port && last.chars().all(|c| c.is_ascii_alphabetic());
+    // Three labels or more in small letters are the name of a machine or of a program's part, never a word.
+    let is_machine = labels >= 3 && plain.bytes().all(|byte| !byte.is_ascii_uppercase())
+        && clean.split('.').all(|label| label.len() >= 2 && label.starts_with(|c: char| c.is_ascii_alphabetic()));
+    let is_host = inside || is_machine || known && !is_brand || has_port && last.chars().all(|c| c.is_ascii_alphabetic());
     if !is_host || is_file(last, has_more) {
         return;
     }
@@ -174,7 +190,7 @@ fn dotted(folded: &Folded<'_>, range: Range<usize>, allowed: &Guard, spans: &mut
     }
     let end = range.start + text.trim_end_matches(['.', ',', ';', ':', '!', '?']).len();
     let with = if has_more && !has_port { With::Mark } else { With::Words("an internal system".into()) };
-    let reason = if inside || has_port { Reason::Host } else { Reason::Link };
+    let reason = if inside || has_port || is_machine && !known { Reason::Host } else { Reason::Link };
     spans.add(folded, range.start..end, reason, with);
 }
 

@@ -24,7 +24,7 @@ static FORMS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
         r"<((?:[a-z][a-z0-9+.-]*:|//|www\.)[^\s<>|]+)(?:\|([^<>]*))?>",
         // What an address that opens a link begins with.
         r#"\b[a-z][a-z0-9+.-]{1,20}:[/\\]{1,3}[^\s<>"'`|]*|\bwww\d?\.[^\s<>"'`|]+|\b(?:javascript|vbscript)\s*:\s*[^\s]+|\bdata:[a-z]+/[^\s]*|\bdata:[^\s,]*,[^\s]+|\bdata:[^\s;]*;base64[^\s]*|\b(?:mailto|tel|sms|blob|view-source|callto|slack|msteams):[^\s<>"'`|]+"#,
-        r#"(?:^|[\s("'=\]])(//[a-z0-9][a-z0-9.-]*\.[a-z]{2,}[^\s<>"'`|)]*)"#,
+        r#"(?:^|[\s("'=\]])(//[a-z0-9][a-z0-9.-]*(?:\.[a-z]{2,}|/[\w.-])[^\s<>"'`|)]*)"#,
         r"&#x?[0-9a-f]+;?",
     ])
 });

@@ -248,15 +248,16 @@ impl Filter {
         if bits.any(Bits::SQL) {
             sql::find(&folded, &parts.names, &mut spans);
         }
-        if bits.any(Bits::ERROR | Bits::CODE | Bits::HOST) {
+        if bits.any(Bits::ERROR | Bits::CODE | Bits::HOST | Bits::SQL) {
             errors::find(&folded, &mut spans);
         }
-        if bits.any(Bits::CODE | Bits::HOST) {
+        if bits.any(Bits::CODE | Bits::HOST | Bits::SQL) {
             structures::find(&folded, &mut spans);
             code::find(&folded, &mut spans);
         }
         if bits.any(Bits::NAME) {
             parts.names.find(&folded, &mut spans);
+            names::find_unknown(&folded, &mut spans);
         }
         spans
     }

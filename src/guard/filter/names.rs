@@ -156,6 +156,34 @@ fn looks_technical(bytes: &[u8], range: &Range<usize>) -> bool {
     (quoted && !is_link_text) || qualified_before || qualified_after
 }
 
+/// Names of which the context knows nothing: words joined by underscores, all small or all capital, as no language writes.
+static UNKNOWN: LazyLock<Vec<Regex>> = LazyLock::new(|| {
+    compile(&[
+        r"\b[a-z][a-z0-9]*(?:_[a-z0-9]+)+\b|\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b",
+        // A file of an office, a handle, a part of an address.
+        r"^\.(?:pdf|xlsx?|docx?|pptx?|csv|png|jpe?g|gif|zip|txt|odt|ods|mp4|eml|msg|ics)\b|^@|^[\w.-]*@",
+    ])
+});
+
+/// Finds names that are in no list, and puts something general in their place.
+pub fn find_unknown(folded: &Folded<'_>, spans: &mut Spans) {
+    let [form, goes_on] = UNKNOWN.as_slice() else {
+        return;
+    };
+    let plain = folded.plain.as_bytes();
+    for found in form.find_iter(plain) {
+        let words = found.as_bytes().split(|&byte| byte == b'_').filter(|part| part.iter().filter(|byte| byte.is_ascii_alphabetic()).count() >= 3);
+        let rest = plain.get(found.end()..).unwrap_or_default();
+        let before = found.start().checked_sub(1).and_then(|at| plain.get(at));
+        if words.count() < 2 || goes_on.is_match(rest) || matches!(before, Some(b'@' | b'#' | b'/' | b'.' | b'-')) || spans.stands(&folded.origin(found.range())) {
+            continue;
+        }
+        let language = language::of(folded.raw);
+        let (range, words) = in_words(&folded.lower, found.range(), Reason::Column, language);
+        spans.add(folded, range, Reason::Column, words);
+    }
+}
+
 /// Nouns that a name stands beside, by what is named; before it or after it.
 static NOUNS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
     compile(&[

@@ -56,8 +56,13 @@ static TELLS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
         r"\b(?:mon|le|notre)\s+(?:prompt|message)\s+(?:syst(?:e|\xc3\xa8)me|initial)\s*(?:est|dit|:|indique|commence)|\bmes\s+instructions\s+(?:sont|disent|pr(?:e|\xc3\xa9)cisent)",
         r"\b(?:mi|el|nuestro)\s+(?:prompt|mensaje)\s+(?:del?\s+sistema|inicial)\s*(?:es|dice|:|indica|empieza)|\bmis\s+instrucciones\s+(?:son|dicen|indican)",
         r"^\s*#{2,}\s*(?:system|instructions?|assistant|human|user|developer|response)\s*:?\s*$|^\s*#{2,}\s*(?:system|instruction|human|assistant)\s*:",
-        r"^\s*(?:\[?system\]?|<system>|\*\*system\*\*)\s*:\s*\S",
+        r"^\s*(?:\[system\]|<system>|\*\*system\*\*)\s*:?\s*\S",
         r"^\s*(?:assistant|human|developer)\s*:\s",
+        r"(?:^|[\s\x22'(\[>])(?:system(?:nachricht|anweisung|prompt|meldung|vorgabe)?|syst(?:e|\xc3\xa8)me|sistema)\s*(?:\([^)]{0,40}\))?\s*:\s*(?:you|du|sie|tu|vous|eres|usted|never|always|follow|ignore|answer|respond|do\s+not|don't|ne\s|nunca|siempre|antworte|beantworte|schreibe|r(?:e|\xc3\xa9)ponds|respon\w+|redacta|escribe)\b",
+        r"\b(?:consignes?|instructions?|message)\s+syst(?:e|\xc3\xa8)me\b|\b(?:instrucciones|mensaje|reglas)\s+del\s+sistema\b|\bsystem(?:nachricht|anweisung(?:en)?|prompts?)\b",
+        r"\b(?:in|from|by|of|per)\s+(?:my|your|the)\s+system\s+(?:prompt|message|instructions?)\b|\bas\s+an\s+ai\b|\bals\s+(?:ki|sprachmodell)\b|\ben\s+tant\s+qu'ia\b|\bcomo\s+(?:ia|modelo\s+de\s+lenguaje)\b",
+        r"\b(?:mein(?:e[mnrs]?)?|dein(?:e[mnrs]?)?)\s+(?:system)?prompts?\b|\b(?:mon|ton|votre)\s+prompt\b|\b(?:mi|tu|su)\s+prompt\b|\bmy\s+prompt\s+(?:is|says|reads|tells|:)",
+        r"\bmes\s+(?:consignes|instructions)\s*(?:internes?\s*)?(?::|sont|disent)|\bmis\s+(?:reglas|instrucciones)\s*(?:internas?\s*)?(?::|son|dicen)|\bmeine\s+(?:regeln|anweisungen)\s*(?::|lauten|sind|sagen|besagen)|\bmy\s+(?:internal\s+)?(?:rules|instructions)\s*:",
         r"\bnever\s+(?:reveal|disclose|mention|share|repeat|show|output)\s+(?:these|this|your|the|any\s+of\s+(?:these|your))\s+(?:\w+\s+)?(?:instructions?|prompt|rules|system|table|tool|sql|schema)\w*|\bdo\s+not\s+(?:reveal|disclose|mention|repeat|share|output|show)\s+(?:these|this|your|any\s+of\s+(?:these|your))\s+(?:\w+\s+)?(?:instructions?|prompt|rules)\b",
     ])
 });
@@ -71,6 +76,8 @@ static TURNS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
         r"\b(?:ignore[zr]?|oublie[zr]?)\s+(?:(?:toutes?|tous|les|tes|vos|mes)\s+){0,3}(?:instructions|consignes|r(?:e|\xc3\xa8)gles|directives)\s+(?:pr(?:e|\xc3\xa9)c(?:e|\xc3\xa9)dentes?|ci-dessus|ant(?:e|\xc3\xa9)rieures?|initiales)",
         r"\b(?:ignor[ae]r?|olvida|olvide)\s+(?:(?:todas?|todos|las|los|tus|sus|mis)\s+){0,3}(?:instrucciones|reglas|indicaciones|directrices)\s+(?:anteriores|previas|de\s+arriba|iniciales)",
         r"\b(?:reveal|print|show|repeat|output|display|leak|dump)\s+(?:me\s+)?(?:your|the)\s+(?:full\s+|entire\s+|exact\s+|hidden\s+|original\s+)?(?:system\s+prompt|system\s+message|initial\s+instructions|hidden\s+instructions|prompt\b|developer\s+message)",
+        r"\b(?:ignor\w*|vergiss|oublie[zr]?|olvida|missachte)\s+(?:alle\s+|die\s+|las\s+|les\s+|tes\s+|tus\s+|deine\s+|toutes\s+)*(?:regeln|reglas|r(?:e|\xc3\xa8)gles|anweisungen|instrucciones|consignes)\b[^.!?\n]{0,40}\b(?:system\w*|syst(?:e|\xc3\xa8)me|sistema)",
+        r"\b(?:you\s+are\s+now|du\s+bist\s+(?:ab\s+)?(?:jetzt|nun)|tu\s+es\s+(?:d(?:e|\xc3\xa9)sormais|maintenant)|(?:ahora|desde\s+ahora)\s+eres)\s+(?:an?\s+|the\s+|une?\s+|l'|ein\w*\s+|el\s+|una?\s+)?(?:\w+\s+)?(?:admin\w*|root|free|unrestricted|dan|frei|libre|another|jailbroken)\b[^.!?\n]*",
         r"\b(?:jailbreak|dan\s+mode|developer\s+mode\s+(?:enabled|on)|do\s+anything\s+now)\b",
     ])
 });

@@ -2,7 +2,7 @@
 //! It may cry wolf; it must not miss what a scanner would find.
 
 use std::{
-    ops::{BitOr, BitOrAssign},
+    ops::{BitOr, BitOrAssign, Range},
     sync::LazyLock,
 };
 
@@ -46,7 +46,7 @@ impl BitOrAssign for Bits {
     }
 }
 
-/// Words after which a scanner must look, as whole words; one that ends in `…` may go on.
+/// Words after which a scanner must look, as whole words; at an end with `…` the word may go on.
 const WORDS: &[(Bits, &[&str])] = &[
     (
         Bits::SQL,
@@ -55,13 +55,14 @@ const WORDS: &[(Bits, &[&str])] = &[
             "join", "where", "union", "having", "group by", "order by", "limit", "explain", "pragma…", "describe",
             "show tables", "show databases", "show columns", "show create", "show full", "merge into", "exec…",
             "information_schema…", "pg_…", "sqlite_…", "sys.…", "match", "is not null", "varchar", "jql", "primary key",
-            "foreign key", "not exists", "values", "returning", "offset", "over",
+            "foreign key", "not exists", "values", "returning", "offset", "over", "declare", "lock", "refresh", "copy", "upsert", "case when", "#standardsql",
+            "vacuum", "reindex", "set", "qualify", "rollup", "cube", "seq scan", "index scan", "hash join", "nested loop",
         ],
     ),
     (
         Bits::CODE,
         &[
-            "import", "def", "function", "const", "sudo", "curl", "wget", "ssh", "scp", "kubectl", "helm", "docker…",
+            "import", "def", "defn", "function", "const", "sudo", "curl", "wget", "ssh", "scp", "kubectl", "helm", "docker…",
             "git", "npm", "npx", "yarn", "pip", "pip3", "apt", "apt-get", "brew", "psql", "mysql…", "mongosh", "mongo",
             "redis-cli", "chmod", "chown", "rm -…", "systemctl", "journalctl", "cargo", "python…", "node", "grep", "awk",
             "sed", "tail", "cat", "ls", "cd", "mkdir", "tar", "terraform", "aws", "gcloud", "openssl", "export",
@@ -78,7 +79,8 @@ const WORDS: &[(Bits, &[&str])] = &[
             "pymysql…", "e11000", "segmentation", "core dumped", "undefined", "nullpointer…", "econn…", "etimedout",
             "enotfound", "hang up", "dial tcp", "getaddrinfo", "x509", "java.…", "org.…", "timed out", "timeout",
             "unhandled", "fatal", "stack trace", "stacktrace", "line", "failed", "too many connections", "lock wait",
-            "null pointer", "out of memory", "permission denied", "syntax", "caused by", "status code", "http",
+            "null pointer", "out of memory", "…error…", "…exception…", "fehler", "erreur", "odbc", "ole db", "library not loaded", "…killed",
+            "database is locked", "exit code", "sqlite_…", "warn", "fatal exception", "permission denied", "syntax", "caused by", "status code", "http",
         ],
     ),
     (
@@ -88,7 +90,8 @@ const WORDS: &[(Bits, &[&str])] = &[
             "oubliez", "oublie", "olvida", "override", "prompt", "prompts", "systemprompt…", "system-prompt…", "daybrief",
             "assistant", "you are", "you're", "du bist", "tu es", "eres", "sie sind", "vous êtes", "language model", "sprachmodell",
             "instructions", "instruction", "anweisungen", "instrucciones", "system:", "developer", "[inst", "[/inst", "<<sys", "<|…",
-            "### …", "jailbreak…", "human:", "user:", "my rules", "never reveal", "do not reveal",
+            "### …", "jailbreak…", "human:", "user:", "systemnachricht", "systemmeldung", "systemanweisung…", "système", "systeme", "sistema", "consigne…", "reglas", "regeln", "regel", "règles",
+            "meines prompts", "tu rédiges", "utilisateur", "du formulierst", "rules", "my rules", "never reveal", "do not reveal",
         ],
     ),
     (
@@ -115,21 +118,20 @@ const WORDS: &[(Bits, &[&str])] = &[
 
 struct Triggers {
     automaton: Option<AhoCorasick>,
-    /// For each pattern what it triggers and whether it may go on.
-    kinds: Vec<(Bits, bool)>,
+    /// For each pattern what it triggers, and whether a word must begin and end with it.
+    kinds: Vec<(Bits, bool, bool)>,
 }
 
 static TRIGGERS: LazyLock<Triggers> = LazyLock::new(|| {
     let (mut patterns, mut kinds) = (Vec::new(), Vec::new());
     for (bits, words) in WORDS {
         for word in *words {
-            let stem = word.strip_suffix('…');
-            kinds.push((*bits, stem.is_some()));
-            patterns.push(stem.unwrap_or(word).to_owned());
+            kinds.push((*bits, !word.starts_with('…'), !word.ends_with('…')));
+            patterns.push(word.trim_matches('…').to_owned());
         }
     }
     for sentence in prompts::shipped() {
-        kinds.push((Bits::PROMPT, true));
+        kinds.push((Bits::PROMPT, true, false));
         patterns.push(sentence.clone());
     }
     Triggers {
@@ -156,11 +158,11 @@ fn look_folded(text: &str, names: &Names) -> Bits {
     let mut bits = shape(bytes);
     if let Some(automaton) = &TRIGGERS.automaton {
         for found in automaton.find_overlapping_iter(bytes) {
-            let Some((kind, goes_on)) = TRIGGERS.kinds.get(found.pattern().as_usize()) else {
+            let Some(&(kind, begins, ends)) = TRIGGERS.kinds.get(found.pattern().as_usize()) else {
                 continue;
             };
-            if !bits.any(*kind) && is_word(bytes, found.start(), found.end(), *goes_on) {
-                bits |= *kind;
+            if !bits.any(kind) && is_word(bytes, found.start()..found.end(), begins, ends) {
+                bits |= kind;
             }
         }
     }
@@ -170,11 +172,12 @@ fn look_folded(text: &str, names: &Names) -> Bits {
     bits
 }
 
-/// Does what was found begin, and end unless it may go on, where a word does?
-fn is_word(bytes: &[u8], start: usize, end: usize, goes_on: bool) -> bool {
+/// Does what was found begin and end, where it must, as a word does?
+fn is_word(bytes: &[u8], range: Range<usize>, begins: bool, ends: bool) -> bool {
     let letter = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_alphanumeric);
-    let begins = start == 0 || !letter(start - 1) || !letter(start);
-    begins && (goes_on || !letter(end) || !letter(end - 1))
+    let open = range.start > 0 && letter(range.start - 1) && letter(range.start);
+    let goes_on = letter(range.end) && letter(range.end - 1);
+    !(begins && open || ends && goes_on)
 }
 
 /// A character for which the text must be folded before it can be looked at. Letters of Latin and what stands between
@@ -192,7 +195,7 @@ const ODD: u8 = 2;
 
 const CLASSES: [u8; 256] = {
     let mut classes = [PLAIN; 256];
-    let (gaps, odd) = (b" \n\t", b"(:./\\`{}<>=;$|~\"'@!#]&");
+    let (gaps, odd) = (b" \n\t", b"(:./\\`{}<>=;$|~\"'@!#]&_^-?");
     let mut index = 0;
     while index < gaps.len() {
         classes[gaps[index] as usize] = GAP;
@@ -281,7 +284,13 @@ fn odd(bytes: &[u8], at: usize, byte: u8) -> Bits {
         b'!' => yes(after == b'[' || after == b'=', Bits::HOST | Bits::CODE),
         b'#' => yes(matches!(after, b'!' | b'#'), Bits::CODE | Bits::PROMPT),
         b'&' => yes(after == b'&' || after == b'#' || after.is_ascii_lowercase(), Bits::CODE | Bits::HOST),
-        b']' => yes(matches!(after, b'(' | b'[' | b':'), Bits::HOST | Bits::CODE),
+        b']' => yes(matches!(after, b'(' | b'[' | b':'), Bits::HOST | Bits::CODE)
+            | yes(matches!(after, b'\n' | b'\r') && (before.is_ascii_alphabetic() || before == b']'), Bits::CODE),
+        b'_' => yes(letter(before) && letter(after), Bits::CODE | Bits::NAME),
+        b'^' => Bits::CODE,
+        // An option of a command; "- " and "-5" are none.
+        b'-' => yes(before == b' ' && (after.is_ascii_alphabetic() || after == b'-'), Bits::CODE),
+        b'?' => yes(after == b'.' || after == b':', Bits::CODE),
         _ => Bits::default(),
     }
 }

@@ -46,7 +46,7 @@ static LINES: LazyLock<Vec<Regex>> = LazyLock::new(|| {
     compile(&[
         // A key of YAML with its value or its children.
         r"^\s*(?:-\s+)?[a-z_][\w.-]*:(?:\s.*)?$",
-        r"^---\s*$|^\s*apiversion:\s|^%yaml",
+        r"^---\s*$|^\s*apiVersion:\s|^%YAML",
         // A key that no list of a person's has, or a value of a machine's.
         r#"^\s*(?:-\s+)?(?:[a-z]+[_.-][\w.-]*:|\w+:\s*(?:true|false|null|~|["'{\[|>].*)\s*$)|^\s{2,}[a-z_][\w-]*:|^\s*-\s+[a-z_][\w-]*:\s"#,
         // INI, TOML, properties, environments.
@@ -83,7 +83,7 @@ pub fn find(folded: &Folded<'_>, spans: &mut Spans) {
         spans.add(folded, found.range(), Reason::Tool, With::Mark);
     }
     markup(folded, lower, spans);
-    keys(folded, lower, spans);
+    keys(folded, spans);
 }
 
 /// From the opening to the bracket that closes it, with a bracket right before it; to the end where none does.
@@ -141,13 +141,14 @@ fn markup(folded: &Folded<'_>, lower: &[u8], spans: &mut Spans) {
 }
 
 /// Blocks of two lines or more that are keys and values of a machine.
-fn keys(folded: &Folded<'_>, lower: &[u8], spans: &mut Spans) {
+fn keys(folded: &Folded<'_>, spans: &mut Spans) {
+    let plain = folded.plain.as_bytes();
     let [key, head, telling, section, pair] = LINES.as_slice() else {
         return;
     };
     let (mut start, mut keyed, mut telling_lines) = (None, 0, 0);
     let mut at = 0;
-    for line in lower.split_inclusive(|&byte| byte == b'\n').chain([&b""[..]]) {
+    for line in plain.split_inclusive(|&byte| byte == b'\n').chain([&b""[..]]) {
         let text = line.trim_ascii_end();
         let is_child = start.is_some() && (text.starts_with(b"  ") || text.trim_ascii_start().starts_with(b"- ")) && !text.is_empty();
         let is_pair = pair.is_match(text);
