@@ -10,14 +10,17 @@ pub struct Cleaner {
     last: Option<char>,
     /// A character of which the next decides: a carriage return or a joiner.
     waiting: Option<char>,
-    /// Whether anything was taken out or changed.
-    pub changed: bool,
+    /// How many bytes were given on.
+    given: usize,
+    /// How many had been given on where the first character was taken out or changed.
+    pub first_change: Option<usize>,
 }
 
 impl Cleaner {
     pub fn push(&mut self, text: &str, into: &mut String) {
         if self.waiting.is_none() && is_plain(text) {
             into.push_str(text);
+            self.given += text.len();
             self.last = text.chars().next_back().or(self.last);
             return;
         }
@@ -31,9 +34,9 @@ impl Cleaner {
         match self.waiting.take() {
             Some('\r') => {
                 into.push('\n');
-                self.changed = true;
+                self.change();
             }
-            Some(_) => self.changed = true,
+            Some(_) => self.change(),
             None => {}
         }
     }
@@ -42,11 +45,11 @@ impl Cleaner {
         match self.waiting.take() {
             Some('\r') if c == '\n' => return self.give_all("\r\n", into),
             Some('\r') => {
-                self.changed = true;
+                self.change();
                 self.give_all("\n", into);
             }
             Some(joiner) if is_picture(c) => self.give(joiner, into),
-            Some(_) => self.changed = true,
+            Some(_) => self.change(),
             None => {}
         }
         match c {
@@ -57,22 +60,29 @@ impl Cleaner {
             '\n' | '\t' => self.give(c, into),
             '\u{fe0f}' if self.last.is_some_and(may_have_form) => self.give(c, into),
             '\u{2028}' | '\u{2029}' => {
-                self.changed = true;
+                self.change();
                 self.give('\n', into);
             }
-            _ if is_blank(c) => self.changed = true,
+            _ if is_blank(c) => self.change(),
             _ if c.is_ascii() && !c.is_ascii_control() => self.give(c, into),
             _ => {
                 let mut buffer = [0; 4];
                 let seen = visible(c.encode_utf8(&mut buffer));
-                self.changed |= seen.as_bytes() != c.encode_utf8(&mut [0; 4]).as_bytes();
+                if seen.as_bytes() != c.encode_utf8(&mut [0; 4]).as_bytes() {
+                    self.change();
+                }
                 self.give_all(&seen, into);
             }
         }
     }
 
+    fn change(&mut self) {
+        self.first_change = self.first_change.or(Some(self.given));
+    }
+
     fn give(&mut self, c: char, into: &mut String) {
         into.push(c);
+        self.given += c.len_utf8();
         self.last = Some(c);
     }
 

@@ -257,7 +257,7 @@ impl Filter {
         }
         if bits.any(Bits::NAME) {
             parts.names.find(&folded, &mut spans);
-            names::find_unknown(&folded, &mut spans);
+            names::find_unknown(&folded, &parts.names, &mut spans);
         }
         spans
     }

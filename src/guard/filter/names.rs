@@ -133,9 +133,13 @@ fn is_plain_word(name: &str) -> bool {
 
 /// Does the name end and begin where an identifier does?
 fn is_whole(bytes: &[u8], range: &Range<usize>) -> bool {
-    let part = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_' || *byte >= 0x80);
-    let before = range.start.checked_sub(1).and_then(|at| bytes.get(at));
-    !part(before) && !part(bytes.get(range.end))
+    const LONGEST_CHARACTER_BYTES: usize = 4;
+    let part = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
+    let before = bytes.get(range.start.saturating_sub(LONGEST_CHARACTER_BYTES)..range.start).unwrap_or_default();
+    let after = bytes.get(range.end..(range.end + LONGEST_CHARACTER_BYTES).min(bytes.len())).unwrap_or_default();
+    // At the far end a character may be cut; the near one is whole.
+    let (before, after) = (String::from_utf8_lossy(before), String::from_utf8_lossy(after));
+    !part(before.chars().next_back()) && !part(after.chars().next())
 }
 
 /// Does a plain word stand as an identifier: qualified, or in quotes of code?
@@ -166,7 +170,7 @@ static UNKNOWN: LazyLock<Vec<Regex>> = LazyLock::new(|| {
 });
 
 /// Finds names that are in no list, and puts something general in their place.
-pub fn find_unknown(folded: &Folded<'_>, spans: &mut Spans) {
+pub fn find_unknown(folded: &Folded<'_>, names: &Names, spans: &mut Spans) {
     let [form, goes_on] = UNKNOWN.as_slice() else {
         return;
     };
@@ -175,7 +179,8 @@ pub fn find_unknown(folded: &Folded<'_>, spans: &mut Spans) {
         let words = found.as_bytes().split(|&byte| byte == b'_').filter(|part| part.iter().filter(|byte| byte.is_ascii_alphabetic()).count() >= 3);
         let rest = plain.get(found.end()..).unwrap_or_default();
         let before = found.start().checked_sub(1).and_then(|at| plain.get(at));
-        if words.count() < 2 || goes_on.is_match(rest) || matches!(before, Some(b'@' | b'#' | b'/' | b'.' | b'-')) || spans.stands(&folded.origin(found.range())) {
+        let known = folded.lower.get(found.range()).is_some_and(|name| names.kind(name).is_some());
+        if known || words.count() < 2 || goes_on.is_match(rest) || matches!(before, Some(b'@' | b'#' | b'/' | b'.' | b'-')) || spans.stands(&folded.origin(found.range())) {
             continue;
         }
         let language = language::of(folded.raw);

@@ -91,7 +91,7 @@ const WORDS: &[(Bits, &[&str])] = &[
             "assistant", "you are", "you're", "du bist", "tu es", "eres", "sie sind", "vous êtes", "language model", "sprachmodell",
             "instructions", "instruction", "anweisungen", "instrucciones", "system:", "developer", "[inst", "[/inst", "<<sys", "<|…",
             "### …", "jailbreak…", "human:", "user:", "systemnachricht", "systemmeldung", "systemanweisung…", "système", "systeme", "sistema", "consigne…", "reglas", "regeln", "regel", "règles",
-            "meines prompts", "tu rédiges", "utilisateur", "du formulierst", "rules", "my rules", "never reveal", "do not reveal",
+            "meines prompts", "tu rédiges", "utilisateur", "du formulierst", "rules", "my rules", "instructed", "prompted", "programmed", "guidelines", "als ki…", "as an ai", "en tant", "como modelo", "never reveal", "do not reveal",
         ],
     ),
     (
@@ -111,7 +111,7 @@ const WORDS: &[(Bits, &[&str])] = &[
         &[
             "localhost", "www.…", "javascript:…", "vbscript:…", "data:…", "mailto:…", "tel:…", "port", "ports", "-prod", "prod-…",
             "db-…", "-db", "srv-…", "-srv…", "server-…", "-server…", "-staging", "staging-…", "redis-…", "mysql-…", "postgres-…",
-            "mongo-…", "kafka-…", "ip-…", "-prod-…", "-db-…", "vm-…", "hostname",
+            "mongo-…", "kafka-…", "ip-…", "-prod-…", "-db-…", "vm-…", "hostname", "docker-compose", "dockerfile", "makefile", "id_rsa", "id_ed25519", "authorized_keys",
         ],
     ),
 ];
@@ -265,6 +265,7 @@ fn odd(bytes: &[u8], at: usize, byte: u8) -> Bits {
             yes(after.is_ascii_whitespace() && is_key(bytes, at), Bits::CODE) | yes(letter(after), Bits::HOST)
         }
         b'.' if before.is_ascii_digit() && after.is_ascii_digit() => yes(dotted_digits(bytes, at), Bits::HOST),
+        b'.' if before == b'[' && after == b']' || before == b'(' && after == b')' => Bits::HOST,
         b'.' if after == b'/' || after == b'.' && before == b' ' => Bits::HOST,
         b'.' => yes(letter(after) || quote(after) && quote(before) || after == b'[', Bits::HOST | Bits::CODE | Bits::NAME)
             | yes(before == b']', Bits::HOST),

@@ -25,7 +25,7 @@ static CERTAIN: LazyLock<Vec<Regex>> = LazyLock::new(|| {
         r"\bdelete\s+from\s+IDENT(?:\s+(?:as\s+)?[a-z]\b)?\s+(?:where\s+IDENT\s*(?:[=<>!]|in\b|is\b|like\b|between\b)|using\b|returning\b)",
         r"\bdelete\s+from\s+IDENT\s*;",
         r"\bcreate\s+(?:or\s+replace\s+)?(?:(?:global|local|temp|temporary|unique|unlogged|materialized|external)\s+)*(?:table|index|view|function|procedure|trigger|sequence|schema|database|type|user|role)\s+(?:concurrently\s+)?(?:if\s+not\s+exists\s+)?IDENT\s*(?:\(|as\s+(?:select|with|\$\$|\()|on\s+IDENT\s*[(]|;|with\s+password|identified\s+by|like\s+IDENT)",
-        r"\bcreate\s+(?:table|index|view|schema|database)\s+if\s+not\s+exists\b",
+        r"\bcreate\s+(?:unique\s+)?index\s+(?:concurrently\s+)?on\s+IDENT\s*\(|\bcreate\s+(?:table|index|view|schema|database)\s+if\s+not\s+exists\b",
         r"\bdrop\s+(?:table|database|view|index|schema|column|sequence|trigger|function|procedure|materialized\s+view|user|role)\s+(?:if\s+exists\s+IDENT|IDENT\s*(?:;|,\s*IDENT\s*;|cascade\b|restrict\b))",
         r"\balter\s+(?:table|database|schema|view|index|sequence|user|role)\s+(?:if\s+exists\s+|only\s+)?IDENT\s+(?:add|drop|rename|modify|alter|change|owner|set|enable|disable|with|rebuild|attach|detach)\b",
         r"\btruncate\s+table\s+IDENT",

@@ -30,6 +30,8 @@ pub struct Stream {
     kept_bytes: usize,
     secret_bytes: usize,
     blocked: bool,
+    /// Bytes of clean text that are done with.
+    consumed: usize,
     ends_with_space: bool,
     reasons: BTreeSet<Reason>,
 }
@@ -84,6 +86,7 @@ impl Stream {
             kept_bytes: 0,
             secret_bytes: 0,
             blocked: false,
+            consumed: 0,
             ends_with_space: true,
             reasons: BTreeSet::new(),
         }
@@ -105,7 +108,8 @@ impl Stream {
             self.cleaner.finish(&mut self.pending);
             out = self.go(true);
         }
-        if self.cleaner.changed {
+        // What came after a block was not looked at.
+        if self.cleaner.first_change.is_some_and(|at| !self.blocked || at < self.consumed) {
             self.reasons.insert(Reason::Hidden);
         }
         if let Some(lead) = self.lead.take() {
@@ -139,6 +143,7 @@ impl Stream {
                 break;
             }
             at += used;
+            self.consumed += used;
         }
         if !self.blocked {
             self.pending = pending;
@@ -256,12 +261,19 @@ impl Stream {
         } else {
             piece.text
         };
+        let dump = piece.dump || self.secret_bytes > DUMP_BYTES && self.secret_bytes > self.kept_bytes;
+        let text = if dump {
+            // The sentence that stands for the rest stands for its last mark too.
+            text.trim_end().strip_suffix(LEFT_OUT).unwrap_or(&text)
+        } else {
+            &text
+        };
         if !text.is_empty() {
             self.lead = None;
             self.ends_with_space = text.ends_with(char::is_whitespace);
-            out.push_str(&text);
+            out.push_str(text);
         }
-        if piece.dump || self.secret_bytes > DUMP_BYTES && self.secret_bytes > self.kept_bytes {
+        if dump {
             self.block(out);
         }
     }
