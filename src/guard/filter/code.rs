@@ -2,19 +2,18 @@
 
 use std::{ops::Range, sync::LazyLock};
 
-use regex::bytes::Regex;
 
 use super::{
     Reason,
     fold::Folded,
-    pattern::compile,
+    pattern::{Patterns, compile},
     spans::{Spans, With},
 };
 
 /// Source; over the folded text with its case. The whole line goes.
-static SOURCE: LazyLock<Vec<Regex>> = LazyLock::new(|| {
+static SOURCE: LazyLock<Patterns> = LazyLock::new(|| {
     compile(&[
-        r"\bfrom\s+[\w.]+\s+import\s+[\w*(]|^\s*import\s+\w+(?:\.\w+)+\s*;?\s*$|\bimport\s+\w+\s+as\s+\w+\b|^\s*import\s+(?:static\s+)?[\w.*]+;|^\s*import\s+.{1,80}\s+from\s+['\x22]|^\s*import\s+['\x22{(*]|^\s*import\s+(?:os|sys|json|re|requests|pandas|numpy|datetime|math|time|csv|sqlite3|logging|random|asyncio|fmt|subprocess)\b",
+        r"\bfrom\s+[\w.]+\s+import\s+[\w*(]|^\s*import\s+\w+(?:\.\w+)+\s*;?\s*$|\bimport\s+\w+\s+as\s+\w+\b|^\s*import\s+(?:static\s+)?[\w.*]+;|^\s*import\s+.+\s+from\s+['\x22]|^\s*import\s+['\x22{(*]|^\s*import\s+(?:os|sys|json|re|requests|pandas|numpy|datetime|math|time|csv|sqlite3|logging|random|asyncio|fmt|subprocess)\b",
         r"\b(?:async\s+)?def\s+\w+\s*\(|^\s*class\s+[A-Z]\w*\s*(?:\([^)]*\))?\s*[:{]\s*$|\bfunction\s*\w*\s*\([^)]*\)\s*\{|\bfunction\s+\w+\s*\(|\bfn\s+\w+\s*[(<]|\bfunc\s+(?:\([^)]*\)\s*)?\w+\s*\(|\bpublic\s+(?:static\s+)?(?:class|void|int|final|interface|enum)\b|\b(?:private|protected)\s+(?:static|final|void|int|String)\b",
         r"(?:^|[\s;{(])(?:const|let|var|val|final|auto|int|string|String|float|double|bool|boolean|char|mut)\s+\w+(?:\s*:\s*[\w<>\[\]]+)?\s*=\s*\S",
         r"^\s*#include\s*[<\x22]|^\s*using\s+[\w.]+;|^\s*package\s+[\w.]+;?\s*$|^#!/|<\?php|^\s*@\w+\([^)]*\)\s*$|^\s*use\s+\w+(?:::\w+)+",
@@ -28,7 +27,7 @@ static SOURCE: LazyLock<Vec<Regex>> = LazyLock::new(|| {
         // Braces around more than one word.
         r"\{[^{}\n]*[^\w{}\n-][^{}\n]*\}?|^\s*\}",
         // A call: a name right before its bracket, and in the bracket what no plural has.
-        r#"\b[A-Za-z_][\w.]*\((?:["'\[{(!*&-]|[^()\s]*[=,\[\]{}\d_:"'/*+<>-][^()\s]*\)?|[\w."'-]+\s*[,=~:<>*/+-]|\w+\))[^\n]*?[;=]|\b[A-Za-z_][\w.]*\(\s*(?:["'\[{(!]|\w*[=_"\[\d:][^()\n]*\)?|\w[\w.]*\s*[,=~<>*/+]\s*\w|[^()\n]{0,80},\s*["'\w])|=?\b[A-Z]{2,}(?:\.[A-Z]+)*\(|=[A-Za-z.]+\("#,
+        r#"\b[A-Za-z_][\w.]*\((?:["'\[{(!*&-]|[^()\s]*[=,\[\]{}\d_:"'/*+<>-][^()\s]*\)?|[\w."'-]+\s*[,=~:<>*/+-]|\w+\))[^\n]*?[;=]|\b[A-Za-z_][\w.]*\(\s*(?:["'\[{(!]|\w*[=_"\[\d:][^()\n]*\)?|\w[\w.]*\s*[,=~<>*/+]\s*\w|[^()\n]*,\s*["'\w])|=?\b[A-Z]{2,}(?:\.[A-Z]+)*\(|=[A-Za-z.]+\("#,
         // Regular expressions.
         r"\^\[|\[\^?[A-Za-z0-9]-[A-Za-z0-9]\S*\]|\\[dwsbDWSn]\b|\w\{\d+(?:,\d*)?\}|\(\?[:=!<]|\^[A-Z]{2}\w",
         // Names with values, one after the other.
@@ -40,7 +39,7 @@ static SOURCE: LazyLock<Vec<Regex>> = LazyLock::new(|| {
 });
 
 /// Commands; over the folded text in lower case. The rest of the line goes.
-static COMMANDS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
+static COMMANDS: LazyLock<Patterns> = LazyLock::new(|| {
     compile(&[
         r"(?:^|[\s\x22'`(:;|&$])(?:sudo\s+\S+|curl\s+(?:-|https?:|\w+[.:])\S*|wget\s+(?:-|http)\S*|ssh\s+(?:-\w|\w+@)\S*|scp\s+\S+\s+\S+:\S*|kubectl\s+(?:get|apply|delete|logs|exec|describe|rollout|port-forward|scale|config|-)\S*|helm\s+(?:install|upgrade|list|repo)\b|docker(?:-compose)?\s+(?:run|exec|ps|compose|build|logs|pull|push|stop|start|rm|images|inspect)\b|redis-cli\b|psql\s+(?:-|\w+:)\S*|mysql(?:dump|admin)?\s+-\S*|mongosh?\s+(?:-|\x22|mongodb)\S*|sqlite3\s+\S+\.\S+)",
         r"(?:^|[\s\x22'`(:;|&$])(?:git\s+(?:clone|push|pull|commit|checkout|rebase|log|diff|reset|stash|fetch|add|status|branch|init|cherry-pick)\b|npm\s+(?:install|run|i|start|ci|test)\b|npx\s+[\w@]|yarn\s+(?:add|install|run)\b|pip3?\s+install\b|apt(?:-get)?\s+(?:install|update|upgrade)\b|(?:brew|yum|dnf|gem|snap)\s+install\b|chmod\s+(?:[-+]\w|\d{3}|[ugoa]+[+-])\S*|chown\s+\w+[:.]?\w*\s+\S|rm\s+-\w+|systemctl\s+(?:start|stop|restart|status|enable|reload)\b|service\s+\w+\s+(?:start|stop|restart|status)\b|journalctl\s+-|cargo\s+(?:build|run|test|install|check)\b|python3?\s+(?:-[mc]|[\w./-]+\.py)|node\s+(?:\S+\.js|-e)|java\s+-\w+|make\s+-\w|go\s+(?:run|build|get|test)\s)",
@@ -53,22 +52,22 @@ static COMMANDS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
     ])
 });
 
-static TICKS: LazyLock<Vec<Regex>> = LazyLock::new(|| compile(&[r"`([^`\n]{1,400})`"]));
+static TICKS: LazyLock<Patterns> = LazyLock::new(|| compile(&[r"`([^`\n]+)`"]));
 
 /// In back-ticks: what no person's word has.
-static TECHNICAL: LazyLock<Vec<Regex>> = LazyLock::new(|| {
+static TECHNICAL: LazyLock<Patterns> = LazyLock::new(|| {
     compile(&[r"[{}=;<>$\\|\[\]]|->|::|\w\(|\w_\w|(?:^|\s)--?[a-z]|[a-z]{2,}\.[a-z_]{2,}|[a-z][A-Z]|(?:^|\s)~?/[a-z]"])
 });
 
 pub fn find(folded: &Folded<'_>, spans: &mut Spans) {
     let (plain, lower) = (folded.plain.as_bytes(), folded.lower.as_bytes());
     let mut ranges = Vec::new();
-    for found in SOURCE.iter().flat_map(|form| form.find_iter(plain)) {
+    for found in SOURCE.of(plain).flat_map(|(_, form)| form.find_iter(plain)) {
         if !spans.stands(&folded.origin(found.range())) {
             ranges.push(source_range(plain, found.range()));
         }
     }
-    for (index, form) in COMMANDS.iter().enumerate() {
+    for (index, form) in COMMANDS.of(lower) {
         for found in form.find_iter(lower) {
             if index == OPTIONS && !is_command(found.as_bytes(), lower.get(..found.start()).unwrap_or_default())
                 || index == TIMES && !found.as_bytes().contains(&b'*')
@@ -84,11 +83,11 @@ pub fn find(folded: &Folded<'_>, spans: &mut Spans) {
     for range in joined(plain, ranges) {
         spans.add(folded, range, Reason::Code, With::Mark);
     }
-    for found in TICKS.iter().flat_map(|form| form.captures_iter(plain)) {
+    for found in TICKS.each().iter().flat_map(|form| form.captures_iter(plain)) {
         let (Some(all), Some(inside)) = (found.get(0), found.get(1)) else {
             continue;
         };
-        let technical = TECHNICAL.iter().any(|form| form.is_match(inside.as_bytes()));
+        let technical = TECHNICAL.each().iter().any(|form| form.is_match(inside.as_bytes()));
         if technical && !spans.stands(&folded.origin(inside.range())) {
             spans.add(folded, all.range(), Reason::Code, With::Mark);
         }

@@ -2,17 +2,16 @@
 
 use std::{ops::Range, sync::LazyLock};
 
-use regex::bytes::Regex;
 
 use super::{
     Reason,
     fold::Folded,
-    pattern::compile,
+    pattern::{Patterns, compile},
     spans::{Spans, With},
 };
 
 /// Lines of a stack trace: each goes as a whole.
-static TRACES: LazyLock<Vec<Regex>> = LazyLock::new(|| {
+static TRACES: LazyLock<Patterns> = LazyLock::new(|| {
     compile(&[
         r"traceback \(most recent call last\)|during handling of the above exception|the above exception was the direct cause",
         r"^\s*file \x22[^\x22\n]*\x22, line \d+|\bfile \x22[^\x22\n]+\x22, line \d+",
@@ -31,7 +30,7 @@ static TRACES: LazyLock<Vec<Regex>> = LazyLock::new(|| {
 });
 
 /// Texts of errors: each goes from the text to the end of its sentence.
-static TEXTS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
+static TEXTS: LazyLock<Patterns> = LazyLock::new(|| {
     compile(&[
         r"\bora-\d{4,5}\b|\btns-\d{5}\b|\bpls-\d{5}\b|\bsqlstate\b|\bsql error\b|\bsqlcode\b|\bdb2 sql\b",
         r"\berror\s*:?\s*\(?\d{4}\s*\(\w{5}\)|\bmsg \d+, level \d+|\berrno\b|\berror code:?\s*\d+\b|\b(?:exit|status) code:?\s+\d+",
@@ -58,7 +57,7 @@ static TEXTS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
 });
 
 /// Names of errors as runtimes write them; over the text with its case.
-static CLASSES: LazyLock<Vec<Regex>> = LazyLock::new(|| {
+static CLASSES: LazyLock<Patterns> = LazyLock::new(|| {
     compile(&[
         r"\b(?:[a-z_]\w*\.)*(?:[A-Z][a-z0-9]+){1,8}(?:Error|Exception|Fault|Warning)\b(?::\s*\S)?|\b(?:[a-z_]\w*\.)+(?:[A-Z]\w*)(?:Error|Exception)\b",
         r"\bFATAL:\s+\S|\bERROR:\s+(?:relation|column|syntax|duplicate|permission|function|operator|invalid|null|canceling|deadlock|insert|update|division)\b|\bERROR\s+\d{4}\b|\b(?:ERROR|WARN|WARNING|FATAL|DEBUG|TRACE|INFO)\s+[a-z][\w.]*\.[\w.]+\s+-\s|\b(?:ERROR|WARN|FATAL|DEBUG|TRACE)\s+\[[^\]\n]+\]|\d{2}:\d{2}[.,:\d]*Z?\s+(?:ERROR|WARN|FATAL|DEBUG|TRACE|INFO)\b",
@@ -68,12 +67,13 @@ static CLASSES: LazyLock<Vec<Regex>> = LazyLock::new(|| {
 
 pub fn find(folded: &Folded<'_>, spans: &mut Spans) {
     let lower = folded.lower.as_bytes();
-    for found in TRACES.iter().flat_map(|form| form.find_iter(lower)) {
+    for found in TRACES.of(lower).flat_map(|(_, form)| form.find_iter(lower)) {
         let range = lines(lower, found.range());
         spans.add(folded, range, Reason::Error, With::Mark);
     }
-    let classes = CLASSES.iter().flat_map(|form| form.find_iter(folded.plain.as_bytes()));
-    for found in TEXTS.iter().flat_map(|form| form.find_iter(lower)).chain(classes) {
+    let plain = folded.plain.as_bytes();
+    let classes = CLASSES.of(plain).flat_map(|(_, form)| form.find_iter(plain));
+    for found in TEXTS.of(lower).flat_map(|(_, form)| form.find_iter(lower)).chain(classes) {
         let range = error_start(lower, found.start())..error_end(lower, found.end());
         spans.add(folded, range, Reason::Error, With::Words("a technical error".into()));
     }

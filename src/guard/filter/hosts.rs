@@ -2,18 +2,17 @@
 
 use std::{borrow::Cow, ops::Range, sync::LazyLock};
 
-use regex::bytes::Regex;
 use url::Url;
 
 use super::{
     Reason,
     fold::Folded,
-    pattern::compile,
+    pattern::{Patterns, compile},
     spans::{Spans, With},
 };
 use crate::guard::Guard;
 
-static ADDRESSES: LazyLock<Vec<Regex>> = LazyLock::new(|| {
+static ADDRESSES: LazyLock<Patterns> = LazyLock::new(|| {
     compile(&[
         r"\b(?:\d{1,3}\.){3}\d{1,3}(?:[:/]\d{1,5})?\b",
         r"\[?\b(?:[0-9a-f]{1,4}:){7}[0-9a-f]{1,4}\b\]?(?:[:/]\d+)?|\[?(?:\b(?:[0-9a-f]{1,4}:){1,6}|::)(?::?[0-9a-f]{1,4}\b)(?::[0-9a-f]{1,4}){0,6}\]?(?:[:/]\d+)?",
@@ -27,11 +26,11 @@ static ADDRESSES: LazyLock<Vec<Regex>> = LazyLock::new(|| {
 });
 
 /// A name of two labels or more. What it is its last label says.
-static DOTTED: LazyLock<Vec<Regex>> = LazyLock::new(|| {
+static DOTTED: LazyLock<Patterns> = LazyLock::new(|| {
     compile(&[r"[a-z0-9_-]+(?:(?:\.|\[\.\]|\(\.\))[a-z0-9_-]+)+(?::\d{1,5})?(?:[/?#][^\s<>\x22'`|)\]]*)?"])
 });
 
-static FILES: LazyLock<Vec<Regex>> = LazyLock::new(|| {
+static FILES: LazyLock<Patterns> = LazyLock::new(|| {
     compile(&[
         r#"(?:^|[\s"'`(=:,\[>])((?:~|\.{1,2})?/(?:[\w.@+~-]+/)*[\w.@+~*-]+/?)"#,
         r#"\b[a-z]:\\[^\s"'`<>|]*(?:\s[^\s"'`<>|\\]+\\[^\s"'`<>|]*)*|\b[a-z]:/[^\s"'`<>|]+|\\\\[a-z0-9._$-]+\\[^\s"'`<>|]*|%(?:appdata|userprofile|temp|windir|programfiles)%\S*"#,
@@ -42,7 +41,7 @@ static FILES: LazyLock<Vec<Regex>> = LazyLock::new(|| {
 });
 
 /// Names and values that open a database, in one line.
-static CONNECTIONS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
+static CONNECTIONS: LazyLock<Patterns> = LazyLock::new(|| {
     compile(&[
         r"\bjdbc:[a-z0-9]+:[^\s\x22'`]+",
         r"\b(?:server|data source|host|hostname|addr(?:ess)?|driver|dsn)\s*=\s*[^;\n\s]+\s*(?:;\s*|\s+)(?:[a-z_ ]+=[^;\n]*;?\s*)*(?:database|dbname|initial catalog|user id|uid|user|pwd|password|port)\s*=[^\n]*",
@@ -68,12 +67,12 @@ const INSIDE: &[&str] = &[
 
 pub fn find(folded: &Folded<'_>, allowed: &Guard, spans: &mut Spans) {
     let lower = folded.lower.as_bytes();
-    for form in CONNECTIONS.iter() {
+    for (_, form) in CONNECTIONS.of(lower) {
         for found in form.find_iter(lower) {
             spans.add(folded, found.range(), Reason::Host, With::Words("the database".into()));
         }
     }
-    for (index, form) in ADDRESSES.iter().enumerate() {
+    for (index, form) in ADDRESSES.of(lower) {
         for found in form.find_iter(lower) {
             if index == 0 && !is_address(lower, &found.range()) || index == 1 && !is_v6(lower, &found.range()) {
                 continue;
@@ -82,10 +81,10 @@ pub fn find(folded: &Folded<'_>, allowed: &Guard, spans: &mut Spans) {
             spans.add(folded, found.range(), Reason::Host, With::Words(words.into()));
         }
     }
-    for found in DOTTED.iter().flat_map(|form| form.find_iter(lower)) {
+    for found in DOTTED.each().iter().flat_map(|form| form.find_iter(lower)) {
         dotted(folded, found.range(), allowed, spans);
     }
-    for (index, form) in FILES.iter().enumerate() {
+    for (index, form) in FILES.of(lower) {
         for found in form.captures_iter(lower) {
             let Some(path) = found.get(1).or(found.get(0)) else {
                 continue;

@@ -2,19 +2,18 @@
 
 use std::{ops::Range, sync::LazyLock};
 
-use regex::bytes::Regex;
 use url::Url;
 
 use super::{
     Reason,
     fold::Folded,
-    pattern::compile,
+    pattern::{Patterns, compile},
     spans::{Spans, With},
 };
 use crate::guard::Guard;
 
 /// Over the folded text in lower case.
-static FORMS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
+static FORMS: LazyLock<Patterns> = LazyLock::new(|| {
     compile(&[
         // An image, with its address or its label.
         r"!\[[^\]]*\]\s?(?:\([^)]*\)?|\[[^\]]*\])",
@@ -30,7 +29,7 @@ static FORMS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
 });
 
 /// HTML: what goes with all it holds, and tags of which the text stays.
-static HTML: LazyLock<Vec<Regex>> = LazyLock::new(|| {
+static HTML: LazyLock<Patterns> = LazyLock::new(|| {
     compile(&[
         r"<(?:script|style|iframe|object|embed|svg|form|video|audio|template|noscript|math)\b(?:[^>]*>(?s:.*?)(?:</(?:script|style|iframe|object|embed|svg|form|video|audio|template|noscript|math)\s*>|\z)|[^>]*\z)",
         r"<(?:img|image|picture|source|input|button|meta|link|base|frame|area|track|textarea)\b[^>]*(?:>|\z)",
@@ -42,7 +41,7 @@ static HTML: LazyLock<Vec<Regex>> = LazyLock::new(|| {
 
 pub fn find(folded: &Folded<'_>, allowed: &Guard, spans: &mut Spans) {
     let lower = folded.lower.as_bytes();
-    if let Some(form) = FORMS.first() {
+    if let Some(form) = FORMS.each().first() {
         for found in form.find_iter(lower) {
             spans.add(folded, found.range(), Reason::Image, With::Mark);
         }
@@ -53,7 +52,7 @@ pub fn find(folded: &Folded<'_>, allowed: &Guard, spans: &mut Spans) {
 }
 
 fn html(folded: &Folded<'_>, lower: &[u8], spans: &mut Spans) {
-    for (index, form) in HTML.iter().enumerate() {
+    for (index, form) in HTML.of(lower) {
         for found in form.find_iter(lower) {
             let (reason, with) = match index {
                 1 => (Reason::Image, With::Mark),
@@ -67,7 +66,7 @@ fn html(folded: &Folded<'_>, lower: &[u8], spans: &mut Spans) {
 
 /// Links that have a text: it stays where the address may not.
 fn texts(folded: &Folded<'_>, lower: &[u8], allowed: &Guard, spans: &mut Spans) {
-    if let Some(form) = FORMS.get(1) {
+    if let Some(form) = FORMS.each().get(1) {
         for found in form.captures_iter(lower) {
             let (Some(all), Some(text), Some(address)) = (found.get(0), found.get(1), found.get(2)) else {
                 continue;
@@ -81,7 +80,7 @@ fn texts(folded: &Folded<'_>, lower: &[u8], allowed: &Guard, spans: &mut Spans) 
             spans.add(folded, text.end()..all.end(), Reason::Link, With::Nothing);
         }
     }
-    if let Some(form) = FORMS.get(2) {
+    if let Some(form) = FORMS.each().get(2) {
         for found in form.captures_iter(lower) {
             let (Some(all), Some(address)) = (found.get(0), found.get(1)) else {
                 continue;
@@ -104,7 +103,7 @@ fn texts(folded: &Folded<'_>, lower: &[u8], allowed: &Guard, spans: &mut Spans) 
 
 /// Addresses in the text.
 fn bare(folded: &Folded<'_>, lower: &[u8], allowed: &Guard, spans: &mut Spans) {
-    let Some(form) = FORMS.get(3) else {
+    let Some(form) = FORMS.each().get(3) else {
         return;
     };
     for found in form.find_iter(lower) {
@@ -126,12 +125,12 @@ fn bare(folded: &Folded<'_>, lower: &[u8], allowed: &Guard, spans: &mut Spans) {
             spans.add(folded, address, Reason::Link, with);
         }
     }
-    if let Some(form) = FORMS.get(4) {
+    if let Some(form) = FORMS.each().get(4) {
         for found in form.captures_iter(lower).filter_map(|found| found.get(1)) {
             spans.add(folded, found.range(), Reason::Link, With::Mark);
         }
     }
-    if let Some(form) = FORMS.get(5) {
+    if let Some(form) = FORMS.each().get(5) {
         for found in form.find_iter(lower) {
             spans.add(folded, found.range(), Reason::Hidden, With::Nothing);
         }

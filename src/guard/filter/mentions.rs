@@ -2,27 +2,26 @@
 
 use std::sync::LazyLock;
 
-use regex::bytes::Regex;
 
 use super::{
     Reason,
     fold::Folded,
-    pattern::compile,
+    pattern::{Patterns, compile},
     spans::{Spans, With},
 };
 
-static MENTIONS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
+static MENTIONS: LazyLock<Patterns> = LazyLock::new(|| {
     compile(&[
         r"(?:^|[^a-z0-9._@-])(@\s?(?:channel|here|everyone|all|room|team))(?:[^a-z0-9_.@-]|[.-](?:[^a-z0-9]|$)|$)",
         r"<!(?:channel|here|everyone|subteam|date)?[^>\s]*>?",
         r"<@&\w+>?",
-        r"<at>[^<]{0,80}</at>",
+        r"<at>[^<]*</at>",
     ])
 });
 
 pub fn find(folded: &Folded<'_>, spans: &mut Spans) {
     let lower = folded.lower.as_bytes();
-    let Some(named) = MENTIONS.first() else {
+    let Some(named) = MENTIONS.each().first() else {
         return;
     };
     let mut at = 0;
@@ -32,7 +31,7 @@ pub fn find(folded: &Folded<'_>, spans: &mut Spans) {
         at = range.end;
         spans.add(folded, range.start..range.start + 1, Reason::Mention, With::Nothing);
     }
-    for form in MENTIONS.iter().skip(1) {
+    for form in MENTIONS.each().iter().skip(1) {
         for found in form.find_iter(lower) {
             if found.as_bytes().starts_with(b"<!--") || found.as_bytes().starts_with(b"<!doctype") {
                 continue;

@@ -219,6 +219,9 @@ impl Filter {
         }
     }
 
+    #[doc(hidden)]
+    pub fn debug_look(&self, text: &str) -> String { format!("{:?}", self.look(text)) }
+
     /// The cheap look: which scanners must run over this text?
     fn look(&self, text: &str) -> scan::Bits {
         scan::look(text, &self.0.names)
@@ -251,7 +254,7 @@ impl Filter {
         if bits.any(Bits::ERROR | Bits::CODE | Bits::HOST | Bits::SQL) {
             errors::find(&folded, &mut spans);
         }
-        if bits.any(Bits::CODE | Bits::HOST | Bits::SQL) {
+        if bits.any(Bits::CODE | Bits::SQL) {
             structures::find(&folded, &mut spans);
             code::find(&folded, &mut spans);
         }

@@ -2,14 +2,13 @@
 
 use std::{collections::BTreeMap, ops::Range, sync::LazyLock};
 
-use aho_corasick::{AhoCorasick, MatchKind};
-use regex::bytes::Regex;
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
 use super::{
     Context, Reason,
     fold::{Folded, fold_name},
     language,
-    pattern::compile,
+    pattern::{Patterns, compile},
     spans::{Spans, With},
 };
 use crate::text::Language;
@@ -46,6 +45,7 @@ impl Names {
         let automaton = AhoCorasick::builder()
             .ascii_case_insensitive(true)
             .match_kind(MatchKind::LeftmostLongest)
+            .kind(Some(AhoCorasickKind::ContiguousNFA))
             .build(known.keys())
             .ok()
             .filter(|_| !known.is_empty());
@@ -161,7 +161,7 @@ fn looks_technical(bytes: &[u8], range: &Range<usize>) -> bool {
 }
 
 /// Names of which the context knows nothing: words joined by underscores, all small or all capital, as no language writes.
-static UNKNOWN: LazyLock<Vec<Regex>> = LazyLock::new(|| {
+static UNKNOWN: LazyLock<Patterns> = LazyLock::new(|| {
     compile(&[
         r"\b[a-z][a-z0-9]*(?:_[a-z0-9]+)+\b|\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b",
         // A file of an office, a handle, a part of an address.
@@ -171,7 +171,7 @@ static UNKNOWN: LazyLock<Vec<Regex>> = LazyLock::new(|| {
 
 /// Finds names that are in no list, and puts something general in their place.
 pub fn find_unknown(folded: &Folded<'_>, names: &Names, spans: &mut Spans) {
-    let [form, goes_on] = UNKNOWN.as_slice() else {
+    let [form, goes_on] = UNKNOWN.each() else {
         return;
     };
     let plain = folded.plain.as_bytes();
@@ -190,7 +190,7 @@ pub fn find_unknown(folded: &Folded<'_>, names: &Names, spans: &mut Spans) {
 }
 
 /// Nouns that a name stands beside, by what is named; before it or after it.
-static NOUNS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
+static NOUNS: LazyLock<Patterns> = LazyLock::new(|| {
     compile(&[
         r#"(?:\b(?:tables?|views?|tabellen?|tablas?)\s+["'`(\[]?)$"#,
         r#"^["'`)\]]?[\s-]+(?:tables?|views?|tabellen?|tablas?)\b"#,
@@ -233,7 +233,7 @@ fn in_words(lower: &str, range: Range<usize>, reason: Reason, language: Language
         Reason::Column => 2,
         _ => 4,
     };
-    let near = |index: usize, text: &[u8]| NOUNS.get(index).and_then(|noun| noun.find(text)).map(|found| found.range());
+    let near = |index: usize, text: &[u8]| NOUNS.each().get(index).and_then(|noun| noun.find(text)).map(|found| found.range());
     let [with_article, noun] = nouns(reason, language);
     // "the table `x`", "the `x` table": the noun says it; the name goes, with its quotes.
     let open = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'' | b'`' | b'[' | b'(');

@@ -3,12 +3,11 @@
 use std::sync::LazyLock;
 
 use aho_corasick::AhoCorasick;
-use regex::bytes::Regex;
 
 use super::{
     Reason,
     fold::{Folded, fold_name},
-    pattern::compile,
+    pattern::{Patterns, compile},
     spans::{Spans, With},
 };
 
@@ -37,7 +36,7 @@ pub fn shipped() -> &'static [String] {
 }
 
 /// A prompt is being told: nothing after it leaves.
-static TELLS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
+static TELLS: LazyLock<Patterns> = LazyLock::new(|| {
     compile(&[
         r"<\|(?:im_start|im_end|system|user|assistant|endoftext|start_header_id|end_header_id|begin_of_text|eot_id|python_tag|end|channel|message|start)\|?>?|<\|[a-z_ ]{2,40}\|>",
         r"\[/?inst\]|<</?sys>>|</?s>\s*\[inst|</?(?:system|system_prompt|system-prompt|developer|instructions|system_instructions)>",
@@ -66,7 +65,7 @@ static TELLS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
 });
 
 /// Somebody is told to forget what they were told, or speaks of what they were told; the sentence is left out.
-static TURNS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
+static TURNS: LazyLock<Patterns> = LazyLock::new(|| {
     compile(&[
         r"\b(?:ignore|disregard|forget|override|bypass|discard)\s+(?:(?:all|any|the|your|my|our|of|these|those|every)\s+){0,4}(?:(?:previous|prior|above|earlier|preceding|foregoing|existing|original|initial|former|system|past)\s+){1,2}(?:instructions?|prompts?|rules|guidelines|directives?|constraints|system\s+prompt)",
         r"\b(?:ignore|disregard|forget|override|bypass)\s+(?:all\s+(?:of\s+)?)?your\s+(?:\w+\s+)?(?:instructions?|prompts?|rules|guidelines|programming|training|restrictions)|\b(?:ignore|disregard|forget)\s+(?:all\s+|the\s+)*(?:instructions?|prompts?|rules)\s+(?:above|before|so\s+far|given|you)|\b(?:ignore|disregard)\s+all\s+(?:instructions?|rules|prompts?)\b",
@@ -84,13 +83,13 @@ static TURNS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
 });
 
 /// Words after which it is told that somebody asked for it, not said.
-static REPORTED: LazyLock<Vec<Regex>> = LazyLock::new(|| {
+static REPORTED: LazyLock<Patterns> = LazyLock::new(|| {
     compile(&[r"(?:\bto|\bnot|n't|\bcan|\bcould|\bwe|\bthey|\bhe|\bshe|\bwho|\bthat|\bcustomers?|\bteams?|\boften|\bnever|\bpeople|\bwill|\bwould|\bmight|\bmay|\bwir|\bsie|\bon|\bque|\bse)\s+$"])
 });
 
 pub fn find(folded: &Folded<'_>, spans: &mut Spans) {
     let lower = folded.lower.as_bytes();
-    let mut told = TELLS.iter().filter_map(|form| form.find(lower)).map(|found| found.start()).min();
+    let mut told = TELLS.of(lower).filter_map(|(_, form)| form.find(lower)).map(|found| found.start()).min();
     if let Some(sentence) = SAID.as_ref().and_then(|said| said.find(lower)) {
         told = Some(told.map_or(sentence.start(), |at| at.min(sentence.start())));
     }
@@ -98,10 +97,10 @@ pub fn find(folded: &Folded<'_>, spans: &mut Spans) {
         spans.add(folded, start..lower.len(), Reason::Prompt, With::Mark);
         spans.tell_dump();
     }
-    for form in TURNS.iter() {
+    for (_, form) in TURNS.of(lower) {
         for found in form.find_iter(lower) {
             let before = lower.get(found.start().saturating_sub(16)..found.start()).unwrap_or_default();
-            let reported = REPORTED.first().is_some_and(|report| report.is_match(before));
+            let reported = REPORTED.each().first().is_some_and(|report| report.is_match(before));
             let about_a_model = found.as_bytes().windows(6).any(|part| part == b"prompt");
             if !reported || about_a_model {
                 spans.add(folded, found.start()..sentence_end(lower, found.end()), Reason::Prompt, With::Mark);

@@ -55,8 +55,8 @@ const WORDS: &[(Bits, &[&str])] = &[
             "join", "where", "union", "having", "group by", "order by", "limit", "explain", "pragma…", "describe",
             "show tables", "show databases", "show columns", "show create", "show full", "merge into", "exec…",
             "information_schema…", "pg_…", "sqlite_…", "sys.…", "match", "is not null", "varchar", "jql", "primary key",
-            "foreign key", "not exists", "values", "returning", "offset", "over", "declare", "lock", "refresh", "copy", "upsert", "case when", "#standardsql",
-            "vacuum", "reindex", "set", "qualify", "rollup", "cube", "seq scan", "index scan", "hash join", "nested loop",
+            "foreign key", "not exists", "values", "returning", "offset", "over (", "over(", "declare", "lock tables", "lock table", "refresh", "copy", "upsert", "case when", "#standardsql",
+            "vacuum", "reindex", "qualify", "rollup", "cube", "seq scan", "index scan", "hash join", "nested loop",
         ],
     ),
     (
@@ -256,7 +256,7 @@ fn odd(bytes: &[u8], at: usize, byte: u8) -> Bits {
     let quote = |byte: u8| matches!(byte, b'"' | b'\'' | b'`');
     match byte {
         b'(' => yes(letter(before) || quote(before), Bits::CODE | Bits::SQL),
-        b':' if after == b'/' || after == b'@' => Bits::HOST | Bits::CODE,
+        b':' if after == b'/' || after == b'@' => Bits::HOST,
         b':' if after == b':' => Bits::CODE | Bits::HOST | Bits::SQL,
         b':' if quote(before) || before == b'}' || before == b']' => Bits::CODE | Bits::HOST,
         b':' if after.is_ascii_digit() && !before.is_ascii_digit() => Bits::HOST,
@@ -267,13 +267,14 @@ fn odd(bytes: &[u8], at: usize, byte: u8) -> Bits {
         b'.' if before.is_ascii_digit() && after.is_ascii_digit() => yes(dotted_digits(bytes, at), Bits::HOST),
         b'.' if before == b'[' && after == b']' || before == b'(' && after == b')' => Bits::HOST,
         b'.' if after == b'/' || after == b'.' && before == b' ' => Bits::HOST,
-        b'.' => yes(letter(after) || quote(after) && quote(before) || after == b'[', Bits::HOST | Bits::CODE | Bits::NAME)
-            | yes(before == b']', Bits::HOST),
+        b'.' => yes(letter(after) || quote(after) && quote(before) || after == b'[', Bits::HOST | Bits::NAME)
+            | yes(before == b']' && letter(after), Bits::HOST),
         b'/' if letter(before) => yes(letter(after) && has_second_slash(bytes, at), Bits::HOST),
         b'/' => yes(letter(after) || after == b'/' || after == b'.', Bits::HOST | Bits::CODE),
         b'\\' => Bits::HOST | Bits::CODE,
         b'`' => Bits::CODE | Bits::NAME | Bits::SQL,
         b'{' | b'}' => Bits::CODE | Bits::SQL,
+        b'<' | b'>' if after == b' ' || after.is_ascii_digit() => Bits::CODE | Bits::SQL,
         b'<' | b'>' => Bits::CODE | Bits::HOST | Bits::MENTION | Bits::PROMPT | Bits::SQL,
         b'=' => Bits::CODE | Bits::SECRET | Bits::SQL | Bits::HOST,
         b';' => yes(matches!(after, b'\n' | b'\r') || matches!(before, b')' | b'}' | b'\'' | b'"'), Bits::CODE | Bits::SQL),
@@ -281,13 +282,13 @@ fn odd(bytes: &[u8], at: usize, byte: u8) -> Bits {
         b'|' => yes(letter(before) || before == b'<' || before == b'|' || after == b'|' || after == b'>', Bits::CODE | Bits::PROMPT),
         b'~' => yes(after == b'/' || after == b'~', Bits::HOST | Bits::CODE),
         b'"' | b'\'' => yes(matches!(after, b':' | b'.'), Bits::CODE | Bits::NAME) | yes(before == b'[' || before == b'\'', Bits::CODE),
-        b'@' => Bits::MENTION | Bits::HOST | Bits::CODE,
+        b'@' => Bits::MENTION | Bits::HOST | yes(before == b' ' || before == b'\n', Bits::CODE),
         b'!' => yes(after == b'[' || after == b'=', Bits::HOST | Bits::CODE),
         b'#' => yes(matches!(after, b'!' | b'#'), Bits::CODE | Bits::PROMPT),
         b'&' => yes(after == b'&' || after == b'#' || after.is_ascii_lowercase(), Bits::CODE | Bits::HOST),
         b']' => yes(matches!(after, b'(' | b'[' | b':'), Bits::HOST | Bits::CODE)
             | yes(matches!(after, b'\n' | b'\r') && (before.is_ascii_alphabetic() || before == b']'), Bits::CODE),
-        b'_' => yes(letter(before) && letter(after), Bits::CODE | Bits::NAME),
+        b'_' => yes(letter(before) && letter(after), Bits::CODE | Bits::NAME | Bits::SQL),
         b'^' => Bits::CODE,
         // An option of a command; "- " and "-5" are none.
         b'-' => yes(before == b' ' && (after.is_ascii_alphabetic() || after == b'-'), Bits::CODE),

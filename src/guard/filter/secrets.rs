@@ -2,17 +2,16 @@
 
 use std::{ops::Range, sync::LazyLock};
 
-use regex::bytes::Regex;
 
 use super::{
     Reason,
     fold::Folded,
-    pattern::compile,
+    pattern::{Patterns, compile},
     spans::{Spans, With},
 };
 
 /// Forms that are secrets wherever they stand; over the folded text with its case.
-static FORMS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
+static FORMS: LazyLock<Patterns> = LazyLock::new(|| {
     compile(&[
         r"-----BEGIN [A-Z0-9 ]{0,40}-----(?s:.*?)(?:-----END [A-Z0-9 ]{0,40}-----|\z)",
         r"-----END [A-Z0-9 ]{0,40}-----",
@@ -37,7 +36,7 @@ static FORMS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
 });
 
 /// The words for a secret and what stands after one; over the folded text with its case.
-static TOLD: LazyLock<Vec<Regex>> = LazyLock::new(|| {
+static TOLD: LazyLock<Patterns> = LazyLock::new(|| {
     compile(&[
         // The word, what joins, and the value.
         r#"(?i)\b((?:[a-z0-9]+[_-])*(?:passwords?|passwd|passwort|pwd|kennwort|mot\s+de\s+passe|contrase(?:n|\xc3\xb1)a|clave|secrets?|secreto|api[\s_-]?keys?|api-?schl(?:u|\xc3\xbc)ssel|apikey|(?:access|auth|refresh|bearer|session|bot|api|csrf|id)?[\s_-]?token|client[\s_-]?secret|(?:access|secret|private|signing|encryption|master|license)[\s_-]?key|passphrase|credentials?|geheimnis|zugangsdaten|pin|pat|pass|webhook[\s_-]?secret|dsn|login)(?:[_-](?:key|id|secret|hash|prod|live|value))?)["'`*]{0,3}(?:\s+(?:for|of|f(?:u|\xc3\xbc)r|von|pour|de|para|del)\s+(?:the\s+|our\s+|die\s+|das\s+|den\s+|le\s+|la\s+|el\s+)?[\w.-]+){0,2}\s*(:=|=>|->|=|:|\bis\b|\bwas\b|\blautet\b|\bist\b|\best\b|\bes\b|\breads\b|\bset to\b|\bchanged to\b)\s*(?:(?:now|set to|currently|still|jetzt|nun)\s+)?["'`*]{0,3}([^\s"'`<>|*]+)"#,
@@ -55,12 +54,12 @@ static TOLD: LazyLock<Vec<Regex>> = LazyLock::new(|| {
 
 pub fn find(folded: &Folded<'_>, spans: &mut Spans) {
     let plain = folded.plain.as_bytes();
-    for form in FORMS.iter() {
+    for (_, form) in FORMS.of(plain) {
         for found in form.find_iter(plain) {
             spans.add(folded, found.range(), Reason::Secret, With::Mark);
         }
     }
-    for (index, form) in TOLD.iter().enumerate() {
+    for (index, form) in TOLD.of(plain) {
         for found in form.captures_iter(plain) {
             let Some(all) = found.get(0) else { continue };
             let text = |group: usize| found.get(group).map(|group| group.as_bytes()).unwrap_or_default();

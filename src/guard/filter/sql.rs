@@ -2,7 +2,6 @@
 
 use std::{ops::Range, sync::LazyLock};
 
-use regex::bytes::Regex;
 
 use super::{
     Reason,
@@ -10,17 +9,17 @@ use super::{
     names::Names,
     spans::{Spans, With},
 };
-use super::pattern::compile;
+use super::pattern::{Patterns, compile};
 
 /// Forms that are SQL wherever they stand.
-static CERTAIN: LazyLock<Vec<Regex>> = LazyLock::new(|| {
+static CERTAIN: LazyLock<Patterns> = LazyLock::new(|| {
     compile(&[
         r"\bselect\s+(?:distinct\s+|all\s+|top\s*\(?\d+\)?\s+)?(?:IDENT\.)?\*\s*(?:,|from\b|into\b|;|$)",
-        r"\bselect\s+(?:distinct\s+)?[^;]{0,600}?\b(?:count|sum|avg|min|max|coalesce|cast|round|date_trunc|extract|concat|lower|upper|length|nullif|json_\w+|array_agg|string_agg|group_concat|row_number|rank|now|date|year|month|substr(?:ing)?|ifnull|isnull|abs)\([^;]{0,900}?\bfrom\b",
-        r"\bselect\s+(?:distinct\s+)?(?:IDENT|\d+)\s*(?:\(\s*[^;()]{0,80}\)\s*)?;",
+        r"\bselect\s+(?:distinct\s+)?[^;]*?\b(?:count|sum|avg|min|max|coalesce|cast|round|date_trunc|extract|concat|lower|upper|length|nullif|json_\w+|array_agg|string_agg|group_concat|row_number|rank|now|date|year|month|substr(?:ing)?|ifnull|isnull|abs)\([^;]*?\bfrom\b",
+        r"\bselect\s+(?:distinct\s+)?(?:IDENT|\d+)\s*(?:\(\s*[^;()]*\)\s*)?;",
         r"\bselect\s+(?:@@|\d+\s+from\b|pg_|version\(|current_user\b|sleep\(|benchmark\(|load_file\(|now\()",
-        r"\b(?:insert|replace)\s+(?:ignore\s+|or\s+\w+\s+)?into\s+IDENT\s*(?:\([^)]{0,600}\)\s*)?(?:values\b|select\b|default\s+values|set\s+IDENT\s*=)",
-        r"\binsert\s+into\s+IDENT\s*\([^)]{0,600}\)",
+        r"\b(?:insert|replace)\s+(?:ignore\s+|or\s+\w+\s+)?into\s+IDENT\s*(?:\([^)]*\)\s*)?(?:values\b|select\b|default\s+values|set\s+IDENT\s*=)",
+        r"\binsert\s+into\s+IDENT\s*\([^)]*\)",
         r"\bupdate\s+(?:only\s+)?IDENT(?:\s+(?:as\s+)?IDENT)?\s+set\s+IDENT\s*=",
         r"\bdelete\s+from\s+IDENT(?:\s+(?:as\s+)?[a-z]\b)?\s+(?:where\s+IDENT\s*(?:[=<>!]|in\b|is\b|like\b|between\b)|using\b|returning\b)",
         r"\bdelete\s+from\s+IDENT\s*;",
@@ -30,9 +29,9 @@ static CERTAIN: LazyLock<Vec<Regex>> = LazyLock::new(|| {
         r"\balter\s+(?:table|database|schema|view|index|sequence|user|role)\s+(?:if\s+exists\s+|only\s+)?IDENT\s+(?:add|drop|rename|modify|alter|change|owner|set|enable|disable|with|rebuild|attach|detach)\b",
         r"\btruncate\s+table\s+IDENT",
         r"\btruncate\s+IDENT\s*(?:;|cascade\b|restart\b)",
-        r"\bgrant\s+(?:all\s+(?:privileges\s+)?on\s+IDENT|(?:select|insert|update|delete|execute|usage|connect)\b\s*(?:,|on\b))[^.;]{0,200}\bto\b",
-        r"\brevoke\s+(?:all\s+(?:privileges\s+)?on\b|(?:select|insert|update|delete|execute|usage|connect)\b\s*(?:,|on\b))[^.;]{0,200}\bfrom\b",
-        r"\bwith\s+(?:recursive\s+)?IDENT\s*(?:\([^)]{0,300}\)\s*)?as\s*(?:not\s+)?(?:materialized\s*)?\(",
+        r"\bgrant\s+(?:all\s+(?:privileges\s+)?on\s+IDENT|(?:select|insert|update|delete|execute|usage|connect)\b\s*(?:,|on\b))[^.;]*\bto\b",
+        r"\brevoke\s+(?:all\s+(?:privileges\s+)?on\b|(?:select|insert|update|delete|execute|usage|connect)\b\s*(?:,|on\b))[^.;]*\bfrom\b",
+        r"\bwith\s+(?:recursive\s+)?IDENT\s*(?:\([^)]*\)\s*)?as\s*(?:not\s+)?(?:materialized\s*)?\(",
         r"\bmerge\s+into\s+IDENT\s+(?:as\s+)?(?:IDENT\s+)?using\b",
         r"\b(?:inner\s+|left\s+|right\s+|full\s+|outer\s+|cross\s+|natural\s+)*join\s+IDENT(?:\s+(?:as\s+)?IDENT)?\s+(?:on\s+\(?\s*IDENT\s*[=<>]|using\s*\()",
         r"\bunion\s+(?:all\s+)?select\b",
@@ -48,7 +47,7 @@ static CERTAIN: LazyLock<Vec<Regex>> = LazyLock::new(|| {
         r"\bhaving\s+(?:count|sum|avg|min|max)\s*\(",
         r"\blimit\s+\d+\s+offset\s+\d+|\boffset\s+\d+\s+rows\b|\bfetch\s+(?:first|next)\s+\d+\s+rows",
         r"\bis\s+not\s+null\b",
-        r"\b(?:not\s+)?exists\s*\(\s*select\b|\bin\s*\(\s*select\b|\(\s*select\b[^)]{1,300}\bfrom\b",
+        r"\b(?:not\s+)?exists\s*\(\s*select\b|\bin\s*\(\s*select\b|\(\s*select\b[^)]+\bfrom\b",
         r"\b(?:information_schema|pg_catalog|pg_stat_\w+|pg_class|pg_tables|pg_user|pg_shadow|sqlite_master|sqlite_schema|sys\.(?:tables|columns|objects|databases)|all_tables|user_tables|mysql\.user)\b",
         r"(?:^|[`:;>\x22]\s*)show\s+(?:full\s+)?(?:tables|databases|columns|processlist|schemas|grants|create\s+table)\b",
         r"\bshow\s+(?:full\s+)?(?:tables|databases|columns|processlist|schemas|grants)\s*(?:;|from\s+IDENT\s*(?:;|$|`)|like\s+')|\bshow\s+create\s+table\b",
@@ -61,19 +60,19 @@ static CERTAIN: LazyLock<Vec<Regex>> = LazyLock::new(|| {
         r"\b(?:seq|index(?:\s+only)?|bitmap(?:\s+heap|\s+index)?|table|full\s+table)\s+scan\s+(?:on|using)\s+\w+|\b(?:hash|merge)\s+join\s*\(|\bnested\s+loop\s*\(|\(cost=\d|\bcost=\d[\d.]*\s*rows=",
         r"\bupsert\s+into\s+IDENT\s*\(|\brefresh\s+materialized\s+view\b|\bvacuum\s+(?:full|analyze)\b|\block\s+tables?\s+IDENT\s+(?:in|read|write)\b|\bload\s+data\s+(?:local\s+)?infile\b|\binto\s+outfile\b|\bcopy\s+IDENT\s*(?:\([^)]*\)\s*)?(?:to|from)\s+(?:stdout|stdin|'|program)|\bset\s+[a-z]+_[a-z_]+\s*(?:=|\bto\b)",
         r"\b(?:varchar|nvarchar|varchar2|character varying)\s*\(\s*\d+\s*\)|\b(?:timestamptz|bigserial|auto_increment|jsonb)\b|\bprimary\s+key\s*\(|\b(?:integer|int|text|bigint|serial|uuid)\s+(?:primary\s+key|not\s+null)\b|\breferences\s+IDENT\s*\(",
-        r"\bmatch\s*\(\s*\w*\s*:\w+[^)]{0,200}\)",
+        r"\bmatch\s*\(\s*\w*\s*:\w+[^)]*\)",
         r"\b(?:project|status|assignee|sprint|issuetype|priority|duedate|labels|fixversion|resolution|reporter|created|updated)\s*(?:=|!=|!?~|>=?|<=?|\bnot\s+in\b|\bin\b)\s*(?:\([^)]*\)|\x22[^\x22]*\x22|'[^']*'|[a-z0-9_()-]+)\s+(?:and|or|order\s+by)\s+(?:not\s+)?[a-z]+\s*(?:=|!=|~|<|>|\bin\b|\bis\b|\basc\b|\bdesc\b)",
         r"(?:'|\x22)\s*(?:or|and)\s+(?:'?\w+'?\s*=\s*'?\w+'?|\d+\s*=\s*\d+)|;\s*--|'\s*--\s",
-        r"'[^'\n]{0,60}'::[a-z]+\b|\binterval\s+'\d",
+        r"'[^'\n]*'::[a-z]+\b|\binterval\s+'\d",
         r"\bcall\s+[a-z]+_[a-z_]+\s*\(",
         r"\b(?:begin|start)\s+transaction\s*;|\bcommit\s*;|\brollback\s*;",
     ])
 });
 
 /// Forms that are SQL where the words of the language are written in capitals.
-static CAPITALS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
+static CAPITALS: LazyLock<Patterns> = LazyLock::new(|| {
     compile(&[
-        r"\bSELECT\s[^;]{1,1500}?\bFROM\b",
+        r"\bSELECT\s[^;]+?\bFROM\b",
         r"^\s*SELECT\s+\S",
         r"\bINSERT\s+INTO\s+\S|\bDELETE\s+FROM\s+\S|\bUPDATE\s+\S+\s+SET\b|\bMERGE\s+INTO\b|\bREPLACE\s+INTO\b",
         r"\b(?:CREATE|ALTER|DROP|TRUNCATE)\s+(?:OR\s+REPLACE\s+|UNIQUE\s+|TEMP\s+|TEMPORARY\s+|MATERIALIZED\s+)*(?:TABLE|INDEX|VIEW|SCHEMA|DATABASE|FUNCTION|PROCEDURE|TRIGGER|SEQUENCE|ROLE|USER|COLUMN)\b",
@@ -81,14 +80,14 @@ static CAPITALS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
         r"\b(?:INNER|LEFT|RIGHT|FULL|CROSS|OUTER)\s+(?:OUTER\s+)?JOIN\b|\bJOIN\s+[a-z\x22`]\S*\s|\bUNION\s+(?:ALL\b|SELECT\b)|\bIS\s+(?:NOT\s+)?NULL\b|\bNOT\s+EXISTS\b|\bPRIMARY\s+KEY\b|\bFOREIGN\s+KEY\b",
         r"\bWHERE\s+[a-z0-9_.\x22`]+\s*(?:=|<|>|!|IN\b|LIKE\b|ILIKE\b|IS\b|BETWEEN\b|NOT\b)",
         r"\bDELETE\s+\w+\s+FROM\b|\b(?:LOCK|UNLOCK)\s+TABLES?\b|\bREFRESH\s+MATERIALIZED\b|\bCOPY\s+[a-z]\w*\s+(?:TO|FROM)\b|\bUPSERT\s+INTO\b|\bEXEC\s+\w|\bDECLARE\s+[@a-z]|\bCASE\s+WHEN\b|\bQUALIFY\s+\w|\bPARTITION\s+BY\b|\bSET\s+[a-z]\w*\s*=|\b(?:VACUUM|ANALYZE|REINDEX|TRUNCATE|DESCRIBE|EXPLAIN)\s+[a-z]\w*|\bCREATE\s+EXTENSION\b|\bCALL\s+[a-z]\w*\(|\bUSE\s+[a-z]\w*;",
-        r"\b(?:SELECT|UPDATE|DELETE|INSERT|FROM|WHERE|JOIN|SET|HAVING|AND|OR|ON|BY|INTO|WITH|COPY|LOCK)\s+[a-z_@\x22`][\w.@\x22`]*(?:[ ,=(][^.;\n]{0,120})?\s(?:FROM|WHERE|SET|JOIN|ON|GROUP|ORDER|HAVING|VALUES|LIMIT|AS|INTO|TO|IN|LIKE|BETWEEN|DESC|ASC|READ|WRITE|RETURNING|USING|UNION)\b",
+        r"\b(?:SELECT|UPDATE|DELETE|INSERT|FROM|WHERE|JOIN|SET|HAVING|AND|OR|ON|BY|INTO|WITH|COPY|LOCK)\s+[a-z_@\x22`][\w.@\x22`]*(?:[ ,=(][^.;\n]*)?\s(?:FROM|WHERE|SET|JOIN|ON|GROUP|ORDER|HAVING|VALUES|LIMIT|AS|INTO|TO|IN|LIKE|BETWEEN|DESC|ASC|READ|WRITE|RETURNING|USING|UNION)\b",
         r"\bHAVING\s+\w+\s*[(<>=]|\bLIMIT\s+\d+\b|\bVALUES\s*\(|\bFROM\s+[a-z_][\w.]*\s+WHERE\b|\bCASE\s+WHEN\b",
         r"\bGRANT\s+(?:ALL|SELECT|INSERT|UPDATE|DELETE|EXECUTE|USAGE)\b|\bREVOKE\s+(?:ALL|SELECT|INSERT|UPDATE|DELETE)\b|\bSHOW\s+(?:TABLES|DATABASES|COLUMNS|CREATE)\b|\bDESCRIBE\s+\w",
     ])
 });
 
 /// What may be a query and may be a sentence: the list and the source are then looked at.
-static PERHAPS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
+static PERHAPS: LazyLock<Patterns> = LazyLock::new(|| {
     compile(&[
         r"\bselect\s+(?:distinct\s+)?(IDENT(?:\s+(?:as\s+)?[a-z_][a-z0-9_]*)?(?:\s*,\s*IDENT(?:\s+(?:as\s+)?[a-z_][a-z0-9_]*)?)*)\s+from\s+(IDENT)(\s+(?:where\s+IDENT\s*(?:[=<>!]|in\b|is\b|like\b|between\b)|group\s+by\b|order\s+by\b|limit\s+\d|having\b|(?:left|right|inner|full)\s+(?:outer\s+)?join\b|join\s+IDENT)|\s*;)?",
         r"\b(delete|insert|drop|describe|truncate|join|update)\s+(?:from\s+|into\s+|table\s+|view\s+|index\s+)?(IDENT)",
@@ -112,13 +111,13 @@ const USUAL_COLUMNS: &[&str] = &[
 pub fn find(folded: &Folded<'_>, names: &Names, spans: &mut Spans) {
     let lower = folded.lower.as_bytes();
     let mut starts: Vec<Range<usize>> = Vec::new();
-    for pattern in CERTAIN.iter() {
+    for (_, pattern) in CERTAIN.of(lower) {
         starts.extend(pattern.find_iter(lower).map(|found| found.range()));
     }
-    for pattern in CAPITALS.iter() {
+    for (_, pattern) in CAPITALS.of(folded.plain.as_bytes()) {
         starts.extend(pattern.find_iter(folded.plain.as_bytes()).map(|found| found.range()));
     }
-    for pattern in PERHAPS.iter() {
+    for (_, pattern) in PERHAPS.of(lower) {
         for found in pattern.captures_iter(lower) {
             let group = |index: usize| found.get(index).map_or("", |group| std::str::from_utf8(group.as_bytes()).unwrap_or(""));
             if is_query(group(1), group(2), found.get(3).is_some(), names) {

@@ -2,23 +2,22 @@
 
 use std::{ops::Range, sync::LazyLock};
 
-use regex::bytes::Regex;
 
 use super::{
     Reason,
     fold::Folded,
-    pattern::compile,
+    pattern::{Patterns, compile},
     spans::{Spans, With},
 };
 
-static FENCES: LazyLock<Vec<Regex>> = LazyLock::new(|| {
+static FENCES: LazyLock<Patterns> = LazyLock::new(|| {
     compile(&[r"(?:```|~~~)(?s:.*?)(?:```+|~~~+|\z)"])
 });
 
 /// What opens a bracket that belongs to a machine.
-static OPENINGS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
+static OPENINGS: LazyLock<Patterns> = LazyLock::new(|| {
     compile(&[
-        r#"\{\s*["'][^"'\n]{1,80}["']\s*:"#,
+        r#"\{\s*["'][^"'\n]+["']\s*:"#,
         r#"\[\s*\{"#,
         r#"\{\s*\$?[a-z_][\w.$-]*\s*:\s*(?:["'\d\[{$-]|true\b|false\b|null\b)"#,
         r#"\[\s*"[^"\n]*"\s*,\s*""#,
@@ -32,7 +31,7 @@ static OPENINGS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
 });
 
 /// What speaks of calls of tools.
-static CALLS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
+static CALLS: LazyLock<Patterns> = LazyLock::new(|| {
     compile(&[
         r"</?(?:tool_calls?|function_calls?|tool_use|tool_result|tool_response|function_results?|invoke|parameter|function|tools?|antml:\w+)\b[^>]*>?(?s:.*(?:</(?:tool_calls?|function_calls?|tool_use|tool_result|tool_response|function_results?|invoke|parameter|function|tools?|antml:\w+)>))?",
         r"\[tool_calls?\][^\n]*|\bto=functions\.\S+[^\n]*|\bfunctions\.\w+\S*",
@@ -42,7 +41,7 @@ static CALLS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
     ])
 });
 
-static LINES: LazyLock<Vec<Regex>> = LazyLock::new(|| {
+static LINES: LazyLock<Patterns> = LazyLock::new(|| {
     compile(&[
         // A key of YAML with its value or its children.
         r"^\s*(?:-\s+)?[a-z_][\w.-]*:(?:\s.*)?$",
@@ -55,7 +54,7 @@ static LINES: LazyLock<Vec<Regex>> = LazyLock::new(|| {
     ])
 });
 
-static MARKUP: LazyLock<Vec<Regex>> = LazyLock::new(|| {
+static MARKUP: LazyLock<Patterns> = LazyLock::new(|| {
     compile(&[
         r"<\?xml(?s:.*)>|<\?xml[^\n]*|<\?php(?s:.*)",
         r"<([a-z][\w:.-]*)(?:\s+[\w:.-]+\s*=[^<>]*)?>(?s:.*)</[a-z][\w:.-]*\s*>",
@@ -65,10 +64,10 @@ static MARKUP: LazyLock<Vec<Regex>> = LazyLock::new(|| {
 
 pub fn find(folded: &Folded<'_>, spans: &mut Spans) {
     let lower = folded.lower.as_bytes();
-    for found in FENCES.iter().flat_map(|form| form.find_iter(lower)) {
+    for found in FENCES.of(lower).flat_map(|(_, form)| form.find_iter(lower)) {
         spans.add(folded, found.range(), Reason::Code, With::Mark);
     }
-    for form in OPENINGS.iter() {
+    for (_, form) in OPENINGS.of(lower) {
         let mut done = 0;
         for found in form.find_iter(lower) {
             if found.start() < done {
@@ -79,7 +78,7 @@ pub fn find(folded: &Folded<'_>, spans: &mut Spans) {
             spans.add(folded, range, Reason::Code, With::Mark);
         }
     }
-    for found in CALLS.iter().flat_map(|form| form.find_iter(lower)) {
+    for found in CALLS.of(lower).flat_map(|(_, form)| form.find_iter(lower)) {
         spans.add(folded, found.range(), Reason::Tool, With::Mark);
     }
     markup(folded, lower, spans);
@@ -123,7 +122,7 @@ fn markup(folded: &Folded<'_>, lower: &[u8], spans: &mut Spans) {
         b"center", b"sub", b"sup", b"small", b"mark", b"del", b"ins", b"blockquote", b"label", b"main", b"section", b"article", b"at",
         b"details", b"summary", b"header", b"footer", b"figure", b"dl", b"dt", b"dd", b"q", b"cite", b"kbd", b"abbr", b"big", b"marquee",
     ];
-    for (index, form) in MARKUP.iter().enumerate() {
+    for (index, form) in MARKUP.of(lower) {
         for found in form.captures_iter(lower) {
             let Some(all) = found.get(0) else { continue };
             let text = all.as_bytes();
@@ -143,7 +142,7 @@ fn markup(folded: &Folded<'_>, lower: &[u8], spans: &mut Spans) {
 /// Blocks of two lines or more that are keys and values of a machine.
 fn keys(folded: &Folded<'_>, spans: &mut Spans) {
     let plain = folded.plain.as_bytes();
-    let [key, head, telling, section, pair] = LINES.as_slice() else {
+    let [key, head, telling, section, pair] = LINES.each() else {
         return;
     };
     let (mut start, mut keyed, mut telling_lines) = (None, 0, 0);
