@@ -136,7 +136,7 @@ fn told(mut curl: Command) -> (String, Value) {
 
 /// The events of an answer while it is given.
 struct Events {
-    curl: Running,
+    _curl: Running,
     lines: std::io::Lines<BufReader<ChildStdout>>,
 }
 
