@@ -145,7 +145,7 @@ impl Events {
         let mut child = curl.stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         Self {
-            curl: Running(child),
+            _curl: Running(child),
             lines,
         }
     }
