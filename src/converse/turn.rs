@@ -2,7 +2,10 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -155,6 +158,7 @@ pub(super) async fn run(
         id: id.clone(),
         connectors: &connectors,
         offers: Vec::new(),
+        filter: OnceLock::new(),
         reading: Reading::default(),
         refusals: BTreeMap::new(),
         usage: TurnUsage::default(),
@@ -313,6 +317,8 @@ struct Turn<'a> {
     connectors: &'a BTreeMap<ConnectorId, Connector>,
     /// Every tool that the role may ask for.
     offers: Vec<Offer>,
+    /// Made once the offers are known: its patterns are costly to make.
+    filter: OnceLock<filter::Filter>,
     reading: Reading,
     /// Sources whose word of refusal the model was told, with what readers call them.
     refusals: BTreeMap<ConnectorId, String>,
@@ -484,6 +490,10 @@ impl Turn<'_> {
 
     /// What may leave: nothing of the connected schemas, unless the role may see technical detail.
     fn filter(&self) -> filter::Filter {
+        self.filter.get_or_init(|| self.new_filter()).clone()
+    }
+
+    fn new_filter(&self) -> filter::Filter {
         let tools = self
             .offers
             .iter()
