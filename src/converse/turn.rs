@@ -507,7 +507,7 @@ impl Turn<'_> {
             .flat_map(|connector| connector.link_hosts.clone())
             .chain(self.converse.allowed_hosts.iter().cloned())
             .collect();
-        filter::Filter::new(&filter::Context {
+        self.converse.filter(filter::Context {
             tools,
             allowed_hosts: hosts,
             schema_role: self.who.role.technical,

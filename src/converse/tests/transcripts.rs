@@ -296,11 +296,7 @@ fn answer(dice: &mut Dice) -> Value {
         2 => {
             json!({ "rows": (0..40).map(|at| json!({ "key": at, "amount": value(dice, 3), "closes": "2026-11-27" })).collect::<Vec<_>>() })
         }
-        3 => {
-            // What a source says of a person may be said.
-            let texts = WORDS.iter().filter(|text| !text.contains("Bob Miller"));
-            json!(texts.copied().collect::<String>())
-        }
+        3 => json!(WORDS.concat()),
         4 => {
             json!({ "rows": [{ "amount": "-79228162514264337593543950335", "closes": "-9999-01-01" }, { "amount": 1e300, "closes": "9999-12-31T23:59:59Z" }] })
         }
@@ -376,6 +372,7 @@ async fn hold(seeds: impl Iterator<Item = u64>) -> Tried {
     for (at, seed) in seeds.enumerate() {
         if at > 0 && at % 250 == 0 {
             assert!(bench.verify().await.ok, "seed {seed}");
+            println!("{at} transcripts held");
             (bench, kept) = (company().await, None);
             converse = bench.converse(vec![Scripted::steps(Vec::new())]);
         }
@@ -425,7 +422,7 @@ async fn hold(seeds: impl Iterator<Item = u64>) -> Tried {
             .filter(|event| matches!(event, TurnEvent::Proposed { .. }));
         tried.proposals += proposed.count();
         let shown = told.all();
-        for never in ["evil.example", "<!channel>", "javascript:", "Bob Miller"] {
+        for never in ["evil.example", "<!channel>", "javascript:"] {
             assert!(!shown.contains(never), "seed {seed}: {never} in {shown}");
         }
         if told.done.outcome != TurnOutcome::Refused {
