@@ -795,7 +795,7 @@ impl Turn<'_> {
             role: self.who.role,
             clearance: self.who.clearance,
             access: &self.converse.access,
-            connectors: &self.connectors,
+            connectors: self.connectors,
             now: self.converse.clock.now(),
             within: left,
         };
