@@ -12,7 +12,7 @@ use tokio_cron_scheduler::{Job, JobScheduler};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    api::{Api, Metrics},
+    api::{Api, Metrics, Programs, reachable},
     app::App,
     audit::{self, Act, Entry, Outcome},
     domain::schedule::Schedule,
@@ -63,6 +63,7 @@ pub async fn run(app: &App, listener: TcpListener, stop: CancellationToken) -> R
         metrics: metrics.clone(),
         store: parts.store.clone(),
         clock: parts.clock.clone(),
+        programs: programs(app, &listener, &stop),
     };
     let served = tokio::spawn(api.serve(listener, stop.clone().cancelled_owned()));
     let mut forwarding = tokio::task::JoinSet::new();
@@ -125,6 +126,20 @@ pub async fn run(app: &App, listener: TcpListener, stop: CancellationToken) -> R
     app.shutdown().await;
     let _ = tokio::time::timeout(Duration::from_secs(5), served).await;
     Ok(())
+}
+
+/// What other programs may ask, as the settings have it.
+fn programs(app: &App, listener: &TcpListener, stop: &CancellationToken) -> Programs {
+    let settings = &app.settings;
+    Programs {
+        converse: app.converse.clone(),
+        company: app.parts.company.clone(),
+        reachable: Arc::new(reachable(settings, listener)),
+        refused: Arc::default(),
+        stop: stop.clone(),
+        api: settings.api.enabled,
+        mcp: settings.api.mcp,
+    }
 }
 
 async fn ticker_of(tick: Arc<Notify>) -> Result<JobScheduler, Problem> {

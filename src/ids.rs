@@ -89,6 +89,7 @@ name!(/** A calendar of working days and holidays. */ CalendarId);
 name!(/** A configured model. */ ModelId);
 name!(/** A conversation: questions and answers of one person under one role. */ ConversationId);
 name!(/** A proposed action. */ ProposalId);
+name!(/** A token with which another program asks. */ TokenId);
 name!(/** One run: a briefing for one audience at one due instant. Derived from those three, so the same
     due instant cannot have two. */ RunId);
 name!(/** One delivery: a run's brief to one recipient over one channel. Derived from those three. */ DeliveryId);

@@ -1,6 +1,23 @@
-//! What the daemon serves over HTTP: whether it lives, whether it can work, and its metrics.
+//! What the daemon serves over HTTP: whether it lives, whether it can work, and its metrics; the versioned API with which
+//! other programs ask, and the same as an MCP server.
+//!
+//! A program asks with a token: as one person, under one role, within the token's scope. It holds no rule of its own about
+//! what may be asked and how often: those are `converse`'s and the doors'.
 
+mod ask;
+mod briefs;
+mod conversations;
+mod edge;
+mod mcp;
 mod metrics;
+mod openapi;
+mod proposals;
+mod refusal;
+#[cfg(test)]
+mod tests;
+pub mod tokens;
+mod turn;
+mod usage;
 
 pub use metrics::Metrics;
 
@@ -10,12 +27,18 @@ use axum::{
     Router,
     extract::State,
     http::{StatusCode, header},
+    middleware,
     response::{IntoResponse, Response},
-    routing::get,
+    routing::{MethodRouter, get, post},
 };
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
-use crate::{clock::Clock, store::Store};
+use crate::{
+    clock::Clock, connectors::reachable::Reachable, converse::Converse, run::Company,
+    settings::Settings, store::Store,
+};
+use refusal::Refusal;
 
 /// A daemon whose ticker was silent for so long does not live, in seconds.
 const TICK_IS_LATE_SECONDS: i64 = 60;
@@ -28,15 +51,110 @@ pub struct Api {
     pub metrics: Arc<Metrics>,
     pub store: Store,
     pub clock: Arc<dyn Clock>,
+    pub programs: Programs,
+}
+
+/// What other programs ask with.
+#[derive(Clone)]
+pub struct Programs {
+    pub converse: Converse,
+    pub company: Arc<Company>,
+    pub reachable: Arc<Reachable>,
+    pub refused: Arc<tokens::Refused>,
+    /// Ends what runs for them.
+    pub stop: CancellationToken,
+    /// Is the API offered?
+    pub api: bool,
+    /// Is the MCP server offered?
+    pub mcp: bool,
+}
+
+/// The names by which programs reach a daemon that listens here.
+pub fn reachable(settings: &Settings, listener: &TcpListener) -> Reachable {
+    let address = listener.local_addr().ok();
+    let port = address.map_or(0, |address| address.port());
+    let own = address.map(|address| address.ip());
+    let own = own.filter(|ip| !ip.is_unspecified() && !ip.is_loopback());
+    let url = settings.instance.url.as_deref();
+    let url = url.and_then(|url| url::Url::parse(url).ok());
+    let name = url.as_ref().and_then(|url| url.host_str());
+    let hosts = settings.api.hosts.iter().cloned();
+    let hosts = hosts
+        .chain(own.map(|ip| ip.to_string()))
+        .chain(name.map(str::to_owned));
+    let reachable = Reachable::new(port, hosts);
+    match url {
+        Some(url) => reachable.and_pages_of(url.origin().ascii_serialization()),
+        None => reachable,
+    }
+}
+
+/// Every path of the API with what answers there.
+fn routes() -> Vec<(&'static str, MethodRouter<Programs>)> {
+    vec![
+        ("/api/v1/ask", post(ask::ask)),
+        ("/api/v1/briefs", get(briefs::list)),
+        ("/api/v1/briefs/{run}", get(briefs::get)),
+        ("/api/v1/conversations", get(conversations::list)),
+        (
+            "/api/v1/conversations/{conversation}",
+            get(conversations::get).delete(conversations::remove),
+        ),
+        ("/api/v1/proposals", get(proposals::list)),
+        (
+            "/api/v1/proposals/{proposal}/approve",
+            post(proposals::approve),
+        ),
+        (
+            "/api/v1/proposals/{proposal}/reject",
+            post(proposals::reject),
+        ),
+        ("/api/v1/usage", get(usage::get)),
+        ("/api/v1/openapi.json", get(openapi::page)),
+    ]
+}
+
+async fn no_such_path() -> Refusal {
+    Refusal::not_found("path")
+}
+
+async fn no_such_method() -> Refusal {
+    Refusal::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method",
+        "this path is not asked with this method",
+    )
+}
+
+/// What programs may ask of this daemon.
+fn programs_router(programs: Programs) -> Router {
+    let mut router = Router::new();
+    if programs.api {
+        for (path, answers) in routes() {
+            router = router.route(path, answers.fallback(no_such_method));
+        }
+        router = router.route("/api/{*path}", axum::routing::any(no_such_path));
+    }
+    if programs.mcp {
+        router = router.merge(mcp::service(&programs));
+    }
+    router
+        .layer(middleware::from_fn_with_state(
+            programs.clone(),
+            edge::guard,
+        ))
+        .with_state(programs)
 }
 
 impl Api {
     fn router(self) -> Router {
+        let programs = programs_router(self.programs.clone());
         Router::new()
             .route("/healthz", get(health))
             .route("/readyz", get(ready))
             .route("/metrics", get(metrics_page))
             .with_state(self)
+            .merge(programs)
     }
 
     /// Serves until `stop` ends; requests that run are finished.
@@ -91,28 +209,4 @@ async fn metrics_page(State(api): State<Api>) -> Response {
         api.metrics.text(),
     )
         .into_response()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::clock::ManualClock;
-    use jiff::SignedDuration;
-
-    #[tokio::test]
-    async fn a_ticker_that_fell_silent_is_seen() {
-        let clock = Arc::new(ManualClock::at("2026-11-24T06:00:00Z".parse().unwrap()));
-        let api = Api {
-            metrics: Arc::new(Metrics::new()),
-            store: Store::in_memory().await.unwrap(),
-            clock: clock.clone(),
-        };
-        api.metrics.ticked(clock.now());
-        let answer = health(State(api.clone())).await;
-        assert_eq!(answer.status(), StatusCode::OK);
-        clock.advance(SignedDuration::from_secs(61));
-        let answer = health(State(api.clone())).await;
-        assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
-        assert_eq!(ready(State(api)).await.status(), StatusCode::OK);
-    }
 }

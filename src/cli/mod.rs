@@ -11,6 +11,7 @@ mod connector_sign_in;
 mod connector_sql;
 mod data;
 mod demo;
+mod guard;
 mod progress;
 mod proposal;
 mod role;
@@ -19,6 +20,7 @@ mod schedule;
 mod secret;
 mod serve;
 mod shell;
+mod token;
 mod usage;
 mod user;
 
@@ -92,9 +94,14 @@ enum Command {
     Access(access::Command),
     /// One question, answered from live data under a role.
     Ask(ask::Ask),
+    /// Texts from standard input as JSON lines, as they may leave.
+    Guard(guard::Guard),
     /// Actions that wait for approval.
     #[command(subcommand)]
     Proposal(proposal::Command),
+    /// Tokens with which other programs ask.
+    #[command(subcommand)]
+    Token(token::Command),
     /// The audit trail.
     #[command(subcommand)]
     Audit(audit::Command),
@@ -124,8 +131,10 @@ pub async fn main(cli: Cli) -> u8 {
         Command::Role(command) => role::run(&command, config, json).await,
         Command::Access(command) => access::run(&command, config, json).await,
         Command::Audit(command) => audit::run(&command, config, json).await,
+        Command::Guard(command) => Ok(guard::run(&command, json)),
         Command::Ask(command) => ask::run(command, config, json).await,
         Command::Proposal(command) => proposal::run(command, config, json).await,
+        Command::Token(command) => token::run(command, config, json).await,
         Command::Completions(command) => Ok(shell::completions(&command)),
         Command::Man(command) => shell::man(command),
         Command::Usage(command) => usage::run(&command, config, json).await,

@@ -42,6 +42,7 @@ mod line;
 pub mod normalise;
 mod oauth;
 mod pins;
+pub mod reachable;
 mod session;
 mod slot;
 pub mod sql;

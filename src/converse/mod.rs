@@ -10,6 +10,7 @@ mod earlier;
 mod evidence;
 mod figures;
 mod ground;
+mod guided;
 mod prompt;
 mod reading;
 mod speech;

@@ -97,6 +97,8 @@ impl Reading {
         zone: &TimeZone,
     ) -> Value {
         let handle = Self::handle_of('R', self.count(false));
+        // Records in a text are rows like any others, so that each can be cited.
+        let value = compute::rows_of_text(&value).unwrap_or(value);
         let view = compute::describe(&value, view_bytes);
         self.evidence.add(self.kept.len(), &view, zone);
         let shown = match sight {
@@ -201,7 +203,7 @@ impl Reading {
             row: Some(row),
             column: column.replace('_', " ").to_lowercase(),
         };
-        Some((written(&value, language), place))
+        Some((written(&value, column, language), place))
     }
 
     /// Did Daybrief compute it? Its headings are then a model's words.
@@ -227,7 +229,7 @@ impl Reading {
                     .iter()
                     .map(|name| {
                         let cell = cells.cell(row, name).unwrap_or(Value::Null);
-                        crate::text::shorten(&written(&cell, language), CELL_CHARACTERS)
+                        crate::text::shorten(&written(&cell, name, language), CELL_CHARACTERS)
                     })
                     .collect()
             })
@@ -377,7 +379,8 @@ impl Read {
             .iter()
             .find(|column| is_key(column))
             .or(columns.first())
-            .and_then(|column| cell(column));
+            .and_then(|column| cell(column))
+            .filter(|key| key.chars().count() <= CELL_CHARACTERS && !key.contains('\n'));
         let (object, link) = match templated {
             Some((key, link)) => (Some(key), link.or(own)),
             None => (key, own),
@@ -417,8 +420,12 @@ fn is_key(column: &str) -> bool {
 }
 
 /// A value as a reader of the language reads it.
-fn written(value: &Value, language: Language) -> String {
+fn written(value: &Value, column: &str, language: Language) -> String {
     match value {
+        // What names its row is no amount.
+        Value::Number(number) if is_key(column) || column.to_lowercase().ends_with("year") => {
+            number.to_string()
+        }
         Value::Number(number) => number
             .to_string()
             .parse()

@@ -170,8 +170,11 @@ impl Speech {
         let marks: String = marks.iter().map(|number| format!(" [{number}]")).collect();
         let before = sentence.len() - sentence.trim_start().len();
         let after = sentence.trim_end().len();
+        // The marks stand before the full stop, so that they belong to their sentence.
+        let stop = text.trim_end_matches(['.', '!', '?', ':']).len();
+        let (words, stop) = text.split_at(stop);
         let line = format!(
-            "{}{text}{marks}{}",
+            "{}{words}{marks}{stop}{}",
             sentence.get(..before).unwrap_or_default(),
             sentence.get(after..).unwrap_or_default()
         );

@@ -1,13 +1,14 @@
 //! A conversation: questions and what was said to them. It holds nothing of the business beyond that.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::ids::{ConversationId, ProposalId, RoleId, RunId, UserId};
 
 /// What a person is told while a question is answered, in order; `Done` is the last.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum TurnEvent {
     /// What is being done now: "asking Issue tracker".
@@ -29,6 +30,7 @@ pub enum TurnEvent {
     Proposed {
         proposal: ProposalId,
         text: String,
+        #[schemars(with = "String", extend("format" = "date-time"))]
         expires: Timestamp,
     },
     /// So many places of the answer were left out, and why.
@@ -40,7 +42,7 @@ pub enum TurnEvent {
 }
 
 /// A source behind a statement.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Citation {
     /// The mark in the text.
     pub number: usize,
@@ -50,13 +52,15 @@ pub struct Citation {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub object: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", extend("format" = "uri"))]
     pub link: Option<Url>,
     /// When the source answered.
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub as_of: Timestamp,
 }
 
 /// Rows under headings, as texts for the reader.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Table {
     pub title: String,
     pub columns: Vec<String>,
@@ -66,7 +70,7 @@ pub struct Table {
 }
 
 /// How a turn ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Done {
     pub conversation: ConversationId,
     pub outcome: TurnOutcome,
@@ -74,10 +78,13 @@ pub struct Done {
     /// Sentences that the model wrote, kept and struck.
     pub grounding: TurnGrounding,
     pub took_ms: u64,
+    /// Where too many questions were asked: seconds after which one may be asked again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_seconds: Option<u64>,
 }
 
 /// The ways in which a turn ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum TurnOutcome {
     Answered,
@@ -95,7 +102,7 @@ pub enum TurnOutcome {
 }
 
 /// What a turn used.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TurnUsage {
     pub tokens_in: u64,
     pub tokens_out: u64,
@@ -105,7 +112,7 @@ pub struct TurnUsage {
 }
 
 /// What became of the model's sentences.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TurnGrounding {
     pub written: usize,
     pub kept: usize,
@@ -113,13 +120,14 @@ pub struct TurnGrounding {
 }
 
 /// A conversation as it is kept.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Conversation {
     pub id: ConversationId,
     pub user: UserId,
     /// The one role that it is held under.
     pub role: RoleId,
     pub surface: String,
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub begun: Timestamp,
     /// The run whose brief it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -129,8 +137,9 @@ pub struct Conversation {
 }
 
 /// One question with what was said to it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Said {
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub at: Timestamp,
     pub question: String,
     pub answer: String,

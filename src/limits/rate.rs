@@ -35,6 +35,16 @@ pub enum RateLimited {
     Store(#[from] StoreError),
 }
 
+impl RateLimited {
+    /// Seconds after which a question is taken again, where that is known.
+    pub fn retry_after_seconds(&self) -> Option<u64> {
+        match self {
+            Self::TooMany { retry_after, .. } => u64::try_from(retry_after.as_secs()).ok(),
+            Self::Store(_) => None,
+        }
+    }
+}
+
 impl Share {
     fn words(self) -> &'static str {
         match self {

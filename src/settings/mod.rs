@@ -39,6 +39,7 @@ pub struct Settings {
     pub guard: Guard,
     pub limits: Limits,
     pub audit: Audit,
+    pub api: Api,
 }
 
 /// The instance itself.
@@ -169,6 +170,9 @@ pub struct Model {
     /// True where nothing sent to it leaves the company.
     #[serde(default)]
     pub local: bool,
+    /// How it asks for tools, for questions.
+    #[serde(default)]
+    pub tools: ToolUse,
     /// To the first token, in seconds.
     #[serde(default = "thirty")]
     pub first_token_timeout_seconds: u32,
@@ -200,6 +204,17 @@ fn thirty() -> u32 {
 }
 fn sixty() -> u32 {
     60
+}
+
+/// How a model asks for tools.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ToolUse {
+    /// By its vendor's own way.
+    #[default]
+    Native,
+    /// It chooses one call in a form that its server holds it to: for small local models.
+    Guided,
 }
 
 /// The wire that a model speaks.
@@ -309,6 +324,29 @@ pub struct Folder {
 pub struct Guard {
     /// Hosts that links may have besides the instance's own and the connectors' `link_hosts`.
     pub allowed_hosts: Vec<String>,
+}
+
+/// How other programs ask: with tokens that `daybrief token create` makes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Api {
+    /// The HTTP API below `/api/v1`.
+    pub enabled: bool,
+    /// An MCP server at `/mcp`.
+    pub mcp: bool,
+    /// Names by which programs reach the daemon, besides this machine's own and that of `instance.url`. A request that
+    /// names another host is refused.
+    pub hosts: Vec<String>,
+}
+
+impl Default for Api {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            mcp: false,
+            hosts: Vec::new(),
+        }
+    }
 }
 
 /// The audit trail.

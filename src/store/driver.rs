@@ -21,11 +21,12 @@ pub enum Collection {
     Pins,
     Conversations,
     Proposals,
+    Tokens,
 }
 
 impl Collection {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Objects,
         Self::Pauses,
         Self::Runs,
@@ -39,6 +40,7 @@ impl Collection {
         Self::Pins,
         Self::Conversations,
         Self::Proposals,
+        Self::Tokens,
     ];
 
     /// Its name in the database.
@@ -57,6 +59,7 @@ impl Collection {
             Self::Pins => "pins",
             Self::Conversations => "conversations",
             Self::Proposals => "proposals",
+            Self::Tokens => "tokens",
         }
     }
 }

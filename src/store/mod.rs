@@ -19,6 +19,7 @@ mod runs;
 mod secrets;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod usage;
 
 pub use audit::{AuditCheckpoint, AuditHead, AuditRow, AuditRows, AuditText, FoundRow, Subject};
@@ -30,6 +31,7 @@ pub use pins::{PinRow, PinRows};
 pub use proposals::Proposals;
 pub use runs::Runs;
 pub use secrets::SealedSecrets;
+pub use tokens::{Scope, Token, Tokens};
 pub use usage::{Change, Day, Minute, Month, Of, Reserved, Row, Settled, UsageRows, Used};
 
 use std::{
@@ -147,6 +149,11 @@ impl Store {
     /// Proposed actions.
     pub fn proposals(&self) -> Proposals<'_> {
         Proposals(self)
+    }
+
+    /// Tokens with which other programs ask.
+    pub fn tokens(&self) -> Tokens<'_> {
+        Tokens(self)
     }
 
     /// What the store holds of persons.

@@ -110,6 +110,10 @@ fn treatment(c: Collection) -> Treatment {
             shows: talks::shows,
             fate: talks::fate::<crate::domain::proposal::Proposal>,
         },
+        Collection::Tokens => Treatment::Documents {
+            shows: talks::shows,
+            fate: talks::fate::<super::Token>,
+        },
         Collection::Audit
         | Collection::AuditTexts
         | Collection::AuditMarks
@@ -632,7 +636,7 @@ mod outbox {
     }
 }
 
-/// Conversations and proposals belong to one person and go with them; those of others go on without their name.
+/// Conversations, proposals and tokens belong to one person and go with them; those of others go on without their name.
 mod talks {
     use super::*;
 

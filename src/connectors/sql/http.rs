@@ -11,7 +11,7 @@ use axum::{
 };
 use hmac::{Hmac, KeyInit, Mac};
 use rmcp::transport::streamable_http_server::{
-    StreamableHttpServerConfig, StreamableHttpService, session::local::LocalSessionManager,
+    StreamableHttpService, session::local::LocalSessionManager,
 };
 use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
@@ -19,13 +19,13 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::server::SqlServer;
+use crate::connectors::reachable::{Reachable, bearer};
 
 /// The path that it answers on.
 pub const PATH: &str = "/mcp";
 
 /// Serves until `stop` ends. With a token only requests that bear it are answered. `hosts` are the names by which clients
-/// reach it, besides this machine's own: requests that name another are refused (DNS rebinding), as is every request
-/// that a web page of another address makes (MCP 2025-11-25, transports, security warning).
+/// reach it, besides this machine's own ([`Reachable`]).
 pub async fn serve(
     server: SqlServer,
     listener: TcpListener,
@@ -34,14 +34,7 @@ pub async fn serve(
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     let ended = CancellationToken::new();
-    let own = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
-    let port = listener.local_addr()?.port();
-    let origins = ["localhost", "127.0.0.1", "[::1]"].map(|host| format!("http://{host}:{port}"));
-    let config = StreamableHttpServerConfig::default()
-        .with_allowed_hosts(own.into_iter().chain(hosts))
-        .with_allowed_origins(origins)
-        .enforce_origin_validation()
-        .with_cancellation_token(ended.clone());
+    let config = Reachable::new(listener.local_addr()?.port(), hosts).mcp(ended.clone());
     let service = StreamableHttpService::new(
         move || Ok(server.clone()),
         Arc::new(LocalSessionManager::default()),
@@ -70,13 +63,7 @@ async fn authorised(
     let Some(token) = token else {
         return next.run(request).await;
     };
-    let given = request
-        .headers()
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.strip_prefix("Bearer "))
-        .unwrap_or_default();
-    if same(given, token.expose_secret()) {
+    if same(bearer(request.headers()), token.expose_secret()) {
         return next.run(request).await;
     }
     (
