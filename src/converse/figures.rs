@@ -47,6 +47,9 @@ pub struct Found {
 /// More figures of one text are not looked at: a text with more is no sentence.
 pub const MOST_FIGURES: usize = 2_000;
 
+/// Decimal places that a number holds.
+const MOST_PLACES: usize = 28;
+
 /// Words that say a number, in the four languages. `one` and its like are articles, too, and are left out.
 const NUMBER_WORDS: [(&str, i64); 66] = [
     ("two", 2),
@@ -536,7 +539,9 @@ fn number(text: &str, after: Option<&str>, about: bool, language: Language) -> O
     let places = plain
         .split_once('.')
         .map_or(0, |(_, decimals)| decimals.len());
-    let mut place = Decimal::new(1, u32::try_from(places).ok()?);
+    // More places than a decimal holds were rounded off with the value.
+    let places_held = places.min(MOST_PLACES);
+    let mut place = Decimal::try_new(1, u32::try_from(places_held).ok()?).ok()?;
     if about && places == 0 {
         let zeros = plain.chars().rev().take_while(|c| *c == '0').count();
         let zeros = zeros.min(plain.len().saturating_sub(1));
@@ -652,6 +657,22 @@ mod tests {
                 .map(|figure| figure.replace("key !2041", "2041"))
                 .collect();
             assert_eq!(read, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_beyond_all_bounds_are_read_or_left_and_end_nothing() {
+        for text in [
+            "0.00000000000000000000000000000000000001",
+            "0.0000000000000000000000000001k",
+            "79228162514264337593543950335",
+            "79228162514264337593543950335 billion",
+            "-79228162514264337593543950336.5 %",
+            "about 100000000000000000000000000000000000000",
+        ] {
+            for language in [Language::English, Language::German] {
+                figures(text, language);
+            }
         }
     }
 

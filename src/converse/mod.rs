@@ -40,6 +40,7 @@ use crate::{
         turn::{Done, TurnEvent},
     },
     error::Problem,
+    guard::filter,
     ids::{ConnectorId, ConversationId, RunId},
     limits::Limits,
     models::Model,
@@ -80,6 +81,9 @@ const TOOLS_ARE_FRESH: Duration = Duration::from_secs(300);
 /// A server has so long to list its tools while a question waits.
 const LISTED_WITHIN: Duration = Duration::from_secs(25);
 
+/// Filters that are kept: about as many as there are roles.
+const MOST_FILTERS: usize = 64;
+
 /// A question as a surface hands it over.
 #[derive(Debug, Clone)]
 pub struct Question {
@@ -116,6 +120,7 @@ pub struct Converse {
     pub keep_days: u32,
     pub turn_limits: TurnLimits,
     tools: Arc<Mutex<BTreeMap<ConnectorId, Listed>>>,
+    filters: Arc<Mutex<Vec<(filter::Context, filter::Filter)>>>,
 }
 
 /// A connector's tools as they were listed.
@@ -158,6 +163,7 @@ impl Converse {
             keep_days: parts.keep_days,
             turn_limits: parts.turn_limits,
             tools: Arc::default(),
+            filters: Arc::default(),
         }
     }
 
@@ -172,6 +178,25 @@ impl Converse {
         stop: CancellationToken,
     ) -> Result<Done, Problem> {
         turn::run(self, question, events, stop).await
+    }
+
+    /// The filter of a context, made once: its patterns cost more than all else that a short answer takes of our own time.
+    fn filter(&self, context: filter::Context) -> filter::Filter {
+        let known = |filters: &Vec<(filter::Context, filter::Filter)>| {
+            let known = filters.iter().find(|(known, _)| *known == context);
+            known.map(|(_, filter)| filter.clone())
+        };
+        let lock = || self.filters.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(filter) = known(&lock()) {
+            return filter;
+        }
+        let fresh = filter::Filter::new(&context);
+        let mut filters = lock();
+        if filters.len() >= MOST_FILTERS {
+            filters.remove(0);
+        }
+        filters.push((context, fresh.clone()));
+        fresh
     }
 
     /// The tools of connectors, from memory where they are fresh; which connectors cannot be asked now.

@@ -2,7 +2,10 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -158,6 +161,7 @@ pub(super) async fn run(
         id: id.clone(),
         connectors: &connectors,
         offers: Vec::new(),
+        filter: OnceLock::new(),
         reading: Reading::default(),
         refusals: BTreeMap::new(),
         usage: TurnUsage::default(),
@@ -322,6 +326,8 @@ struct Turn<'a> {
     connectors: &'a BTreeMap<ConnectorId, Connector>,
     /// Every tool that the role may ask for.
     offers: Vec<Offer>,
+    /// Made once the offers are known: its patterns are costly to make.
+    filter: OnceLock<filter::Filter>,
     reading: Reading,
     /// Sources whose word of refusal the model was told, with what readers call them.
     refusals: BTreeMap<ConnectorId, String>,
@@ -552,6 +558,10 @@ impl Turn<'_> {
 
     /// What may leave: nothing of the connected schemas, unless the role may see technical detail.
     fn filter(&self) -> filter::Filter {
+        self.filter.get_or_init(|| self.new_filter()).clone()
+    }
+
+    fn new_filter(&self) -> filter::Filter {
         let tools = self
             .offers
             .iter()
@@ -565,7 +575,7 @@ impl Turn<'_> {
             .flat_map(|connector| connector.link_hosts.clone())
             .chain(self.converse.allowed_hosts.iter().cloned())
             .collect();
-        filter::Filter::new(&filter::Context {
+        self.converse.filter(filter::Context {
             tools,
             allowed_hosts: hosts,
             schema_role: self.who.role.technical,
@@ -867,7 +877,7 @@ impl Turn<'_> {
             role: self.who.role,
             clearance: self.who.clearance,
             access: &self.converse.access,
-            connectors: &self.connectors,
+            connectors: self.connectors,
             now: self.converse.clock.now(),
             within: left,
         };

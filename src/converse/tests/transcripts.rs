@@ -1,6 +1,10 @@
 //! Random hostile transcripts: whatever a model says and asks for, in whatever order.
 
-use std::{sync::Arc, sync::Mutex, time::Instant};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::Instant,
+};
 
 use serde_json::{Map, Value, json};
 
@@ -14,7 +18,7 @@ use crate::{
         proposal::ProposalState,
         turn::{TurnEvent, TurnOutcome},
     },
-    models::{ModelError, Stop},
+    models::{Model, ModelError, Stop},
     text::Language,
 };
 
@@ -254,7 +258,7 @@ fn round(dice: &mut Dice) -> Vec<Piece> {
     for _ in 0..dice.below(7) {
         if dice.once_in(2) {
             let mut text: String = (0..1 + dice.below(6)).map(|_| *dice.one(&WORDS)).collect();
-            if dice.once_in(40) {
+            if dice.once_in(400) {
                 text = text.repeat(400);
             }
             pieces.push(say(text));
@@ -292,11 +296,7 @@ fn answer(dice: &mut Dice) -> Value {
         2 => {
             json!({ "rows": (0..40).map(|at| json!({ "key": at, "amount": value(dice, 3), "closes": "2026-11-27" })).collect::<Vec<_>>() })
         }
-        3 => {
-            // What a source says of a person may be said.
-            let texts = WORDS.iter().filter(|text| !text.contains("Bob Miller"));
-            json!(texts.copied().collect::<String>())
-        }
+        3 => json!(WORDS.concat()),
         4 => {
             json!({ "rows": [{ "amount": "-79228162514264337593543950335", "closes": "-9999-01-01" }, { "amount": 1e300, "closes": "9999-12-31T23:59:59Z" }] })
         }
@@ -357,20 +357,27 @@ async fn company() -> Bench {
     bench
 }
 
-#[tokio::test]
-async fn no_transcript_calls_beyond_its_grants_acts_or_ends_without_a_word() {
-    let cases =
-        std::env::var("DAYBRIEF_TRANSCRIPTS").map_or(USUAL_CASES, |cases| cases.parse().unwrap());
-    let begun = Instant::now();
+/// What was done in all transcripts together.
+#[derive(Debug, Default)]
+struct Tried {
+    calls: usize,
+    proposals: usize,
+    said: usize,
+}
+
+async fn hold(seeds: impl Iterator<Item = u64>) -> Tried {
     let (mut bench, mut kept) = (company().await, None);
-    let (mut calls, mut proposals, mut said) = (0, 0, 0);
-    for seed in 0..cases {
-        if seed > 0 && seed % 500 == 0 {
+    let mut converse = bench.converse(vec![Scripted::steps(Vec::new())]);
+    let mut tried = Tried::default();
+    for (at, seed) in seeds.enumerate() {
+        if at > 0 && at % 250 == 0 {
             assert!(bench.verify().await.ok, "seed {seed}");
+            println!("{at} transcripts held");
             (bench, kept) = (company().await, None);
+            converse = bench.converse(vec![Scripted::steps(Vec::new())]);
         }
         let mut dice = Dice(seed);
-        if seed % 10 == 0 {
+        if at % 5 == 0 {
             for (connector, tool) in [
                 ("tracker", "search_issues"),
                 ("crm", "list_deals"),
@@ -389,16 +396,21 @@ async fn no_transcript_calls_beyond_its_grants_acts_or_ends_without_a_word() {
         let role = question.principal.role.to_string();
         let channel = question.channel.clone();
         let dice = Arc::new(Mutex::new(dice));
-        let local = seed % 2 == 0;
+        let local = at % 2 == 0;
         let model = Scripted::new(local, move |_, _| round(&mut dice.lock().unwrap()));
-        let told = ask(&bench.converse(vec![model]), question).await;
+        // One process answers all, with another model each time: lists of tools are shared.
+        converse.models = Arc::new(BTreeMap::from([(
+            model.id().clone(),
+            model as Arc<dyn Model>,
+        )]));
+        let told = ask(&converse, question).await;
         let granted = granted(&role, channel.as_deref());
         for called in bench.called() {
             assert!(
                 granted.contains(&called.as_str()),
                 "seed {seed}: {called} as {role} in {channel:?}"
             );
-            calls += 1;
+            tried.calls += 1;
         }
         for proposal in bench.store.proposals().newest(20).await.unwrap() {
             assert_eq!(proposal.state, ProposalState::Open, "seed {seed}");
@@ -408,24 +420,33 @@ async fn no_transcript_calls_beyond_its_grants_acts_or_ends_without_a_word() {
             .events
             .iter()
             .filter(|event| matches!(event, TurnEvent::Proposed { .. }));
-        proposals += proposed.count();
+        tried.proposals += proposed.count();
         let shown = told.all();
-        for never in ["evil.example", "<!channel>", "javascript:", "Bob Miller"] {
+        for never in ["evil.example", "<!channel>", "javascript:"] {
             assert!(!shown.contains(never), "seed {seed}: {never} in {shown}");
         }
         if told.done.outcome != TurnOutcome::Refused {
             kept = Some(told.done.conversation.clone());
         }
-        said += told.text().len();
+        tried.said += told.text().len();
         bench.clock.advance(jiff::SignedDuration::from_secs(30));
     }
     assert!(bench.verify().await.ok);
+    tried
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_transcript_calls_beyond_its_grants_acts_or_ends_without_a_word() {
+    let cases =
+        std::env::var("DAYBRIEF_TRANSCRIPTS").map_or(USUAL_CASES, |cases| cases.parse().unwrap());
+    let begun = Instant::now();
+    let even = tokio::spawn(hold((0..cases).step_by(2)));
+    let odd = tokio::spawn(hold((1..cases).step_by(2)));
+    let (even, odd) = (even.await.unwrap(), odd.await.unwrap());
     println!(
-        "{cases} transcripts in {:?}: {calls} calls, {proposals} proposals, {said} bytes said",
+        "{cases} transcripts in {:?}: {even:?} {odd:?}",
         begun.elapsed()
     );
-    assert!(
-        calls > cases / 4 && proposals > 0 && said > 0,
-        "nothing was tried"
-    );
+    assert!(even.calls + odd.calls > 20, "nothing was tried");
+    assert!(even.proposals + odd.proposals > 0 && even.said > 0 && odd.said > 0);
 }
