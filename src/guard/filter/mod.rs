@@ -50,7 +50,7 @@ pub const HELD_BACK: &str =
     "This text was held back because it showed internal details instead of an answer.";
 
 /// What must not be named, and which links may stand.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, PartialEq, Eq)]
 #[serde(default)]
 pub struct Context {
     pub tables: Vec<String>,
