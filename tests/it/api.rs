@@ -186,7 +186,7 @@ fn a_program_asks_live_data_and_is_told_step_by_step() {
     };
     let instance = Instance::new(Some(&model));
     let token = instance.token("mara", &["ask", "read"]);
-    let question = "api: which work is blocked?";
+    let question = "query the issue tracker: which work is blocked?";
     let events: Vec<_> = Events::of(instance.asks(&token, question)).collect();
     let kinds: Vec<&str> = events.iter().map(|(kind, _)| kind.as_str()).collect();
     assert_eq!(kinds.first(), Some(&"step"), "{events:?}");
@@ -234,7 +234,7 @@ fn an_answer_under_way_ends_with_the_person_the_token_and_the_connection() {
         return;
     };
     let instance = Instance::new(Some(&model));
-    let question = "api: take your time";
+    let question = "query the issue tracker and take your time";
     let token = instance.token("mara", &["ask", "read"]);
     let begin = |token: &str| {
         let mut events = Events::of(instance.asks(token, question));
