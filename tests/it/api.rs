@@ -54,7 +54,7 @@ impl Instance {
         if let Some(url) = model {
             settings.push_str(&format!(
                 "[questions]\nroute = ['scripted']\n[[model]]\nid = 'scripted'\nkind = 'openai'\n\
-                 base_url = '{url}/v1'\nmodel = 'scripted'\nlocal = true\napi_key = 'env:TEST_MODEL_KEY'\n"
+                 base_url = '{url}/v1'\nmodel = 'scripted'\nlocal = true\ncontext_tokens = 64000\napi_key = 'env:TEST_MODEL_KEY'\n"
             ));
         }
         fs::write(folder.path().join("daybrief.toml"), settings).unwrap();
@@ -234,7 +234,7 @@ fn an_answer_under_way_ends_with_the_person_the_token_and_the_connection() {
         return;
     };
     let instance = Instance::new(Some(&model));
-    let question = "query the issue tracker and take your time";
+    let question = "query the issue tracker: which work is blocked, told slowly";
     let token = instance.token("mara", &["ask", "read"]);
     let begin = |token: &str| {
         let mut events = Events::of(instance.asks(token, question));
