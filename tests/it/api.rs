@@ -220,6 +220,42 @@ fn a_program_asks_live_data_and_is_told_step_by_step() {
         (large.0.as_str(), &large.1["code"]),
         ("413", &json!("too-large"))
     );
+    // An assistant that gives a token for progress is told each step before the answer.
+    let call = json!({
+        "jsonrpc": "2.0", "id": 1, "method": "tools/call",
+        "params": {
+            "name": "ask", "arguments": { "question": question }, "_meta": { "progressToken": "p1" },
+        },
+    });
+    let mut assistant = instance.curl(&token, "POST", "/mcp", Some(&call));
+    assistant.args(["-H", "Accept: application/json, text/event-stream"]);
+    let told = String::from_utf8(assistant.output().unwrap().stdout).unwrap();
+    let messages: Vec<Value> = told
+        .lines()
+        .filter_map(|line| serde_json::from_str(line.strip_prefix("data: ")?).ok())
+        .collect();
+    let (answer, before) = messages.split_last().unwrap();
+    let content = &answer["result"]["structuredContent"];
+    assert_eq!(content["citations"][0]["object"], "INT-311", "{messages:?}");
+    let steps: Vec<&Value> = before.iter().map(|message| &message["params"]).collect();
+    assert!(steps.len() >= 2, "{messages:?}");
+    assert!(
+        before
+            .iter()
+            .all(|message| message["method"] == "notifications/progress")
+    );
+    assert!(steps.iter().all(|step| step["progressToken"] == "p1"));
+    assert!(
+        steps
+            .windows(2)
+            .all(|two| two[0]["progress"].as_f64() < two[1]["progress"].as_f64())
+    );
+    assert!(
+        steps[0]["message"]
+            .as_str()
+            .unwrap()
+            .contains("Issue tracker")
+    );
     // The trail has all of it, and verifies.
     assert!(
         instance
