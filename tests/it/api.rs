@@ -348,6 +348,44 @@ fn a_token_is_printed_once_and_lies_nowhere() {
     assert!(!refused.status.success(), "another's role: {refused:?}");
 }
 
+#[test]
+fn a_brief_is_there_for_whom_it_went_to_under_its_role_alone() {
+    let instance = Instance::new(None);
+    instance.run(&["schedule", "send", "vp-engineering-morning"]);
+    let token = instance.token("mara", &["read"]);
+    let mut list = Value::Null;
+    assert!(eventually(|| {
+        list = instance.get(&token, "/api/v1/briefs").1;
+        list["briefs"]
+            .as_array()
+            .is_some_and(|briefs| briefs.len() == 1)
+    }));
+    let path = format!(
+        "/api/v1/briefs/{}",
+        list["briefs"][0]["run"].as_str().unwrap()
+    );
+    let (status, brief) = instance.get(&token, &path);
+    assert_eq!(status, "200");
+    assert_eq!(brief["briefing"], "vp-engineering-morning");
+    assert!(!brief["decide"].as_array().unwrap().is_empty(), "{brief}");
+    assert!(brief["bottom_line"].as_str().unwrap().len() > 10, "{brief}");
+    for other in ["lena", "ines"] {
+        let other = instance.token(other, &["read"]);
+        assert_eq!(instance.get(&other, &path).0, "404");
+        assert_eq!(
+            instance.get(&other, "/api/v1/briefs").1["briefs"],
+            json!([])
+        );
+    }
+    let call = json!({
+        "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": { "name": "latest_brief" },
+    });
+    let mut assistant = instance.curl(&token, "POST", "/mcp", Some(&call));
+    assistant.args(["-H", "Accept: application/json, text/event-stream"]);
+    let told = String::from_utf8(assistant.output().unwrap().stdout).unwrap();
+    assert!(told.contains(brief["run"].as_str().unwrap()), "{told}");
+}
+
 /// Where requests go, and what they bear there.
 #[derive(Clone)]
 struct Bearing {
