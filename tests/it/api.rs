@@ -136,7 +136,7 @@ fn told(mut curl: Command) -> (String, Value) {
 
 /// The events of an answer while it is given.
 struct Events {
-    curl: Running,
+    _curl: Running,
     lines: std::io::Lines<BufReader<ChildStdout>>,
 }
 
@@ -145,7 +145,7 @@ impl Events {
         let mut child = curl.stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         Self {
-            curl: Running(child),
+            _curl: Running(child),
             lines,
         }
     }
