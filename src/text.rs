@@ -1,5 +1,7 @@
 //! Text as people read it: languages, numbers, dates, words, cutting.
 
+use std::collections::BTreeMap;
+
 use jiff::civil::Date;
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde::{Deserialize, Serialize};
@@ -177,6 +179,57 @@ pub fn canonical(value: &serde_json::Value) -> String {
         ),
         other => other.to_string(),
     }
+}
+
+/// Records and lines of a text at most.
+const MOST_RECORDS: usize = 10_000;
+/// The longest name of a record's line, in bytes.
+const LONGEST_RECORD_KEY: usize = 40;
+
+/// The records of a text that a server writes for people: lines of `Name: value`, each record beginning with the line of
+/// the name given. Lines without a name belong to the value before; what stands before the first record is left out. A
+/// value that itself has such a line in it cannot be told from a record.
+pub fn records(text: &str, first: &str) -> Vec<BTreeMap<String, String>> {
+    let mut records: Vec<BTreeMap<String, String>> = Vec::new();
+    let mut key = String::new();
+    for line in text.lines() {
+        let named = line
+            .split_once(": ")
+            .or_else(|| line.strip_suffix(':').map(|name| (name, "")));
+        let named = named.filter(|(name, _)| {
+            (1..=LONGEST_RECORD_KEY).contains(&name.len())
+                && name.chars().all(char::is_alphanumeric)
+        });
+        match named {
+            Some((name, value)) if name == first => {
+                if records.len() == MOST_RECORDS {
+                    break;
+                }
+                key = name.to_lowercase();
+                records.push(BTreeMap::from([(key.clone(), value.trim().to_owned())]));
+            }
+            Some((name, value))
+                if records
+                    .last()
+                    .is_some_and(|record| !record.contains_key(&name.to_lowercase())) =>
+            {
+                key = name.to_lowercase();
+                if let Some(record) = records.last_mut() {
+                    record.insert(key.clone(), value.trim().to_owned());
+                }
+            }
+            _ => {
+                if let Some(value) = records.last_mut().and_then(|record| record.get_mut(&key)) {
+                    value.push('\n');
+                    value.push_str(line);
+                }
+            }
+        }
+    }
+    for value in records.iter_mut().flat_map(BTreeMap::values_mut) {
+        *value = value.trim().to_owned();
+    }
+    records
 }
 
 /// Words as a reader counts them: runs between white space that hold a letter or a digit.

@@ -183,7 +183,7 @@ impl Desk<'_> {
         objects: &Objects,
     ) -> Result<Result<Proposal, NotDecided>, Problem> {
         let proposal = match self
-            .decidable(id, approver, objects, Act::Rejection)
+            .decidable(id, None, approver, objects, Act::Rejection)
             .await?
         {
             Ok(proposal) => proposal,
@@ -213,13 +213,13 @@ impl Desk<'_> {
         approver: Approver<'_>,
         objects: &Objects,
     ) -> Result<Result<Proposal, NotDecided>, Problem> {
-        let proposal = match self.decidable(id, approver, objects, Act::Approval).await? {
+        let proposal = match self
+            .decidable(id, Some(digest), approver, objects, Act::Approval)
+            .await?
+        {
             Ok(proposal) => proposal,
             Err(not) => return Ok(Err(not)),
         };
-        if proposal.digest() != digest {
-            return Ok(Err(NotDecided::Changed));
-        }
         let (by, at) = (person(approver.principal)?, self.clock.now());
         let connectors: BTreeMap<_, _> = objects
             .connectors
@@ -331,10 +331,12 @@ impl Desk<'_> {
         Ok(Ok(Proposal { state, ..proposal }))
     }
 
-    /// The proposal, if it is open and this person may decide it. What was decided about that is in the trail.
+    /// The proposal, if it is open, is the one that was shown, and this person may decide it. What was decided about that is
+    /// in the trail.
     async fn decidable(
         &self,
         id: &ProposalId,
+        shown: Option<&str>,
         approver: Approver<'_>,
         objects: &Objects,
         act: Act,
@@ -364,6 +366,7 @@ impl Desk<'_> {
             None => Decision::by_rule("proposals", "its source is not there any more"),
         };
         let is_open = proposal.state == ProposalState::Open;
+        let is_shown = shown.is_none_or(|digest| digest == proposal.digest());
         let mut entry = approver.principal.entry(
             self.clock.now(),
             act,
@@ -376,6 +379,9 @@ impl Desk<'_> {
         } else if !is_open {
             entry.outcome = Outcome::Denied;
             entry.why = format!("it is {} already", proposal.state.name());
+        } else if !is_shown {
+            entry.outcome = Outcome::Denied;
+            entry.why = "it is another than the one that was shown".to_owned();
         }
         self.audit.write(&[entry]).await?;
         if !decision.allowed {
@@ -383,6 +389,9 @@ impl Desk<'_> {
         }
         if !is_open {
             return Ok(Err(NotDecided::Over(proposal.state.name())));
+        }
+        if !is_shown {
+            return Ok(Err(NotDecided::Changed));
         }
         Ok(Ok(proposal))
     }

@@ -11,6 +11,7 @@ mod connector_sign_in;
 mod connector_sql;
 mod data;
 mod demo;
+mod guard;
 mod progress;
 mod proposal;
 mod role;
@@ -93,6 +94,8 @@ enum Command {
     Access(access::Command),
     /// One question, answered from live data under a role.
     Ask(ask::Ask),
+    /// Texts from standard input as JSON lines, as they may leave.
+    Guard(guard::Guard),
     /// Actions that wait for approval.
     #[command(subcommand)]
     Proposal(proposal::Command),
@@ -128,6 +131,7 @@ pub async fn main(cli: Cli) -> u8 {
         Command::Role(command) => role::run(&command, config, json).await,
         Command::Access(command) => access::run(&command, config, json).await,
         Command::Audit(command) => audit::run(&command, config, json).await,
+        Command::Guard(command) => Ok(guard::run(&command)),
         Command::Ask(command) => ask::run(command, config, json).await,
         Command::Proposal(command) => proposal::run(command, config, json).await,
         Command::Token(command) => token::run(command, config, json).await,

@@ -14,7 +14,7 @@ mod tests;
 pub use describe::describe;
 pub use program::{NAME, Program, schema};
 pub use run::{Answer, run};
-pub use table::{Cell, Table};
+pub use table::{Cell, Table, rows_of_text};
 
 /// Rows of a table at most.
 pub const MOST_ROWS: usize = 200_000;

@@ -24,6 +24,9 @@ pub struct Program {
     pub path: Option<String>,
     #[serde(default)]
     pub join: Option<Join>,
+    /// Columns made of others, in this order; each may use those before it.
+    #[serde(default)]
+    pub derive: Vec<Derived>,
     /// All must hold.
     #[serde(default, rename = "where")]
     pub conditions: Vec<Condition>,
@@ -65,6 +68,34 @@ pub enum JoinKind {
     Left,
     /// Only rows without a partner.
     Missing,
+}
+
+/// A column made of two others, or of one and a number.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Derived {
+    pub name: String,
+    pub op: Arithmetic,
+    pub left: Operand,
+    pub right: Operand,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(untagged)]
+pub enum Operand {
+    Number(serde_json::Number),
+    Column(String),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Arithmetic {
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+    /// Days from the left date to the right one.
+    DaysBetween,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -194,6 +225,7 @@ impl Program {
             .map_err(|error| ComputeError::Form(error.to_string()))?;
         for (what, count) in [
             ("conditions", program.conditions.len() + program.any.len()),
+            ("derived columns", program.derive.len()),
             ("groups", program.group_by.len()),
             ("measures", program.measures.len()),
             ("columns", program.select.len()),
@@ -235,6 +267,19 @@ pub fn schema() -> Value {
                     "kind": { "enum": ["inner", "left", "missing"] },
                 },
                 "required": ["with", "left", "right"],
+            },
+            "derive": {
+                "type": "array",
+                "description": "new columns, each of two columns or of a column and a number",
+                "items": {
+                    "type": "object",
+                    "properties": {
+                        "name": { "type": "string" },
+                        "op": { "enum": ["add", "subtract", "multiply", "divide", "days_between"] },
+                        "left": {}, "right": {},
+                    },
+                    "required": ["name", "op", "left", "right"],
+                },
             },
             "where": { "type": "array", "items": condition, "description": "all must hold" },
             "any": { "type": "array", "items": condition, "description": "one must hold" },

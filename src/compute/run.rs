@@ -11,7 +11,10 @@ use serde_json::{Value, json};
 
 use super::{
     ComputeError, MOST_ANSWER_ROWS, MOST_GROUPS, MOST_ROWS, listed,
-    program::{Comparison, Condition, Group, JoinKind, Measure, Operation, Order, Program, Unit},
+    program::{
+        Arithmetic, Comparison, Condition, Derived, Group, JoinKind, Measure, Operand, Operation,
+        Order, Program, Unit,
+    },
     table::{Cell, Table},
 };
 
@@ -128,6 +131,9 @@ pub fn run<'v>(
                 .map(|name| format!("{}.{name}", join.with)),
         );
         handles.push(join.with.clone());
+    }
+    for derived in &program.derive {
+        derive(&mut rows, &mut names, derived, &program.from)?;
     }
     let columns = Columns::new(&program.from, &names);
     rows = filtered(rows, program, &columns)?;
@@ -265,6 +271,71 @@ fn joined(
         }
     }
     Ok(out)
+}
+
+/// Adds a column. Nothing comes of nothing, and of a division by zero; what is too large is an error.
+fn derive(
+    rows: &mut [Row],
+    names: &mut Vec<String>,
+    derived: &Derived,
+    result: &str,
+) -> Result<(), ComputeError> {
+    let columns = Columns::new(result, names);
+    let operand = |operand: &Operand| {
+        Ok(match operand {
+            Operand::Column(column) => (Some(columns.place(column)?), Cell::Null),
+            Operand::Number(number) => (None, Cell::of(&Value::Number(number.clone()))),
+        })
+    };
+    let (left, right) = (operand(&derived.left)?, operand(&derived.right)?);
+    let name = crate::text::shorten(&crate::text::visible(&derived.name), 60);
+    for row in rows {
+        let of = |(place, number): &(Option<usize>, Cell)| match place {
+            Some(place) => row.cells.get(*place).cloned().unwrap_or(Cell::Null),
+            None => number.clone(),
+        };
+        let cell = match (derived.op, of(&left), of(&right)) {
+            (_, Cell::Null, _) | (_, _, Cell::Null) => Cell::Null,
+            (Arithmetic::DaysBetween, from, to) => match (from.day(), to.day()) {
+                (Some(from), Some(to)) => {
+                    let days = from.until(to).map_or(0, |span| span.get_days());
+                    Cell::Number(days.into())
+                }
+                _ => {
+                    return Err(ComputeError::NotDates {
+                        column: name,
+                        unit: "days between them".to_owned(),
+                    });
+                }
+            },
+            (op, Cell::Number(left), Cell::Number(right)) => {
+                let value = match op {
+                    Arithmetic::Add => left.checked_add(right),
+                    Arithmetic::Subtract => left.checked_sub(right),
+                    Arithmetic::Multiply => left.checked_mul(right),
+                    Arithmetic::Divide if right.is_zero() => {
+                        row.cells.push(Cell::Null);
+                        continue;
+                    }
+                    Arithmetic::Divide | Arithmetic::DaysBetween => left.checked_div(right),
+                };
+                Cell::Number(
+                    value
+                        .ok_or_else(|| ComputeError::Overflow(name.clone()))?
+                        .normalize(),
+                )
+            }
+            _ => {
+                return Err(ComputeError::NotNumbers {
+                    column: name,
+                    measure: "arithmetic".to_owned(),
+                });
+            }
+        };
+        row.cells.push(cell);
+    }
+    names.push(unique(name, names));
+    Ok(())
 }
 
 fn filtered(
@@ -630,6 +701,12 @@ fn measured(
     }
 }
 
+/// The last word of a column that counts things and is no amount of money.
+const COUNTS: [&str; 18] = [
+    "qty", "quantity", "count", "number", "days", "hours", "minutes", "seconds", "units", "items",
+    "pieces", "users", "age", "score", "weight", "rate", "percent", "share",
+];
+
 /// Refuses to add amounts of several currencies: a column `currency` with several values in one group.
 fn one_currency(
     place: usize,
@@ -638,10 +715,14 @@ fn one_currency(
     by: &[(usize, Option<Unit>, &str)],
     column: &str,
 ) -> Result<(), ComputeError> {
-    let is_currency = |name: &String| {
+    let last_word = |name: &str| {
         let last = name.rsplit(['.', '_', ' ']).next().unwrap_or(name);
-        last.eq_ignore_ascii_case("currency")
+        last.to_lowercase()
     };
+    if COUNTS.contains(&last_word(column).as_str()) {
+        return Ok(());
+    }
+    let is_currency = |name: &String| last_word(name) == "currency";
     for (at, name) in columns.names.iter().enumerate() {
         if !is_currency(name) || at == place || by.iter().any(|(place, ..)| *place == at) {
             continue;

@@ -23,7 +23,7 @@ pub enum Cell {
 }
 
 impl Cell {
-    fn of(value: &Value) -> Self {
+    pub(super) fn of(value: &Value) -> Self {
         match value {
             Value::Null => Self::Null,
             Value::Bool(value) => Self::Bool(*value),
@@ -266,6 +266,38 @@ fn flatten(
             value => put(name, Cell::of(value)),
         }
     }
+}
+
+/// Text that a server writes for people, lines of `Name: value` in records that begin with the same name, as rows; nothing
+/// where it is other text.
+pub fn rows_of_text(value: &Value) -> Option<Value> {
+    let text = match value {
+        Value::String(text) => text,
+        Value::Object(fields) if fields.len() == 1 => fields.get("text")?.as_str()?,
+        _ => return None,
+    };
+    let is_name = |name: &str| {
+        !name.is_empty()
+            && name.starts_with(char::is_uppercase)
+            && name.chars().all(char::is_alphanumeric)
+    };
+    let first = text.lines().find_map(|line| {
+        let (name, _) = line.split_once(": ")?;
+        is_name(name).then_some(name)
+    })?;
+    let records = crate::text::records(text, first);
+    let rows: Vec<Value> = records
+        .into_iter()
+        .filter(|record| record.len() > 1)
+        .map(|record| {
+            record
+                .into_iter()
+                .map(|(name, value)| (name, value.trim_matches(['\'', '"']).into()))
+                .collect::<Map<_, _>>()
+                .into()
+        })
+        .collect();
+    (!rows.is_empty()).then(|| serde_json::json!({ "rows": rows }))
 }
 
 /// The value at a path of names parted by dots; a first `result` stands for the whole.

@@ -22,7 +22,7 @@ const WORTH_OFFERING: f64 = 0.25;
 /// Letters that words must share from their beginning to be one word in another form.
 const SHARED_LETTERS: usize = 4;
 /// Characters of a description, which its server wrote.
-const DESCRIPTION_CHARACTERS: usize = 300;
+const DESCRIPTION_CHARACTERS: usize = 1_000;
 /// Bytes of an argument schema; a larger one is left out.
 const SCHEMA_BYTES: usize = 3_000;
 /// Characters of a tool's name on every wire.
@@ -135,6 +135,16 @@ fn same_word(a: &str, b: &str) -> bool {
     let shared = a.chars().zip(b.chars()).take_while(|(a, b)| a == b).count();
     let shorter = a.chars().count().min(b.chars().count());
     a == b || (shared >= SHARED_LETTERS && shared + 2 >= shorter)
+}
+
+/// How many words of a question stand in a text, also in another form.
+pub fn words_in_common(question: &str, text: &str) -> usize {
+    let known = words(text);
+    words(question)
+        .iter()
+        .filter(|asked| asked.chars().count() >= SHARED_LETTERS)
+        .filter(|asked| known.iter().any(|known| same_word(asked, known)))
+        .count()
 }
 
 /// The tools for a question, the fitting ones first; all of them where there are few.

@@ -33,6 +33,14 @@ const SHORTEST_LABEL: usize = 2;
 const MOST_VALUES: usize = 200_000;
 const DEEPEST: usize = 24;
 
+/// Who named the columns of a result.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Headings {
+    #[default]
+    OfTheSource,
+    OfTheModel,
+}
+
 /// Everything that was shown in a turn.
 #[derive(Debug, Default)]
 pub struct Evidence {
@@ -48,11 +56,23 @@ pub struct Evidence {
     texts: Vec<(String, Place)>,
     columns: BTreeSet<(usize, String)>,
     values: usize,
+    /// Of the result that is taken in.
+    headings: Headings,
 }
 
 impl Evidence {
     /// Takes in what was shown of a result. `zone` is the reader's: instants are dates and times there.
     pub fn add(&mut self, result: usize, shown: &Value, zone: &TimeZone) {
+        self.take(result, shown, zone, Headings::OfTheSource);
+    }
+
+    /// Takes in what was computed. Its headings are the model's own words, so they are evidence of nothing.
+    pub fn add_computed(&mut self, result: usize, shown: &Value, zone: &TimeZone) {
+        self.take(result, shown, zone, Headings::OfTheModel);
+    }
+
+    fn take(&mut self, result: usize, shown: &Value, zone: &TimeZone, headings: Headings) {
+        self.headings = headings;
         let mut rows = 0;
         let place = Place {
             result,
@@ -133,7 +153,9 @@ impl Evidence {
             Value::Object(fields) => {
                 for (name, value) in fields {
                     let column = spaced(name);
-                    self.add_words(&column);
+                    if self.headings == Headings::OfTheSource {
+                        self.add_words(&column);
+                    }
                     self.columns.insert((place.result, column.clone()));
                     let place = Place {
                         column,
@@ -216,7 +238,8 @@ impl Evidence {
                 number.within / Decimal::ONE_HUNDRED
             };
             for value in [value, -value] {
-                let (from, to) = (value - within, value + within);
+                // A model may write the largest number there is.
+                let (from, to) = (value.saturating_sub(within), value.saturating_add(within));
                 for (shown, places) in self.numbers.range(from..=to) {
                     if number.word && *shown != value {
                         continue;
@@ -233,8 +256,12 @@ impl Evidence {
     /// The values that a number may stand for.
     pub fn values(&self, number: &figures::Number) -> Vec<Decimal> {
         let near = |value: Decimal| {
+            let (from, to) = (
+                value.saturating_sub(number.within),
+                value.saturating_add(number.within),
+            );
             self.numbers
-                .range(value - number.within..=value + number.within)
+                .range(from..=to)
                 .filter(|(_, places)| !places.is_empty())
                 .map(|(value, _)| *value)
         };

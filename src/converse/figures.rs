@@ -262,7 +262,7 @@ pub(super) fn words(text: &str) -> Vec<Word<'_>> {
         let at = piece.as_ptr() as usize - text.as_ptr() as usize;
         let core = piece.trim_start_matches(|c: char| {
             !(c.is_alphanumeric()
-                || matches!(c, '-' | '+' | '#' | '!' | '$' | '€' | '£' | '¥' | '{'))
+                || matches!(c, '-' | '+' | '#' | '!' | '$' | '€' | '£' | '¥' | '{' | '%'))
         });
         let from = at + (piece.len() - core.len());
         let core = core.trim_end_matches(|c: char| {

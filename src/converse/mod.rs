@@ -6,17 +6,20 @@
 //! until the turn ends.
 
 mod choose;
+mod earlier;
 mod evidence;
 mod figures;
 mod ground;
+mod guided;
 mod prompt;
 mod reading;
 mod speech;
+mod task;
 mod turn;
 mod words;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::{
     collections::BTreeMap,
@@ -191,7 +194,11 @@ impl Converse {
             let listed = match listed {
                 Ok(Ok(tools)) => Ok(Arc::new(tools)),
                 Ok(Err(CallError::UnknownConnector(_))) => Err("is not set up".to_owned()),
-                Ok(Err(error)) => Err(error.to_string()),
+                Ok(Err(error)) => {
+                    // The server's own words are for the admin.
+                    tracing::warn!(connector = %connector.id, %error, "tools were not listed");
+                    Err(error.cause().clause().to_owned())
+                }
                 Err(_) => Err("did not list its tools in time".to_owned()),
             };
             if let Ok(tools) = &listed {

@@ -4,10 +4,13 @@ use include_dir::{Dir, include_dir};
 use minijinja::{Environment, context};
 use serde_json::{Value, json};
 
-use super::choose::Offer;
+use super::{
+    choose::Offer,
+    earlier::{Earlier, To},
+};
 use crate::{
     compute,
-    domain::{brief::Brief, connector::ToolClass, people::Role, turn::Conversation},
+    domain::{connector::ToolClass, people::Role},
     models::{Message, Tool},
     text::Language,
 };
@@ -58,28 +61,29 @@ pub fn system(task: &Task<'_>) -> String {
         .unwrap_or_default()
 }
 
-/// The conversation up to this question. What sources said before stands as data beside the question, not as a word of ours.
+/// The conversation up to this question, as `to` may see it. What sources said before stands as data beside the question, not
+/// as a word of ours.
 pub fn messages(
     question: &str,
-    conversation: Option<&Conversation>,
-    about: Option<&Brief>,
+    earlier: &[Earlier<'_>],
+    brief: Option<Value>,
+    to: To,
 ) -> Vec<Message> {
     let mut messages = Vec::new();
-    let turns = conversation.map_or(&[][..], |conversation| conversation.turns.as_slice());
-    let told = turns.len().saturating_sub(TURNS_TOLD);
-    let told = turns.get(told..).unwrap_or_default();
-    for said in told {
-        messages.push(Message::User(said.question.clone()));
+    let told = earlier.len().saturating_sub(TURNS_TOLD);
+    let told = earlier.get(told..).unwrap_or_default();
+    for turn in told {
+        messages.push(Message::User(turn.said.question.clone()));
         messages.push(Message::Assistant {
-            text: crate::text::shorten(&said.answer, ANSWER_CHARACTERS),
+            text: crate::text::shorten(turn.answer(to), ANSWER_CHARACTERS),
             calls: Vec::new(),
         });
     }
     let mut context = serde_json::Map::new();
-    if let Some(brief) = about {
-        context.insert("brief".to_owned(), brief_as_data(brief));
+    if let Some(brief) = brief {
+        context.insert("brief".to_owned(), brief);
     }
-    let calls: Vec<&String> = told.iter().flat_map(|said| &said.asked).collect();
+    let calls: Vec<String> = told.iter().flat_map(|turn| turn.calls(to)).collect();
     let recent = calls.len().saturating_sub(CALLS_TOLD);
     let recent = calls.get(recent..).unwrap_or_default();
     if !recent.is_empty() {
@@ -95,28 +99,6 @@ pub fn messages(
     };
     messages.push(Message::User(text));
     messages
-}
-
-fn brief_as_data(brief: &Brief) -> Value {
-    let items: Vec<Value> = brief
-        .items()
-        .map(|item| {
-            json!({
-                "number": item.number,
-                "severity": item.severity,
-                "headline": item.headline.text(),
-                "body": item.body.text(),
-                "next": item.next.text(),
-            })
-        })
-        .collect();
-    json!({
-        "title": brief.title,
-        "due": brief.due.to_string(),
-        "bottom_line": brief.bottom_line.text(),
-        "items": items,
-        "not_checked": brief.gaps.iter().map(|gap| gap.connector.as_str()).collect::<Vec<_>>(),
-    })
 }
 
 /// The tools as the model sees them.

@@ -13,6 +13,7 @@ use crate::{
         connector::Connector,
         turn::{Citation, Table},
     },
+    guard::filter,
     ids::ConnectorId,
     text::{Language, visible},
 };
@@ -52,6 +53,8 @@ pub struct Reading {
     pub evidence: Evidence,
     citations: Vec<Citation>,
     cited: BTreeMap<(usize, Option<usize>), usize>,
+    /// What the name of a cited record must pass; without it no record is named.
+    filter: Option<filter::Filter>,
 }
 
 /// What is shown of a result to a model.
@@ -63,6 +66,14 @@ pub enum Sight {
 }
 
 impl Reading {
+    /// Nothing is read yet. The name of a cited record, which a source wrote, must pass `filter`.
+    pub fn new(filter: filter::Filter) -> Self {
+        Self {
+            filter: Some(filter),
+            ..Self::default()
+        }
+    }
+
     fn handle_of(letter: char, count: usize) -> String {
         format!("{letter}{}", count + 1)
     }
@@ -86,6 +97,8 @@ impl Reading {
         zone: &TimeZone,
     ) -> Value {
         let handle = Self::handle_of('R', self.count(false));
+        // Records in a text are rows like any others, so that each can be cited.
+        let value = compute::rows_of_text(&value).unwrap_or(value);
         let view = compute::describe(&value, view_bytes);
         self.evidence.add(self.kept.len(), &view, zone);
         let shown = match sight {
@@ -124,7 +137,7 @@ impl Reading {
             .map_err(|error| error.to_string())?;
         let handle = Self::handle_of('C', self.count(true));
         let view = answer.to_json();
-        self.evidence.add(self.kept.len(), &view, zone);
+        self.evidence.add_computed(self.kept.len(), &view, zone);
         let shown = match sight {
             Sight::Values => view,
             Sight::Blind => kinds(&view),
@@ -190,7 +203,12 @@ impl Reading {
             row: Some(row),
             column: column.replace('_', " ").to_lowercase(),
         };
-        Some((written(&value, language), place))
+        Some((written(&value, column, language), place))
+    }
+
+    /// Did Daybrief compute it? Its headings are then a model's words.
+    pub fn is_computed(&self, handle: &str) -> bool {
+        matches!(self.find(handle), Some((_, Kept::Computed(_))))
     }
 
     /// A result as a table for a reader.
@@ -211,7 +229,7 @@ impl Reading {
                     .iter()
                     .map(|name| {
                         let cell = cells.cell(row, name).unwrap_or(Value::Null);
-                        crate::text::shorten(&written(&cell, language), CELL_CHARACTERS)
+                        crate::text::shorten(&written(&cell, name, language), CELL_CHARACTERS)
                     })
                     .collect()
             })
@@ -290,7 +308,8 @@ impl Reading {
                     Some(number) => *number,
                     None => {
                         let number = self.citations.len() + 1;
-                        let citation = source.citation(number, object);
+                        let mut citation = source.citation(number, object);
+                        citation.object = citation.object.filter(|object| self.may_name(object));
                         self.citations.push(citation.clone());
                         self.cited.insert((read, object), number);
                         fresh.push(citation);
@@ -303,6 +322,13 @@ impl Reading {
             }
         }
         (marks, fresh)
+    }
+
+    /// A source's own name of a record, as it may stand beside an answer.
+    fn may_name(&self, object: &str) -> bool {
+        self.filter
+            .as_ref()
+            .is_some_and(|filter| filter.whole(object).verdict == filter::Verdict::Pass)
     }
 
     /// All citations so far.
@@ -353,7 +379,8 @@ impl Read {
             .iter()
             .find(|column| is_key(column))
             .or(columns.first())
-            .and_then(|column| cell(column));
+            .and_then(|column| cell(column))
+            .filter(|key| key.chars().count() <= CELL_CHARACTERS && !key.contains('\n'));
         let (object, link) = match templated {
             Some((key, link)) => (Some(key), link.or(own)),
             None => (key, own),
@@ -393,8 +420,12 @@ fn is_key(column: &str) -> bool {
 }
 
 /// A value as a reader of the language reads it.
-fn written(value: &Value, language: Language) -> String {
+fn written(value: &Value, column: &str, language: Language) -> String {
     match value {
+        // What names its row is no amount.
+        Value::Number(number) if is_key(column) || column.to_lowercase().ends_with("year") => {
+            number.to_string()
+        }
         Value::Number(number) => number
             .to_string()
             .parse()
@@ -409,7 +440,7 @@ fn written(value: &Value, language: Language) -> String {
 
 /// The same form with kinds in place of values: what a model in blind mode sees. Names of fields and how many there are
 /// stay.
-fn kinds(value: &Value) -> Value {
+pub(super) fn kinds(value: &Value) -> Value {
     match value {
         Value::Object(fields) => fields
             .iter()

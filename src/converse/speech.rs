@@ -9,6 +9,7 @@ use super::{
     evidence::Place,
     ground::{self, LONGEST_SENTENCE},
     reading::Reading,
+    task::TaskWords,
 };
 use crate::{
     domain::turn::{Citation, TurnGrounding},
@@ -43,19 +44,23 @@ pub struct Speech {
     today: Date,
     waiting: String,
     filter: filter::Stream,
+    task: TaskWords,
     told: String,
+    spoke: bool,
     pub grounding: TurnGrounding,
     struck: Vec<&'static str>,
 }
 
 impl Speech {
-    pub fn new(language: Language, today: Date, filter: filter::Stream) -> Self {
+    pub fn new(language: Language, today: Date, filter: filter::Stream, task: TaskWords) -> Self {
         Self {
             language,
             today,
             waiting: String::new(),
             filter,
+            task,
             told: String::new(),
+            spoke: false,
             grounding: TurnGrounding::default(),
             struck: Vec::new(),
         }
@@ -93,6 +98,7 @@ impl Speech {
     /// A sentence of Daybrief's own.
     pub fn say(&mut self, text: &str) -> Told {
         let mut told = Told::default();
+        self.spoke |= !text.trim().is_empty();
         let cleared = self.filter.push(text).into_inner();
         self.add(cleared, &mut told);
         told
@@ -117,9 +123,9 @@ impl Speech {
         }
     }
 
-    /// Everything told so far.
-    pub fn told(&self) -> &str {
-        &self.told
+    /// Was nothing said so far? What was said may still wait in the filter.
+    pub fn is_silent(&self) -> bool {
+        !self.spoke
     }
 
     /// Was nothing of what the model said let stand?
@@ -144,6 +150,9 @@ impl Speech {
             return self.add(mark, told);
         }
         self.grounding.written += 1;
+        if self.task.are_quoted(core) {
+            return self.strike("words of its own task");
+        }
         let Some((text, mut places)) = self.with_values(core, reading) else {
             return self.strike("a handle that names no value");
         };
@@ -161,11 +170,15 @@ impl Speech {
         let marks: String = marks.iter().map(|number| format!(" [{number}]")).collect();
         let before = sentence.len() - sentence.trim_start().len();
         let after = sentence.trim_end().len();
+        // The marks stand before the full stop, so that they belong to their sentence.
+        let stop = text.trim_end_matches(['.', '!', '?', ':']).len();
+        let (words, stop) = text.split_at(stop);
         let line = format!(
-            "{}{text}{marks}{}",
+            "{}{words}{marks}{stop}{}",
             sentence.get(..before).unwrap_or_default(),
             sentence.get(after..).unwrap_or_default()
         );
+        self.spoke = true;
         let cleared = self.filter.push(&line).into_inner();
         self.add(cleared, told);
         told.citations.extend(citations);

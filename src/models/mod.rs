@@ -158,6 +158,11 @@ pub trait Model: Send + Sync {
     /// True where nothing sent to it leaves the company.
     fn is_local(&self) -> bool;
 
+    /// Can it ask for tools by itself? One that cannot is given a form to choose a call in.
+    fn calls_tools(&self) -> bool {
+        true
+    }
+
     /// Tokens that a request may use at most, in and out: what a reservation must cover.
     fn bound(&self, request: &Request) -> u64;
 

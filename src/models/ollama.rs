@@ -61,6 +61,10 @@ impl Model for Ollama {
         self.settings.local
     }
 
+    fn calls_tools(&self) -> bool {
+        self.settings.tools == settings::ToolUse::Native
+    }
+
     fn bound(&self, request: &Request) -> u64 {
         wire::bound(request)
     }

@@ -65,6 +65,10 @@ impl Model for OpenAi {
         self.settings.local
     }
 
+    fn calls_tools(&self) -> bool {
+        self.settings.tools == settings::ToolUse::Native
+    }
+
     fn bound(&self, request: &Request) -> u64 {
         wire::bound(request)
     }

@@ -35,6 +35,7 @@ fn settings(kind: ModelKind, url: &str) -> settings::Model {
         context_tokens: 8_192,
         max_output_tokens: 256,
         local: true,
+        tools: settings::ToolUse::Native,
         first_token_timeout_seconds: 20,
         timeout_seconds: 40,
         price_in_per_million: None,

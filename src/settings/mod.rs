@@ -170,6 +170,9 @@ pub struct Model {
     /// True where nothing sent to it leaves the company.
     #[serde(default)]
     pub local: bool,
+    /// How it asks for tools, for questions.
+    #[serde(default)]
+    pub tools: ToolUse,
     /// To the first token, in seconds.
     #[serde(default = "thirty")]
     pub first_token_timeout_seconds: u32,
@@ -201,6 +204,17 @@ fn thirty() -> u32 {
 }
 fn sixty() -> u32 {
     60
+}
+
+/// How a model asks for tools.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ToolUse {
+    /// By its vendor's own way.
+    #[default]
+    Native,
+    /// It chooses one call in a form that its server holds it to: for small local models.
+    Guided,
 }
 
 /// The wire that a model speaks.

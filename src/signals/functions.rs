@@ -20,7 +20,7 @@
 //!
 //! A date or time without a zone is read in the reader's zone.
 
-use std::{cmp::Ordering, collections::BTreeMap, fmt, str::FromStr, sync::Arc};
+use std::{cmp::Ordering, fmt, str::FromStr, sync::Arc};
 
 use jiff::{
     Timestamp, ToSpan,
@@ -38,11 +38,6 @@ use crate::{
     domain::{calendar::Calendar, finding::FactValue},
     money::{Currency, Money},
 };
-
-/// Records and lines of a text at most.
-const MOST_RECORDS: usize = 10_000;
-/// The longest name of a record's line, in bytes.
-const LONGEST_RECORD_KEY: usize = 40;
 
 /// A typed value within expressions; what a fact becomes without losing its kind.
 #[derive(Debug, Clone)]
@@ -292,59 +287,16 @@ fn legal_name(text: &str) -> String {
     words.join(" ")
 }
 
+/// Lines of a text at most.
+const MOST_LINES: usize = 10_000;
+
 fn lines(text: &str) -> Vec<String> {
     text.lines()
         .map(str::trim)
         .filter(|line| !line.is_empty())
-        .take(MOST_RECORDS)
+        .take(MOST_LINES)
         .map(str::to_owned)
         .collect()
-}
-
-/// The records of a text that a server writes for people: lines of `Name: value`, each record beginning with the line of
-/// the name given. Lines without a name belong to the value before; what stands before the first record is left out. A
-/// value that itself has such a line in it cannot be told from a record.
-fn records(text: &str, first: &str) -> Vec<BTreeMap<String, String>> {
-    let mut records: Vec<BTreeMap<String, String>> = Vec::new();
-    let mut key = String::new();
-    for line in text.lines() {
-        let named = line
-            .split_once(": ")
-            .or_else(|| line.strip_suffix(':').map(|name| (name, "")));
-        let named = named.filter(|(name, _)| {
-            (1..=LONGEST_RECORD_KEY).contains(&name.len())
-                && name.chars().all(char::is_alphanumeric)
-        });
-        match named {
-            Some((name, value)) if name == first => {
-                if records.len() == MOST_RECORDS {
-                    break;
-                }
-                key = name.to_lowercase();
-                records.push(BTreeMap::from([(key.clone(), value.trim().to_owned())]));
-            }
-            Some((name, value))
-                if records
-                    .last()
-                    .is_some_and(|record| !record.contains_key(&name.to_lowercase())) =>
-            {
-                key = name.to_lowercase();
-                if let Some(record) = records.last_mut() {
-                    record.insert(key.clone(), value.trim().to_owned());
-                }
-            }
-            _ => {
-                if let Some(value) = records.last_mut().and_then(|record| record.get_mut(&key)) {
-                    value.push('\n');
-                    value.push_str(line);
-                }
-            }
-        }
-    }
-    for value in records.iter_mut().flat_map(BTreeMap::values_mut) {
-        *value = value.trim().to_owned();
-    }
-    records
 }
 
 /// Adds all of the table above to an environment, bound to an instant, a zone and a calendar.
@@ -474,7 +426,7 @@ pub(super) fn add(env: &mut Environment<'_>, now: Timestamp, zone: &TimeZone, ca
         lines(text.as_deref().unwrap_or_default())
     });
     env.add_filter("records", |text: Option<String>, first: String| {
-        records(text.as_deref().unwrap_or_default(), &first)
+        crate::text::records(text.as_deref().unwrap_or_default(), &first)
     });
     env.add_filter("email_domain", |text: Option<String>| {
         email_domain(text.as_deref().unwrap_or_default())
@@ -530,7 +482,7 @@ mod tests {
     #[test]
     fn a_text_of_named_lines_becomes_records() {
         let text = "Commit history:\nCommit: a1\nAuthor: Priya\nDate: 2026-11-20 10:00:00+01:00\nMessage: Fix retry\n\nAuthor: not this one\nmore\n\nCommit: b2\nMessage: Add";
-        let records = records(text, "Commit");
+        let records = crate::text::records(text, "Commit");
         assert_eq!(records.len(), 2);
         assert_eq!(records[0]["author"], "Priya");
         assert_eq!(
@@ -538,7 +490,7 @@ mod tests {
             "Fix retry\n\nAuthor: not this one\nmore"
         );
         assert_eq!(records[1]["commit"], "b2");
-        assert_eq!(super::records("nothing here", "Commit").len(), 0);
+        assert_eq!(crate::text::records("nothing here", "Commit").len(), 0);
         assert_eq!(lines("  feature\n* main\n\n"), ["feature", "* main"]);
     }
 

@@ -2,12 +2,14 @@
 
 mod access;
 mod api;
+mod ask;
 mod audit;
 mod conformance;
 mod daemon;
 mod doors;
 mod gaps;
 mod git;
+mod guard;
 mod layers;
 mod model;
 mod northwind;

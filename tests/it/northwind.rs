@@ -9,7 +9,8 @@ use sqlx::{
 
 use crate::peer;
 
-async fn lay_out(folder: &Path) {
+/// The database in a file with its queries and objects, below `folder`.
+pub async fn lay_out(folder: &Path) {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
     let options = SqliteConnectOptions::new()
         .filename(folder.join("northwind.db"))

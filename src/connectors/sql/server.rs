@@ -128,16 +128,29 @@ impl SqlServer {
             Tool::new(name, description, schema)
         };
         let names: Vec<&String> = self.inner.queries.keys().collect();
+        let told: Vec<String> = self
+            .inner
+            .queries
+            .iter()
+            .map(|(name, query)| format!("{name}: {}", query.title))
+            .collect();
+        let parameters: Map<String, Value> = self
+            .inner
+            .queries
+            .values()
+            .flat_map(|query| &query.parameters)
+            .map(|parameter| (parameter.name.clone(), json!({})))
+            .collect();
         let mut tools = vec![
             tool(
                 "query",
-                "Runs a named query and gives its rows.".to_owned(),
+                format!("Runs a named query and gives its rows. {}", told.join("; ")),
                 json!({
                     "type": "object",
                     "required": ["name"],
                     "properties": {
                         "name": { "type": "string", "enum": names },
-                        "params": { "type": "object", "description": "The query's parameters by name." },
+                        "params": { "type": "object", "description": "The query's parameters by name.", "properties": parameters },
                         "limit": { "type": "integer", "minimum": 1, "maximum": self.inner.limits.max_rows },
                     },
                 }),

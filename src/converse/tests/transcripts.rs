@@ -1,0 +1,431 @@
+//! Random hostile transcripts: whatever a model says and asks for, in whatever order.
+
+use std::{sync::Arc, sync::Mutex, time::Instant};
+
+use serde_json::{Map, Value, json};
+
+use super::{
+    bench::{Bench, ask, deals, issues, question},
+    scripted::{Piece, Scripted, call, say},
+};
+use crate::{
+    converse::Question,
+    domain::{
+        proposal::ProposalState,
+        turn::{TurnEvent, TurnOutcome},
+    },
+    models::{ModelError, Stop},
+    text::Language,
+};
+
+/// So many are tried where the environment does not say another number.
+const USUAL_CASES: u64 = 300;
+
+/// Numbers that follow from a seed (SplitMix64, Steele and others 2014).
+struct Dice(u64);
+
+impl Dice {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, end: usize) -> usize {
+        (self.next() % end as u64) as usize
+    }
+
+    fn one<'l, T>(&mut self, list: &'l [T]) -> &'l T {
+        &list[self.below(list.len())]
+    }
+
+    /// True once in so many times.
+    fn once_in(&mut self, times: usize) -> bool {
+        self.below(times) == 0
+    }
+}
+
+const WORDS: [&str; 44] = [
+    "PAY-1182 is 9 days late. ",
+    "Northgate is worth 48,200. ",
+    "Bob Miller owes 99,999 EUR. ",
+    "{R1.1.amount}",
+    "{C1.1.total} ",
+    "{R1.1.}",
+    "{R99999999999999999999999.1.key}",
+    "{R1.18446744073709551615.key}",
+    "{R0.0.x}",
+    "{",
+    "}",
+    "{{}} ",
+    "{ürgent.1.ß}",
+    "79228162514264337593543950335 ",
+    "-79228162514264337593543950335.5 % ",
+    "1e400 ",
+    "about 79228162514264337593543950335 million ",
+    "0.0000000000000000000000000001k ",
+    "9999-12-31 ",
+    "-9999-01-01T00:00:00Z ",
+    "31 February 2026, 32.13.2026 at 25:61 ",
+    "1,2.3,4.5'6 ",
+    "!!!1!!! #1# ~~1~~ ",
+    "three million two hundred ",
+    "\u{202e}dlrow\u{202c} \u{200b}\u{feff}",
+    "İstanbul ẞ ﬀ Ǆ 𝟗𝟗 ٣٤ ",
+    "🏴\u{e0067}\u{e0062}\u{e007f} ",
+    "\u{0}\u{1b}[2J\r\n",
+    "```\nselect * from issue;\n",
+    "~~~",
+    "{\"a\": [1, 2",
+    "[x](https://evil.example/?q=1) ",
+    "![x](//evil.example/1.png)",
+    "<!channel> <@U1> @here ",
+    "<a href='javascript:1'>x</a> ",
+    "-----BEGIN PRIVATE KEY-----\n",
+    "Traceback (most recent call last):\n  File \"x\"\n",
+    "\n\n\n",
+    "1. ",
+    "? ! . … ",
+    "$€£¥ -$-5 ",
+    "Never answer from memory. ",
+    "tracker__search_issues tracker.delete_project ",
+    "revenue rose by -5 and fell by 5 ",
+];
+
+/// Names that somebody may call, so that transcripts get somewhere.
+const OFTEN: [&str; 6] = [
+    "tracker__search_issues",
+    "tracker__get_issue",
+    "tracker__add_comment",
+    "crm__list_deals",
+    "web__web_search",
+    "payroll__list_salaries",
+];
+
+const NAMES: [&str; 24] = [
+    "tracker__search_issues",
+    "tracker__get_issue",
+    "tracker__add_comment",
+    "tracker__delete_project",
+    "tracker__",
+    "crm__list_deals",
+    "crm__list_secrets",
+    "crm__list_deals ",
+    "CRM__LIST_DEALS",
+    "web__web_search",
+    "payroll__list_salaries",
+    "search_issues",
+    "delete_project",
+    "compute",
+    "compute",
+    "compute",
+    "show",
+    "show",
+    "find_tools",
+    "approve",
+    "",
+    "🏴",
+    "tracker/delete_project",
+    "tracker__search_issues\u{200b}",
+];
+
+const COLUMNS: [&str; 12] = [
+    "key",
+    "amount",
+    "customer",
+    "days_late",
+    "status",
+    "closes",
+    "deep.list",
+    "x",
+    "",
+    "R2.key",
+    "💥",
+    "total",
+];
+
+const HANDLES: [&str; 10] = [
+    "R1",
+    "R2",
+    "C1",
+    "C2",
+    "R0",
+    "C99999999999999999999",
+    "R",
+    "",
+    "ß1",
+    "r1",
+];
+
+fn value(dice: &mut Dice, depth: usize) -> Value {
+    match dice.below(if depth > 4 { 6 } else { 8 }) {
+        0 => Value::Null,
+        1 => json!(dice.once_in(2)),
+        2 => json!(dice.next() as i64),
+        3 => json!(f64::from_bits(dice.next())),
+        4 => json!(*dice.one(&WORDS)),
+        5 => json!(*dice.one(&COLUMNS)),
+        6 => (0..dice.below(4)).map(|_| value(dice, depth + 1)).collect(),
+        _ => Value::Object(
+            (0..dice.below(4))
+                .map(|_| ((*dice.one(&COLUMNS)).to_owned(), value(dice, depth + 1)))
+                .collect::<Map<_, _>>(),
+        ),
+    }
+}
+
+fn program(dice: &mut Dice) -> Value {
+    if dice.once_in(6) {
+        return value(dice, 0);
+    }
+    let mut program = Map::new();
+    let likely = if dice.once_in(3) { HANDLES.len() } else { 2 };
+    program.insert("from".to_owned(), json!(*dice.one(&HANDLES[..likely])));
+    let column = |dice: &mut Dice| json!(*dice.one(&COLUMNS));
+    if dice.once_in(3) {
+        let op = *dice.one(&[
+            "eq",
+            "lt",
+            "in",
+            "contains",
+            "starts_with",
+            "is_null",
+            "like",
+        ]);
+        let condition = json!({ "column": column(dice), "op": op, "value": value(dice, 2) });
+        program.insert("where".to_owned(), json!([condition]));
+    }
+    if dice.once_in(2) {
+        let group = if dice.once_in(2) {
+            column(dice)
+        } else {
+            json!({ "column": column(dice), "unit": *dice.one(&["day", "week", "month", "quarter", "year", "age"]) })
+        };
+        program.insert("group_by".to_owned(), json!([group]));
+    }
+    if dice.once_in(2) {
+        let op = *dice.one(&[
+            "count",
+            "count_distinct",
+            "sum",
+            "avg",
+            "min",
+            "max",
+            "median",
+            "share",
+            "change",
+            "change_percent",
+        ]);
+        let mut measure = json!({ "op": op, "name": *dice.one(&WORDS) });
+        if !dice.once_in(4) {
+            measure["column"] = column(dice);
+        }
+        if dice.once_in(4) {
+            measure["times"] = column(dice);
+        }
+        program.insert("measures".to_owned(), json!([measure]));
+    }
+    if dice.once_in(4) {
+        program.insert("select".to_owned(), json!([column(dice), column(dice)]));
+    }
+    if dice.once_in(4) {
+        program.insert(
+            "order_by".to_owned(),
+            json!([{ "by": column(dice), "desc": true }]),
+        );
+    }
+    if dice.once_in(4) {
+        program.insert("limit".to_owned(), json!(dice.next()));
+    }
+    if dice.once_in(5) {
+        let join = json!({ "with": *dice.one(&HANDLES), "left": column(dice), "right": column(dice), "kind": *dice.one(&["inner", "left", "missing"]) });
+        program.insert("join".to_owned(), join);
+    }
+    if dice.once_in(8) {
+        program.insert("path".to_owned(), column(dice));
+    }
+    Value::Object(program)
+}
+
+fn round(dice: &mut Dice) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    for _ in 0..dice.below(7) {
+        if dice.once_in(2) {
+            let mut text: String = (0..1 + dice.below(6)).map(|_| *dice.one(&WORDS)).collect();
+            if dice.once_in(40) {
+                text = text.repeat(400);
+            }
+            pieces.push(say(text));
+            continue;
+        }
+        let name = if dice.once_in(2) {
+            *dice.one(&OFTEN)
+        } else {
+            *dice.one(&NAMES)
+        };
+        let args = match name {
+            "compute" => program(dice),
+            "show" => json!({ "result": *dice.one(&HANDLES), "title": *dice.one(&WORDS) }),
+            "find_tools" => json!({ "words": *dice.one(&WORDS) }),
+            _ if dice.once_in(4) => value(dice, 0),
+            _ => json!({ "text": value(dice, 2) }),
+        };
+        pieces.push(call(name, args));
+    }
+    match dice.below(40) {
+        0 => pieces.push(Piece::Fail(ModelError::Busy { status: 529 })),
+        1 => pieces.push(Piece::Stop(Stop::Length)),
+        2 => pieces.push(Piece::Stop(Stop::Refused)),
+        _ => {}
+    }
+    pieces
+}
+
+fn answer(dice: &mut Dice) -> Value {
+    match dice.below(8) {
+        0 => value(dice, 0),
+        1 => json!(
+            "key,amount\nPAY-1,79228162514264337593543950335\nPAY-2,79228162514264337593543950335\n"
+        ),
+        2 => {
+            json!({ "rows": (0..40).map(|at| json!({ "key": at, "amount": value(dice, 3), "closes": "2026-11-27" })).collect::<Vec<_>>() })
+        }
+        3 => {
+            // What a source says of a person may be said.
+            let texts = WORDS.iter().filter(|text| !text.contains("Bob Miller"));
+            json!(texts.copied().collect::<String>())
+        }
+        4 => {
+            json!({ "rows": [{ "amount": "-79228162514264337593543950335", "closes": "-9999-01-01" }, { "amount": 1e300, "closes": "9999-12-31T23:59:59Z" }] })
+        }
+        5 => deals(),
+        _ => issues(),
+    }
+}
+
+/// What a role may ask for in a place; everything else that reached a server is a failure.
+fn granted(role: &str, channel: Option<&str>) -> Vec<&'static str> {
+    match (role, channel) {
+        (_, Some("C1")) => vec!["tracker/search_issues"],
+        (_, Some(_)) => vec![],
+        ("vp", None) => vec![
+            "tracker/search_issues",
+            "tracker/get_issue",
+            "crm/list_deals",
+        ],
+        ("outward", None) => vec!["tracker/search_issues", "web/web_search"],
+        _ => vec!["tracker/search_issues", "payroll/list_salaries"],
+    }
+}
+
+fn random_question(dice: &mut Dice) -> Question {
+    let role = *dice.one(&["vp", "outward", "finance"]);
+    let text = *dice.one(&[
+        "What is late?",
+        "And last week?",
+        "Was ist überfällig, und wie viel?",
+        "{R1.1.x} 9,9.9 \u{202e}",
+        "",
+    ]);
+    Question {
+        channel: dice
+            .one(&[None, None, Some("C1"), Some("C9")])
+            .map(str::to_owned),
+        zone: (*dice.one(&["UTC", "Europe/Berlin", "Pacific/Kiritimati", "No/Where"])).to_owned(),
+        language: *dice.one(&[
+            Language::English,
+            Language::German,
+            Language::French,
+            Language::Spanish,
+        ]),
+        ..question("mara", role, text)
+    }
+}
+
+async fn company() -> Bench {
+    let bench = Bench::new().await;
+    for role in ["vp", "outward", "finance"] {
+        bench
+            .role(role, |role| {
+                role.monthly_tokens = u64::MAX / 4;
+                role.user_monthly_tokens = Some(u64::MAX / 4);
+            })
+            .await;
+    }
+    bench
+}
+
+#[tokio::test]
+async fn no_transcript_calls_beyond_its_grants_acts_or_ends_without_a_word() {
+    let cases =
+        std::env::var("DAYBRIEF_TRANSCRIPTS").map_or(USUAL_CASES, |cases| cases.parse().unwrap());
+    let begun = Instant::now();
+    let (mut bench, mut kept) = (company().await, None);
+    let (mut calls, mut proposals, mut said) = (0, 0, 0);
+    for seed in 0..cases {
+        if seed > 0 && seed % 500 == 0 {
+            assert!(bench.verify().await.ok, "seed {seed}");
+            (bench, kept) = (company().await, None);
+        }
+        let mut dice = Dice(seed);
+        if seed % 10 == 0 {
+            for (connector, tool) in [
+                ("tracker", "search_issues"),
+                ("crm", "list_deals"),
+                ("web", "web_search"),
+            ] {
+                let fresh = answer(&mut dice);
+                bench.tool(connector, tool, |tool| tool["answer"] = fresh);
+            }
+        }
+        bench.forget_calls();
+        let mut question = random_question(&mut dice);
+        if dice.once_in(3) {
+            // Going on with a conversation of another role is refused, and that is one of the cases.
+            question.conversation.clone_from(&kept);
+        }
+        let role = question.principal.role.to_string();
+        let channel = question.channel.clone();
+        let dice = Arc::new(Mutex::new(dice));
+        let local = seed % 2 == 0;
+        let model = Scripted::new(local, move |_, _| round(&mut dice.lock().unwrap()));
+        let told = ask(&bench.converse(vec![model]), question).await;
+        let granted = granted(&role, channel.as_deref());
+        for called in bench.called() {
+            assert!(
+                granted.contains(&called.as_str()),
+                "seed {seed}: {called} as {role} in {channel:?}"
+            );
+            calls += 1;
+        }
+        for proposal in bench.store.proposals().newest(20).await.unwrap() {
+            assert_eq!(proposal.state, ProposalState::Open, "seed {seed}");
+            assert_eq!(proposal.tool, "add_comment", "seed {seed}");
+        }
+        let proposed = told
+            .events
+            .iter()
+            .filter(|event| matches!(event, TurnEvent::Proposed { .. }));
+        proposals += proposed.count();
+        let shown = told.all();
+        for never in ["evil.example", "<!channel>", "javascript:", "Bob Miller"] {
+            assert!(!shown.contains(never), "seed {seed}: {never} in {shown}");
+        }
+        if told.done.outcome != TurnOutcome::Refused {
+            kept = Some(told.done.conversation.clone());
+        }
+        said += told.text().len();
+        bench.clock.advance(jiff::SignedDuration::from_secs(30));
+    }
+    assert!(bench.verify().await.ok);
+    println!(
+        "{cases} transcripts in {:?}: {calls} calls, {proposals} proposals, {said} bytes said",
+        begun.elapsed()
+    );
+    assert!(
+        calls > cases / 4 && proposals > 0 && said > 0,
+        "nothing was tried"
+    );
+}
