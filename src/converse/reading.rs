@@ -65,6 +65,15 @@ pub enum Sight {
     Blind,
 }
 
+/// How much of a result is shown, and to whom.
+#[derive(Debug, Clone, Copy)]
+pub struct View<'z> {
+    pub sight: Sight,
+    pub bytes: usize,
+    /// The reader's.
+    pub zone: &'z TimeZone,
+}
+
 impl Reading {
     /// Nothing is read yet. The name of a cited record, which a source wrote, must pass `filter`.
     pub fn new(filter: filter::Filter) -> Self {
@@ -92,18 +101,16 @@ impl Reading {
         tool: &str,
         value: Value,
         as_of: Timestamp,
-        sight: Sight,
-        view_bytes: usize,
-        zone: &TimeZone,
+        view: View<'_>,
     ) -> Value {
         let handle = Self::handle_of('R', self.count(false));
         // Records in a text are rows like any others, so that each can be cited.
         let value = compute::rows_of_text(&value).unwrap_or(value);
-        let view = compute::describe(&value, view_bytes);
-        self.evidence.add(self.kept.len(), &view, zone);
-        let shown = match sight {
-            Sight::Values => view,
-            Sight::Blind => kinds(&view),
+        let described = compute::describe(&value, view.bytes);
+        self.evidence.add(self.kept.len(), &described, view.zone);
+        let shown = match view.sight {
+            Sight::Values => described,
+            Sight::Blind => kinds(&described),
         };
         let said = json!({
             "handle": handle,

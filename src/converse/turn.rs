@@ -20,7 +20,7 @@ use super::{
     earlier::{self, Earlier, To},
     ground, guided,
     prompt::{self, Task},
-    reading::{Reading, Sight},
+    reading::{Reading, Sight, View},
     speech::{Speech, Told},
     task::TaskWords,
     words::{Words, with},
@@ -923,9 +923,11 @@ impl Turn<'_> {
                                 &ask.tool,
                                 answer.value,
                                 answer.as_of,
-                                sight,
-                                limits.view_bytes,
-                                &self.zone,
+                                View {
+                                    sight,
+                                    bytes: limits.view_bytes,
+                                    zone: &self.zone,
+                                },
                             )
                             .to_string()
                     }
