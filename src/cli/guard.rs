@@ -1,81 +1,85 @@
-//! `daybrief guard`: texts from standard input, as they may leave.
+//! `daybrief guard`: what may leave of texts, and why not all.
 
-use std::io::BufRead;
+use std::io::{BufRead, BufWriter, Write};
 
 use clap::Args;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use super::{print, print_json, to_stderr};
-use crate::guard::filter::{Context, Filter, Outcome};
+use super::to_stderr;
+use crate::guard::filter::{Context, Filter, Reason, Verdict};
 
-/// `guard …`
+/// `guard`
 #[derive(Debug, Args)]
 pub struct Guard {}
 
 /// One line of the input.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Line {
-    id: serde_json::Value,
+    #[serde(default)]
+    id: Value,
     text: String,
     #[serde(default)]
-    context: Context,
+    context: Option<Context>,
 }
 
 /// One line of the output.
 #[derive(Debug, Serialize)]
-struct Verdict<'l> {
-    id: &'l serde_json::Value,
-    verdict: &'static str,
-    text: &'l str,
+struct Cleared {
+    id: Value,
+    verdict: Verdict,
+    text: String,
     reasons: Vec<&'static str>,
 }
 
-/// Reads JSON lines `{"id", "text", "context": {…}}` and prints each text as it may leave. Exit code 1 where a line was not
-/// of that form; the others go on.
-pub fn run(_: &Guard, json: bool) -> u8 {
+/// Runs `guard`: one line of output for each of the input; 1 where a line could not be read.
+pub fn run(_: &Guard) -> u8 {
+    let mut out = BufWriter::new(std::io::stdout().lock());
     let mut code = 0;
-    for (number, line) in std::io::stdin().lock().lines().enumerate() {
-        let number = number + 1;
+    for (number, line) in (1_usize..).zip(std::io::stdin().lock().split(b'\n')) {
         let line = match line {
             Ok(line) => line,
             Err(error) => {
                 to_stderr(&format!("line {number}: cannot be read: {error}"));
-                return 1;
+                code = 1;
+                break;
             }
         };
-        if line.trim().is_empty() {
+        if line.trim_ascii().is_empty() {
             continue;
         }
-        match serde_json::from_str::<Line>(&line) {
-            Ok(line) => show(&line, &Filter::new(&line.context).whole(&line.text), json),
+        match serde_json::from_slice::<Line>(&line) {
+            Ok(line) => {
+                // Each answer leaves at once: whoever asks may wait for it.
+                if write(&mut out, clear(line))
+                    .and_then(|()| out.flush())
+                    .is_err()
+                {
+                    break;
+                }
+            }
             Err(error) => {
-                to_stderr(&format!(
-                    "line {number}: is not of the form {{\"id\", \"text\", \"context\"}}: {error}"
-                ));
                 code = 1;
+                to_stderr(&format!(
+                    "line {number}: not an object with `text` (and `id`, `context`): {error}"
+                ));
             }
         }
     }
     code
 }
 
-fn show(line: &Line, outcome: &Outcome, json: bool) {
-    let reasons: Vec<&'static str> = outcome.reasons.iter().map(|reason| reason.name()).collect();
-    if json {
-        print_json(&Verdict {
-            id: &line.id,
-            verdict: outcome.verdict.name(),
-            text: &outcome.text,
-            reasons,
-        });
-    } else {
-        print(&format!(
-            "{}  {}  {}",
-            line.id,
-            outcome.verdict.name(),
-            reasons.join(", ")
-        ));
-        print(&outcome.text);
+fn clear(line: Line) -> Cleared {
+    let outcome = Filter::new(&line.context.unwrap_or_default()).whole(&line.text);
+    Cleared {
+        id: line.id,
+        verdict: outcome.verdict,
+        text: outcome.text,
+        reasons: outcome.reasons.into_iter().map(Reason::name).collect(),
     }
+}
+
+fn write(out: &mut impl Write, cleared: Cleared) -> std::io::Result<()> {
+    serde_json::to_writer(&mut *out, &cleared)?;
+    out.write_all(b"\n")
 }

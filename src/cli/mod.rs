@@ -131,7 +131,7 @@ pub async fn main(cli: Cli) -> u8 {
         Command::Role(command) => role::run(&command, config, json).await,
         Command::Access(command) => access::run(&command, config, json).await,
         Command::Audit(command) => audit::run(&command, config, json).await,
-        Command::Guard(command) => Ok(guard::run(&command, json)),
+        Command::Guard(command) => Ok(guard::run(&command)),
         Command::Ask(command) => ask::run(command, config, json).await,
         Command::Proposal(command) => proposal::run(command, config, json).await,
         Command::Token(command) => token::run(command, config, json).await,

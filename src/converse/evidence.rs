@@ -297,6 +297,16 @@ impl Evidence {
         (!places.is_empty()).then_some(places)
     }
 
+    /// Where all these words (in lower case) stand together in one text that was shown.
+    pub fn places_of_all(&self, words: &[String]) -> Vec<Place> {
+        self.texts
+            .iter()
+            .filter(|(_, place)| place.result != usize::MAX)
+            .filter(|(text, _)| words.iter().all(|word| holds_word(text, word)))
+            .map(|(_, place)| place.clone())
+            .collect()
+    }
+
     /// Does a year stand in some date or number?
     pub fn year(&self, year: i16) -> bool {
         self.days.keys().any(|date| date.year() == year)

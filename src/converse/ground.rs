@@ -48,6 +48,9 @@ impl Struck {
     }
 }
 
+/// Names that stand in more places than this single none out.
+const MOST_NAMED: usize = 3;
+
 /// A longer sentence is not looked at, in bytes.
 pub const LONGEST_SENTENCE: usize = 2_000;
 
@@ -184,7 +187,28 @@ impl Reader<'_> {
         self.names(sentence, &figures)?;
         self.rows(sentence, &placed, &mut rests_on)?;
         self.direction(sentence, &figures)?;
+        if rests_on.is_empty() {
+            rests_on.extend(self.named(sentence));
+        }
         Ok(rests_on)
+    }
+
+    /// What a sentence without any figure rests on: the few places in which all names that it says stand together.
+    fn named(&self, sentence: &str) -> Vec<Place> {
+        let names: Vec<String> = figures::words(sentence)
+            .into_iter()
+            .filter(|word| !word.first && word.text.starts_with(char::is_uppercase))
+            .map(|word| word.text.to_lowercase())
+            .collect();
+        if names.is_empty() {
+            return Vec::new();
+        }
+        let places = self.evidence.places_of_all(&names);
+        if places.len() <= MOST_NAMED {
+            places
+        } else {
+            Vec::new()
+        }
     }
 
     fn places(&self, figure: &Figure) -> Result<Vec<Place>, Struck> {

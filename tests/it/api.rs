@@ -54,7 +54,7 @@ impl Instance {
         if let Some(url) = model {
             settings.push_str(&format!(
                 "[questions]\nroute = ['scripted']\n[[model]]\nid = 'scripted'\nkind = 'openai'\n\
-                 base_url = '{url}/v1'\nmodel = 'scripted'\nlocal = true\napi_key = 'env:TEST_MODEL_KEY'\n"
+                 base_url = '{url}/v1'\nmodel = 'scripted'\nlocal = true\ncontext_tokens = 64000\napi_key = 'env:TEST_MODEL_KEY'\n"
             ));
         }
         fs::write(folder.path().join("daybrief.toml"), settings).unwrap();
@@ -136,7 +136,7 @@ fn told(mut curl: Command) -> (String, Value) {
 
 /// The events of an answer while it is given.
 struct Events {
-    curl: Running,
+    _curl: Running,
     lines: std::io::Lines<BufReader<ChildStdout>>,
 }
 
@@ -145,7 +145,7 @@ impl Events {
         let mut child = curl.stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         Self {
-            curl: Running(child),
+            _curl: Running(child),
             lines,
         }
     }
@@ -186,7 +186,7 @@ fn a_program_asks_live_data_and_is_told_step_by_step() {
     };
     let instance = Instance::new(Some(&model));
     let token = instance.token("mara", &["ask", "read"]);
-    let question = "api: which work is blocked?";
+    let question = "query the issue tracker: which work is blocked?";
     let events: Vec<_> = Events::of(instance.asks(&token, question)).collect();
     let kinds: Vec<&str> = events.iter().map(|(kind, _)| kind.as_str()).collect();
     assert_eq!(kinds.first(), Some(&"step"), "{events:?}");
@@ -220,6 +220,42 @@ fn a_program_asks_live_data_and_is_told_step_by_step() {
         (large.0.as_str(), &large.1["code"]),
         ("413", &json!("too-large"))
     );
+    // An assistant that gives a token for progress is told each step before the answer.
+    let call = json!({
+        "jsonrpc": "2.0", "id": 1, "method": "tools/call",
+        "params": {
+            "name": "ask", "arguments": { "question": question }, "_meta": { "progressToken": "p1" },
+        },
+    });
+    let mut assistant = instance.curl(&token, "POST", "/mcp", Some(&call));
+    assistant.args(["-H", "Accept: application/json, text/event-stream"]);
+    let told = String::from_utf8(assistant.output().unwrap().stdout).unwrap();
+    let messages: Vec<Value> = told
+        .lines()
+        .filter_map(|line| serde_json::from_str(line.strip_prefix("data: ")?).ok())
+        .collect();
+    let (answer, before) = messages.split_last().unwrap();
+    let content = &answer["result"]["structuredContent"];
+    assert_eq!(content["citations"][0]["object"], "INT-311", "{messages:?}");
+    let steps: Vec<&Value> = before.iter().map(|message| &message["params"]).collect();
+    assert!(steps.len() >= 2, "{messages:?}");
+    assert!(
+        before
+            .iter()
+            .all(|message| message["method"] == "notifications/progress")
+    );
+    assert!(steps.iter().all(|step| step["progressToken"] == "p1"));
+    assert!(
+        steps
+            .windows(2)
+            .all(|two| two[0]["progress"].as_f64() < two[1]["progress"].as_f64())
+    );
+    assert!(
+        steps[0]["message"]
+            .as_str()
+            .unwrap()
+            .contains("Issue tracker")
+    );
     // The trail has all of it, and verifies.
     assert!(
         instance
@@ -234,7 +270,7 @@ fn an_answer_under_way_ends_with_the_person_the_token_and_the_connection() {
         return;
     };
     let instance = Instance::new(Some(&model));
-    let question = "api: take your time";
+    let question = "query the issue tracker: which work is blocked, told slowly";
     let token = instance.token("mara", &["ask", "read"]);
     let begin = |token: &str| {
         let mut events = Events::of(instance.asks(token, question));
@@ -310,6 +346,44 @@ fn a_token_is_printed_once_and_lies_nowhere() {
     );
     let refused = { refused }.output().unwrap();
     assert!(!refused.status.success(), "another's role: {refused:?}");
+}
+
+#[test]
+fn a_brief_is_there_for_whom_it_went_to_under_its_role_alone() {
+    let instance = Instance::new(None);
+    instance.run(&["schedule", "send", "vp-engineering-morning"]);
+    let token = instance.token("mara", &["read"]);
+    let mut list = Value::Null;
+    assert!(eventually(|| {
+        list = instance.get(&token, "/api/v1/briefs").1;
+        list["briefs"]
+            .as_array()
+            .is_some_and(|briefs| briefs.len() == 1)
+    }));
+    let path = format!(
+        "/api/v1/briefs/{}",
+        list["briefs"][0]["run"].as_str().unwrap()
+    );
+    let (status, brief) = instance.get(&token, &path);
+    assert_eq!(status, "200");
+    assert_eq!(brief["briefing"], "vp-engineering-morning");
+    assert!(!brief["decide"].as_array().unwrap().is_empty(), "{brief}");
+    assert!(brief["bottom_line"].as_str().unwrap().len() > 10, "{brief}");
+    for other in ["lena", "ines"] {
+        let other = instance.token(other, &["read"]);
+        assert_eq!(instance.get(&other, &path).0, "404");
+        assert_eq!(
+            instance.get(&other, "/api/v1/briefs").1["briefs"],
+            json!([])
+        );
+    }
+    let call = json!({
+        "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": { "name": "latest_brief" },
+    });
+    let mut assistant = instance.curl(&token, "POST", "/mcp", Some(&call));
+    assistant.args(["-H", "Accept: application/json, text/event-stream"]);
+    let told = String::from_utf8(assistant.output().unwrap().stdout).unwrap();
+    assert!(told.contains(brief["run"].as_str().unwrap()), "{told}");
 }
 
 /// Where requests go, and what they bear there.

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, process::Command};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{northwind, peer};
 
@@ -192,4 +192,133 @@ async fn a_real_local_model_chooses_what_to_ask_and_says_nothing_that_no_source_
     let rows = table["rows"].as_array().unwrap();
     assert_eq!(rows.len() + table["more"].as_u64().unwrap() as usize, 21);
     assert_eq!(rows[0][0], "11008", "{table}");
+}
+
+/// What a scripted model does in one of its turns.
+#[derive(Clone)]
+enum Step {
+    Calls(Vec<(&'static str, Value)>),
+    Says(&'static str),
+}
+
+/// A server of OpenAI's wire that does one step after the other; its address.
+async fn scripted(steps: Vec<Step>) -> String {
+    use std::sync::{Arc, Mutex};
+    let steps = Arc::new(Mutex::new(steps.into_iter()));
+    let answer = move || {
+        let step = steps.lock().unwrap().next().unwrap_or(Step::Says("."));
+        async move {
+            let (delta, reason) = match step {
+                Step::Says(text) => (json!({ "content": text }), "stop"),
+                Step::Calls(calls) => {
+                    let calls: Vec<Value> = calls
+                        .iter()
+                        .enumerate()
+                        .map(|(at, (name, args))| {
+                            json!({ "index": at, "id": format!("call{at}"), "type": "function",
+                                    "function": { "name": name, "arguments": args.to_string() } })
+                        })
+                        .collect();
+                    (json!({ "tool_calls": calls }), "tool_calls")
+                }
+            };
+            let chunk = |delta: Value, reason: Value| {
+                let choice = json!({ "index": 0, "delta": delta, "finish_reason": reason });
+                let chunk = json!({ "id": "c", "object": "chat.completion.chunk", "created": 0, "model": "m", "choices": [choice] });
+                format!("data: {chunk}\n\n")
+            };
+            let body = format!(
+                "{}{}data: [DONE]\n\n",
+                chunk(delta, Value::Null),
+                chunk(json!({}), json!(reason))
+            );
+            ([("content-type", "text/event-stream")], body)
+        }
+    };
+    let router = axum::Router::new().route("/v1/chat/completions", axum::routing::post(answer));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    format!("http://{address}")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_sources_are_asked_at_once_a_database_server_and_a_repository() {
+    let (Some(postgres), Some(git)) = (
+        peer("DAYBRIEF_TEST_POSTGRES"),
+        peer("DAYBRIEF_TEST_MCP_GIT"),
+    ) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let repository = folder.path().join("payment-service");
+    crate::git::repository_with_one_commit(&repository);
+    let hash = crate::git::head_of(&repository);
+    let model = scripted(vec![
+        Step::Calls(vec![
+            (
+                "northwind__query",
+                json!({ "name": "open_orders", "params": { "today": "1998-05-20" } }),
+            ),
+            (
+                "repository__git_log",
+                json!({ "repo_path": repository, "max_count": 5 }),
+            ),
+        ]),
+        Step::Calls(vec![(
+            "compute",
+            json!({ "from": "R1", "order_by": [{ "by": "value", "desc": true }], "limit": 3 }),
+        )]),
+        Step::Says(
+            "Order 11008 for ERNSH is worth 4,680.90. The last commit is by Priya Nair. It was made by Bob Smith.",
+        ),
+    ])
+    .await;
+    instance(folder.path(), &model).await;
+    northwind::move_to_postgres(folder.path(), &postgres).await;
+    let objects = folder.path().join("objects/northwind.toml");
+    let text = fs::read_to_string(&objects).unwrap();
+    let text = text.replace(
+        "tools = [\"query\"]\n",
+        "tools = [\"query\"]\n[[role.grants]]\nconnector = \"repository\"\ntools = [\"git_log\"]\n",
+    );
+    fs::write(&objects, text).unwrap();
+    fs::write(
+        folder.path().join("objects/repository.toml"),
+        format!(
+            "[connector]\nid = \"repository\"\ntitle = \"Payment service\"\ncommand = [\"{git}\"]\ntools = {{ git_log = \"read\" }}\n\
+             link_hosts = [\"git.acme.example\"]\nlinks = {{ commit = \"https://git.acme.example/commit/{{}}\" }}\n"
+        ),
+    )
+    .unwrap();
+    let applied = daybrief(folder.path(), &["apply", "--yes"]);
+    assert!(applied.status.success(), "{applied:?}");
+    let events = ask(
+        folder.path(),
+        &[
+            "Which orders are open, and who committed last?",
+            "--user",
+            "nancy",
+        ],
+    );
+    let text = text_of(&events);
+    assert!(
+        text.contains("Order 11008 for ERNSH is worth 4,680.90"),
+        "{text} {events:?}"
+    );
+    assert!(
+        text.contains("The last commit is by Priya Nair"),
+        "{text} {events:?}"
+    );
+    assert!(!text.contains("Bob"), "{text}");
+    let links: Vec<&str> = of(&events, "citation")
+        .iter()
+        .filter_map(|citation| citation["link"].as_str())
+        .collect();
+    assert!(
+        links.contains(&"https://erp.acme.example/orders/11008")
+            && links.contains(&&*format!("https://git.acme.example/commit/{hash}")),
+        "{events:?}"
+    );
+    assert_eq!(events.last().unwrap()["usage"]["tool_calls"], 2);
 }

@@ -25,6 +25,28 @@ fn git(folder: &Path, args: &[&str], date: &str) {
     assert!(output.status.success(), "{args:?}: {output:?}");
 }
 
+/// A repository with one commit of Priya's.
+pub fn repository_with_one_commit(folder: &Path) {
+    fs::create_dir(folder).unwrap();
+    let monday = "2026-11-23T18:05:00+01:00";
+    git(folder, &["init", "-q"], monday);
+    git(
+        folder,
+        &["commit", "-q", "--allow-empty", "-m", "Retry cards"],
+        monday,
+    );
+}
+
+/// The hash of a repository's last commit.
+pub fn head_of(folder: &Path) -> String {
+    let output = Command::new("git")
+        .args(["rev-parse", "HEAD"])
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
 /// The findings as (signal, headline), as of an instant.
 fn findings(folder: &Path, at: &str) -> Vec<(String, String)> {
     let output = Command::new(env!("CARGO_BIN_EXE_daybrief"))

@@ -312,6 +312,34 @@ async fn lay_out_over_server(folder: &Path, variable: &str) {
     });
 }
 
+/// Moves what [`lay_out`] made to a database of its own on the PostgreSQL server at this address.
+pub async fn move_to_postgres(folder: &Path, address: &str) {
+    let mut session = sqlx::PgConnection::connect(address).await.unwrap();
+    let _ = session.execute("create database northwind_ask").await;
+    let own = address.replace("/northwind", "/northwind_ask");
+    let mut session = sqlx::PgConnection::connect(&own).await.unwrap();
+    for statement in statements(&folder.join("northwind.db")).await {
+        session.execute(AssertSqlSafe(statement)).await.unwrap();
+    }
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
+    let queries = data.join("northwind-queries-server.toml");
+    fs::copy(queries, folder.join("queries.toml")).unwrap();
+    let dsn = folder.join("dsn");
+    fs::write(&dsn, own).unwrap();
+    change_objects(folder, |objects| {
+        let place = format!("\"{}/northwind.db\"", folder.display());
+        let title = "title = \"Northwind\"\n";
+        let secret = format!(
+            "{title}env = {{ DSN = {{ secret = \"file:{}\" }} }}\n",
+            dsn.display()
+        );
+        assert!(objects.contains(&place) && objects.contains(title));
+        objects
+            .replace(&place, "\"env:DSN\"")
+            .replace(title, &secret)
+    });
+}
+
 fn change_objects(folder: &Path, change: impl FnOnce(String) -> String) {
     let path = folder.join("objects/northwind.toml");
     fs::write(&path, change(fs::read_to_string(&path).unwrap())).unwrap();

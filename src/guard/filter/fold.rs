@@ -1,120 +1,172 @@
-//! The text as it is matched: compatibility forms folded (NFKC), look-alike letters as the Latin ones that they imitate, hidden
-//! characters gone; with the way back to the text.
+//! The folded copy on which everything is matched: compatibility forms (NFKC), one case, Latin letters for those of other
+//! scripts that look like them, plain spaces; with offsets back into the text.
 
-use unicode_normalization::UnicodeNormalization;
+use std::ops::Range;
 
-/// A text in its folded form.
-#[derive(Debug)]
-pub(super) struct Folded<'t> {
-    pub text: std::borrow::Cow<'t, str>,
-    /// Byte of the folded text → byte of the text; nothing where both are the same.
-    back: Option<Vec<usize>>,
+use unicode_normalization::{UnicodeNormalization, char::canonical_combining_class};
+
+/// A text beside its folded copies. `plain` keeps the case of ASCII letters, `lower` has none; both have the same offsets.
+pub struct Folded<'a> {
+    pub raw: &'a str,
+    pub plain: String,
+    pub lower: String,
+    /// For each byte of the copies the offset in `raw` of the character it comes from; none where the copies are as long
+    /// as the text, character for character.
+    origins: Option<Vec<usize>>,
 }
 
-impl<'t> Folded<'t> {
-    pub fn new(text: &'t str) -> Self {
-        if text.is_ascii() || !text.chars().any(needs_folding) {
+impl<'a> Folded<'a> {
+    pub fn new(raw: &'a str) -> Self {
+        if raw.is_ascii() {
             return Self {
-                text: text.into(),
-                back: None,
+                raw,
+                plain: raw.to_owned(),
+                lower: raw.to_ascii_lowercase(),
+                origins: None,
             };
         }
-        let (mut folded, mut back) = (String::with_capacity(text.len()), Vec::new());
-        for (at, c) in text.char_indices() {
-            if is_hidden(c) {
-                continue;
-            }
-            let mut push = |c: char| {
-                let before = folded.len();
-                folded.push(c);
-                back.extend(std::iter::repeat_n(at, folded.len() - before));
-            };
-            match latin(c) {
-                Some(latin) => push(latin),
-                None => std::iter::once(c)
-                    .nfkc()
-                    .for_each(|c| push(latin(c).unwrap_or(c))),
-            }
-        }
-        back.push(text.len());
+        let (plain, origins) = fold(raw);
         Self {
-            text: folded.into(),
-            back: Some(back),
+            raw,
+            lower: plain.to_ascii_lowercase(),
+            plain,
+            origins: Some(origins),
         }
     }
 
-    /// The range of the text that a range of the folded text stands for.
-    pub fn back(&self, range: std::ops::Range<usize>, text: &str) -> std::ops::Range<usize> {
-        let Some(back) = &self.back else {
+    /// The place in the text of a place in the copies, grown to whole characters.
+    pub fn origin(&self, range: Range<usize>) -> Range<usize> {
+        let Some(origins) = &self.origins else {
             return range;
         };
-        let at = |at: usize| back.get(at).copied().unwrap_or(text.len());
-        let (from, mut to) = (at(range.start), at(range.end));
-        // The last character is taken whole, with hidden ones after it.
-        if to <= from {
-            to = text.len();
+        let at = |index: usize| origins.get(index).copied().unwrap_or(self.raw.len());
+        let start = at(range.start);
+        let mut end = at(range.end);
+        // An end inside what one character became takes the whole character.
+        if range.end > range.start && range.end < origins.len() && at(range.end - 1) == end {
+            let from = range.end;
+            end = origins
+                .get(from..)
+                .unwrap_or_default()
+                .iter()
+                .copied()
+                .find(|&origin| origin > end)
+                .unwrap_or(self.raw.len());
         }
-        while !text.is_char_boundary(to) {
-            to += 1;
-        }
-        from..to
+        start..end.max(start)
     }
 }
 
-/// Characters without width, that turn the direction of writing, or that name no glyph.
-pub(super) fn is_hidden(c: char) -> bool {
-    matches!(c,
-        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e000}'..='\u{f8ff}' | '\u{fff0}'..='\u{fffb}'
-        | '\u{e0000}'..='\u{e0fff}' | '\u{f0000}'..='\u{10ffff}')
-        || c.is_control() && !matches!(c, '\n' | '\t' | '\r')
+/// A name folded as text is, in lower case.
+pub fn fold_name(name: &str) -> String {
+    if name.is_ascii() {
+        name.to_ascii_lowercase()
+    } else {
+        fold(name).0.to_ascii_lowercase()
+    }
 }
 
-fn needs_folding(c: char) -> bool {
-    is_hidden(c)
-        || matches!(c,
-            '\u{300}'..='\u{52f}' | '\u{1d00}'..='\u{1dbf}' | '\u{2100}'..='\u{214f}' | '\u{2460}'..='\u{24ff}'
-            | '\u{ff00}'..='\u{ffef}' | '\u{1d400}'..='\u{1d7ff}' | '\u{2024}' | '\u{2044}' | '\u{2215}' | '\u{a789}')
+fn fold(raw: &str) -> (String, Vec<usize>) {
+    let mut plain = String::with_capacity(raw.len());
+    let mut origins = Vec::with_capacity(raw.len());
+    let mut chars = raw.char_indices().peekable();
+    while let Some((at, c)) = chars.next() {
+        if c.is_ascii() && chars.peek().is_none_or(|(_, next)| next.is_ascii()) {
+            plain.push(c);
+            origins.push(at);
+            continue;
+        }
+        // A letter with what is combined with it.
+        let mut end = at + c.len_utf8();
+        while let Some(&(next_at, next)) = chars.peek() {
+            if canonical_combining_class(next) == 0 {
+                break;
+            }
+            end = next_at + next.len_utf8();
+            chars.next();
+        }
+        for folded in raw.get(at..end).unwrap_or_default().nfkc() {
+            let before = plain.len();
+            // A mark that composes with no letter is an ornament (or a disguise).
+            if canonical_combining_class(folded) == 0 {
+                push_folded(folded, &mut plain);
+            }
+            origins.extend(std::iter::repeat_n(at, plain.len() - before));
+        }
+    }
+    (plain, origins)
 }
 
-/// Letters of other scripts that look like Latin ones (a part of Unicode TR 39's confusables).
-fn latin(c: char) -> Option<char> {
+fn push_folded(c: char, into: &mut String) {
+    if c.is_ascii() {
+        into.push(c);
+        return;
+    }
+    if c.is_whitespace() {
+        into.push(' ');
+        return;
+    }
+    if let Some(latin) = looks_like(c) {
+        into.push(latin);
+        return;
+    }
+    let mut lower = c.to_lowercase();
+    match (lower.next(), lower.next()) {
+        (Some(one), None) => into.push(looks_like(one).unwrap_or(one)),
+        _ => into.push(c),
+    }
+}
+
+/// The ASCII character that this one is taken for (Unicode TR 39, the common part of its confusables).
+fn looks_like(c: char) -> Option<char> {
     Some(match c {
-        'а' | 'α' => 'a',
+        'а' | 'α' | 'ɑ' => 'a',
         'А' | 'Α' => 'A',
         'В' | 'Β' => 'B',
-        'с' | 'ϲ' => 'c',
+        'ь' | 'Ь' => 'b',
+        'с' | 'ϲ' | 'ᴄ' => 'c',
         'С' | 'Ϲ' => 'C',
-        'ԁ' => 'd',
-        'е' | 'ε' => 'e',
+        'ԁ' | 'ɗ' => 'd',
+        'е' | 'ε' | 'ҽ' | 'є' => 'e',
         'Е' | 'Ε' => 'E',
-        'һ' => 'h',
+        'ɡ' | 'ց' => 'g',
+        'һ' | 'հ' => 'h',
         'Н' | 'Η' => 'H',
-        'і' | 'ι' | 'ӏ' => 'i',
-        'І' | 'Ι' => 'I',
-        'ј' => 'j',
+        'і' | 'ι' | 'ı' | 'ɩ' => 'i',
+        'І' | 'Ι' | 'Ӏ' | 'ӏ' => 'I',
+        'ј' | 'ϳ' => 'j',
         'Ј' => 'J',
-        'К' | 'Κ' | 'к' | 'κ' => 'K',
+        'к' | 'κ' => 'k',
+        'К' | 'Κ' => 'K',
+        'ⅼ' | 'ǀ' => 'l',
         'М' | 'Μ' => 'M',
+        'п' | 'ո' => 'n',
         'Ν' => 'N',
-        'о' | 'ο' | 'σ' => 'o',
+        'о' | 'ο' | 'օ' | 'σ' => 'o',
         'О' | 'Ο' => 'O',
         'р' | 'ρ' => 'p',
         'Р' | 'Ρ' => 'P',
+        'ԛ' => 'q',
+        'г' => 'r',
         'ѕ' => 's',
         'Ѕ' => 'S',
-        'Т' | 'Τ' | 'т' | 'τ' => 'T',
-        'υ' => 'u',
-        'ν' => 'v',
-        'ѡ' | 'ω' => 'w',
+        'т' | 'τ' => 't',
+        'Т' | 'Τ' => 'T',
+        'υ' | 'ս' => 'u',
+        'ѵ' | 'ν' => 'v',
+        'ԝ' | 'ω' => 'w',
         'х' | 'χ' => 'x',
         'Х' | 'Χ' => 'X',
         'у' | 'γ' => 'y',
-        'У' | 'Υ' => 'Y',
+        'У' | 'Υ' | 'Ү' => 'Y',
         'Ζ' => 'Z',
-        '\u{2024}' => '.',
-        '\u{2044}' | '\u{2215}' => '/',
-        '\u{a789}' => ':',
+        '‐' | '‑' | '‒' | '–' | '—' | '−' => '-',
+        '‘' | '’' | 'ʼ' | '′' => '\'',
+        '“' | '”' | '″' => '"',
+        '⁄' | '∕' => '/',
+        '։' | '∶' => ':',
+        '∗' => '*',
+        '。' => '.',
         _ => return None,
     })
 }

@@ -1,239 +1,201 @@
-//! Links, images and mentions: what leads elsewhere, loads something, or calls everybody.
+//! Links and images, in every form that a channel makes one of: Markdown, HTML, Slack's, autolinks, bare addresses.
 
 use std::{ops::Range, sync::LazyLock};
 
-use regex::Regex;
 use url::Url;
 
-use super::{Reason, names::Names};
+use super::{
+    Reason,
+    fold::Folded,
+    pattern::{Patterns, compile},
+    spans::{Spans, With},
+};
+use crate::guard::Guard;
 
-/// A place with what stands there instead.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Place {
-    pub at: Range<usize>,
-    pub reason: Reason,
-    pub instead: Instead,
-}
-
-/// What stands in the place.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Instead {
-    Words(&'static str),
-    /// This piece of the folded text: a link's own words.
-    Piece(Range<usize>),
-    /// Nothing is changed: it may stand as it is, and nothing else is looked for in it.
-    Itself,
-}
-
-const NO_LINK: &str = "[link left out]";
-const NO_IMAGE: &str = "[image left out]";
-
-static IMAGE: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r"(?i)!\[[^\]\n]*\](?:\([^)\n]*\)?|\[[^\]\n]*\])|<\s*(?:img|image|picture|video|audio|iframe|object|embed|svg|link|script|style|form|meta|base)\b[^>\n]*>?").ok()
-});
-static MARKDOWN: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r"\[([^\[\]\n]{1,300})\]\(\s*<?([^)\s>]+)>?(?:\s+[^)\n]*)?\)").ok()
-});
-static REFERENCE: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"(?m)^\s*\[[^\]\n]+\]:\s*\S+.*$").ok());
-static SLACK: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r"<((?:[a-zA-Z][a-zA-Z0-9+.-]*:)?(?://)?[^|<>\s]+[.:/][^|<>\s]*)(?:\|([^<>\n]*))?>")
-        .ok()
-});
-static ANCHOR: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r#"(?i)<a\s[^>\n]*href\s*=\s*["']?([^"'\s>]+)[^>\n]*>([^<\n]*)(?:</a>)?"#).ok()
-});
-static BARE: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r#"(?i)\b(?:[a-z][a-z0-9+.-]{1,20}:)?//[^\s<>"'`)\]|]+|\b(?:javascript|vbscript|data|blob|file|about|mailto|tel|sms|intent):[^\s<>"')\]]+"#).ok()
-});
-static DOMAIN: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r#"(?i)\b(?:[\p{L}\p{N}](?:[\p{L}\p{N}-]*[\p{L}\p{N}])?\.)+(?:com|net|org|io|dev|app|ai|co|biz|info|xyz|site|online|top|click|link|zip|mov|ru|cn|test|example|invalid|me|tv|cc|ly|gl|to|tk|onion|cloud|shop)(?:[/?#][^\s<>"'`)\]|]*)"#).ok()
-});
-static MENTION: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r"(?i)<!(channel|here|everyone|subteam\^[^>|]*)(?:\|[^>]*)?>|(?:^|[^\w.@])@(channel|here|everyone|all|team)\b|<@&?!?[a-z0-9]+(?:\|[^>]*)?>").ok()
+/// Over the folded text in lower case.
+static FORMS: LazyLock<Patterns> = LazyLock::new(|| {
+    compile(&[
+        // An image, with its address or its label.
+        r"!\[[^\]]*\]\s?(?:\([^)]*\)?|\[[^\]]*\])",
+        // A link with a text.
+        r"\[((?:[^\[\]]|\[[^\[\]]*\])*)\]\(\s*(<[^>]*>|[^\s()]*(?:\([^\s()]*\)[^\s()]*)*)(?:\s+[^)]*)?\s*\)",
+        // Slack's link with a text; an autolink.
+        r"<((?:[a-z][a-z0-9+.-]*:|//|www\.)[^\s<>|]+)(?:\|([^<>]*))?>",
+        // What an address that opens a link begins with.
+        r#"\b[a-z][a-z0-9+.-]{1,20}:[/\\]{1,3}[^\s<>"'`|]*|\bwww\d?\.[^\s<>"'`|]+|\b(?:javascript|vbscript)\s*:\s*[^\s]+|\bdata:[a-z]+/[^\s]*|\bdata:[^\s,]*,[^\s]+|\bdata:[^\s;]*;base64[^\s]*|\b(?:mailto|tel|sms|blob|view-source|callto|slack|msteams):[^\s<>"'`|]+"#,
+        r#"(?:^|[\s("'=\]])(//[a-z0-9][a-z0-9.-]*(?:\.[a-z]{2,}|/[\w.-])[^\s<>"'`|)]*)"#,
+        r"&#x?[0-9a-f]+;?",
+    ])
 });
 
-/// Every link, image and mention of a folded text. Links that may stay are among them, so that nobody looks into them again.
-pub(super) fn find(text: &str, names: &Names) -> Vec<Place> {
-    let mut places: Vec<Place> = Vec::new();
-    let has = |needle: &str| text.contains(needle);
-    let (brackets, slashes, colon) = (has("["), has("//"), has(":"));
-    let mut add = |at: Range<usize>, reason: Reason, instead: Instead| {
-        let inside = places
-            .iter()
-            .any(|place| place.at.start < at.end && at.start < place.at.end);
-        if !inside {
-            places.push(Place {
-                at,
-                reason,
-                instead,
-            });
+/// HTML: what goes with all it holds, and tags of which the text stays.
+static HTML: LazyLock<Patterns> = LazyLock::new(|| {
+    compile(&[
+        r"<(?:script|style|iframe|object|embed|svg|form|video|audio|template|noscript|math)\b(?:[^>]*>(?s:.*?)(?:</(?:script|style|iframe|object|embed|svg|form|video|audio|template|noscript|math)\s*>|\z)|[^>]*\z)",
+        r"<(?:img|image|picture|source|input|button|meta|link|base|frame|area|track|textarea)\b[^>]*(?:>|\z)",
+        r"</?(?:a|b|i|u|s|em|strong|p|br|hr|ul|ol|li|div|span|h[1-6]|table|thead|tbody|tr|td|th|code|pre|small|big|sub|sup|font|center|blockquote|q|cite|details|summary|section|article|header|footer|nav|main|label|mark|del|ins|html|head|body|title|marquee|figure|figcaption|caption|kbd|abbr|dl|dt|dd)(?:[\s/][^<>]*)?>",
+        r"<!--(?s:.*?)(?:-->|\z)",
+        r"<!doctype[^>]*>",
+    ])
+});
+
+pub fn find(folded: &Folded<'_>, allowed: &Guard, spans: &mut Spans) {
+    let lower = folded.lower.as_bytes();
+    if let Some(form) = FORMS.each().first() {
+        for found in form.find_iter(lower) {
+            spans.add(folded, found.range(), Reason::Image, With::Mark);
         }
+    }
+    html(folded, lower, spans);
+    texts(folded, lower, allowed, spans);
+    bare(folded, lower, allowed, spans);
+}
+
+fn html(folded: &Folded<'_>, lower: &[u8], spans: &mut Spans) {
+    for (index, form) in HTML.of(lower) {
+        for found in form.find_iter(lower) {
+            let (reason, with) = match index {
+                1 => (Reason::Image, With::Mark),
+                2 => (Reason::Link, With::Nothing),
+                _ => (Reason::Link, With::Mark),
+            };
+            spans.add(folded, found.range(), reason, with);
+        }
+    }
+}
+
+/// Links that have a text: it stays where the address may not.
+fn texts(folded: &Folded<'_>, lower: &[u8], allowed: &Guard, spans: &mut Spans) {
+    if let Some(form) = FORMS.each().get(1) {
+        for found in form.captures_iter(lower) {
+            let (Some(all), Some(text), Some(address)) = (found.get(0), found.get(1), found.get(2))
+            else {
+                continue;
+            };
+            let raw = folded
+                .raw
+                .get(folded.origin(address.range()))
+                .unwrap_or_default();
+            if may_stand(allowed, raw.trim_matches(['<', '>'])) && all.end() - address.end() <= 2 {
+                spans.let_stand(folded.origin(address.range()));
+                continue;
+            }
+            spans.add(
+                folded,
+                all.start()..text.start(),
+                Reason::Link,
+                With::Nothing,
+            );
+            spans.add(folded, text.end()..all.end(), Reason::Link, With::Nothing);
+        }
+    }
+    if let Some(form) = FORMS.each().get(2) {
+        for found in form.captures_iter(lower) {
+            let (Some(all), Some(address)) = (found.get(0), found.get(1)) else {
+                continue;
+            };
+            let raw = folded
+                .raw
+                .get(folded.origin(address.range()))
+                .unwrap_or_default();
+            if may_stand(allowed, raw) {
+                spans.let_stand(folded.origin(address.range()));
+                continue;
+            }
+            match found.get(2) {
+                Some(text) if !text.is_empty() => {
+                    spans.add(
+                        folded,
+                        all.start()..text.start(),
+                        Reason::Link,
+                        With::Nothing,
+                    );
+                    spans.add(folded, text.end()..all.end(), Reason::Link, With::Nothing);
+                }
+                _ => spans.add(folded, all.range(), Reason::Link, With::Mark),
+            }
+        }
+    }
+}
+
+/// Addresses in the text.
+fn bare(folded: &Folded<'_>, lower: &[u8], allowed: &Guard, spans: &mut Spans) {
+    let Some(form) = FORMS.each().get(3) else {
+        return;
     };
-    if brackets || has("<") {
-        for hit in hits(&IMAGE, text) {
-            add(hit.range(), Reason::Image, Instead::Words(NO_IMAGE));
+    for found in form.find_iter(lower) {
+        let range = without_punctuation(lower, found.range());
+        let address = range.clone();
+        let place = folded.origin(range);
+        let raw = folded.raw.get(place.clone()).unwrap_or_default();
+        if spans.stands(&place) {
+            continue;
         }
-    }
-    if brackets {
-        for found in captures(&MARKDOWN, text) {
-            let (Some(whole), Some(words), Some(target)) =
-                (found.get(0), found.get(1), found.get(2))
-            else {
-                continue;
-            };
-            let instead = if allowed(target.as_str(), names) {
-                Instead::Itself
+        if may_stand(allowed, raw) {
+            spans.let_stand(place);
+        } else {
+            let with = if is_store(lower.get(address.clone()).unwrap_or_default()) {
+                With::Words("the database".into())
             } else {
-                Instead::Piece(words.range())
+                With::Mark
             };
-            add(whole.range(), Reason::Link, instead);
-        }
-        if colon {
-            for hit in hits(&REFERENCE, text) {
-                add(hit.range(), Reason::Link, Instead::Words(NO_LINK));
-            }
+            spans.add(folded, address, Reason::Link, with);
         }
     }
-    if has("<") {
-        for found in captures(&ANCHOR, text) {
-            let (Some(whole), Some(target), Some(words)) =
-                (found.get(0), found.get(1), found.get(2))
-            else {
-                continue;
-            };
-            let _ = target;
-            add(whole.range(), Reason::Link, Instead::Piece(words.range()));
-        }
-        for found in captures(&MENTION, text) {
-            mention(&found, &mut add);
-        }
-        for found in captures(&SLACK, text) {
-            let (Some(whole), Some(target)) = (found.get(0), found.get(1)) else {
-                continue;
-            };
-            let instead = match found.get(2) {
-                _ if allowed(target.as_str(), names) => Instead::Itself,
-                Some(words) => Instead::Piece(words.range()),
-                None => Instead::Words(NO_LINK),
-            };
-            add(whole.range(), Reason::Link, instead);
-        }
-    } else if has("@") {
-        for found in captures(&MENTION, text) {
-            mention(&found, &mut add);
+    if let Some(form) = FORMS.each().get(4) {
+        for found in form.captures_iter(lower).filter_map(|found| found.get(1)) {
+            spans.add(folded, found.range(), Reason::Link, With::Mark);
         }
     }
-    if slashes || colon {
-        for hit in hits(&BARE, text) {
-            let target = hit
-                .as_str()
-                .trim_end_matches(['.', ',', ';', ':', '!', '?', '*', '_']);
-            let at = hit.start()..hit.start() + target.len();
-            // "Stand: 12" and "mailto:mara@acme.example" are no links elsewhere.
-            let scheme = target.split(':').next().unwrap_or_default().to_lowercase();
-            if is_database(&scheme) {
-                continue;
-            }
-            let instead = if allowed(target, names) {
-                Instead::Itself
-            } else {
-                Instead::Words(NO_LINK)
-            };
-            add(at, Reason::Link, instead);
+    if let Some(form) = FORMS.each().get(5) {
+        for found in form.find_iter(lower) {
+            spans.add(folded, found.range(), Reason::Hidden, With::Nothing);
         }
-    }
-    if has(".") {
-        for hit in hits(&DOMAIN, text) {
-            let target = hit
-                .as_str()
-                .trim_end_matches(['.', ',', ';', ':', '!', '?']);
-            let at = hit.start()..hit.start() + target.len();
-            // An address of mail is no link.
-            let before = text
-                .get(..at.start)
-                .and_then(|head| head.chars().next_back());
-            if before == Some('@') {
-                continue;
-            }
-            let instead = if allowed(&format!("https://{target}"), names) {
-                Instead::Itself
-            } else {
-                Instead::Words(NO_LINK)
-            };
-            add(at, Reason::Link, instead);
-        }
-    }
-    places
-}
-
-fn mention(found: &regex::Captures<'_>, add: &mut impl FnMut(Range<usize>, Reason, Instead)) {
-    match (found.get(0), found.get(1), found.get(2)) {
-        (Some(whole), Some(word), _) => {
-            add(whole.range(), Reason::Mention, Instead::Piece(word.range()))
-        }
-        (_, _, Some(word)) => add(
-            word.start() - 1..word.end(),
-            Reason::Mention,
-            Instead::Piece(word.range()),
-        ),
-        (Some(whole), ..) => add(whole.range(), Reason::Mention, Instead::Words("somebody")),
-        _ => {}
     }
 }
 
-/// Schemes that `patterns` knows as addresses of servers.
-fn is_database(scheme: &str) -> bool {
-    !matches!(
-        scheme,
-        "" | "http"
-            | "https"
-            | "javascript"
-            | "vbscript"
-            | "data"
-            | "blob"
-            | "file"
-            | "about"
-            | "mailto"
-            | "tel"
-            | "sms"
-            | "intent"
-    )
+/// Does the address open a database?
+fn is_store(address: &[u8]) -> bool {
+    const SCHEMES: [&[u8]; 9] = [
+        b"postgres",
+        b"mysql",
+        b"mariadb",
+        b"mongodb",
+        b"redis",
+        b"sqlite",
+        b"sqlserver",
+        b"mssql",
+        b"oracle",
+    ];
+    SCHEMES.iter().any(|scheme| address.starts_with(scheme))
 }
 
-/// May a link lead there: https, to an allowed host, with no user in it?
-fn allowed(target: &str, names: &Names) -> bool {
-    Url::parse(target).is_ok_and(|url| names.guard.allows(&url))
-        // What a parser reads otherwise than a person is no address of ours.
-        && !target.contains(['\\', '@'])
-        && target.is_ascii()
+fn may_stand(allowed: &Guard, raw: &str) -> bool {
+    // What a browser would read in another way than a person is no link of ours.
+    !raw.contains(['\\', '\t', '\n', '@'])
+        && raw
+            .get(..8)
+            .is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://"))
+        && Url::parse(raw).is_ok_and(|url| allowed.allows(&url) && url.port().is_none())
 }
 
-fn hits<'t>(
-    pattern: &'static LazyLock<Option<Regex>>,
-    text: &'t str,
-) -> impl Iterator<Item = regex::Match<'t>> {
-    pattern
-        .as_ref()
-        .into_iter()
-        .flat_map(move |pattern| pattern.find_iter(text))
-}
-
-fn captures<'t>(
-    pattern: &'static LazyLock<Option<Regex>>,
-    text: &'t str,
-) -> impl Iterator<Item = regex::Captures<'t>> {
-    pattern
-        .as_ref()
-        .into_iter()
-        .flat_map(move |pattern| pattern.captures_iter(text))
-}
-
-#[cfg(test)]
-pub(super) fn all_compile() -> bool {
-    [
-        &IMAGE, &MARKDOWN, &REFERENCE, &SLACK, &ANCHOR, &BARE, &DOMAIN, &MENTION,
-    ]
-    .into_iter()
-    .all(|pattern| pattern.is_some())
+/// The address without what ends the sentence around it.
+fn without_punctuation(bytes: &[u8], mut range: Range<usize>) -> Range<usize> {
+    while range.end > range.start {
+        let address = bytes.get(range.clone()).unwrap_or_default();
+        let count = |of: u8| address.iter().filter(|&&byte| byte == of).count();
+        let last = address.last().copied().unwrap_or_default();
+        let ends = match last {
+            b'.' | b',' | b';' | b':' | b'!' | b'?' | b'*' | b'_' => true,
+            b')' => count(b')') > count(b'('),
+            b']' => count(b']') > count(b'['),
+            b'}' => count(b'}') > count(b'{'),
+            _ => false,
+        };
+        if !ends {
+            break;
+        }
+        range.end -= 1;
+    }
+    range
 }

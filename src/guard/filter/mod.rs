@@ -1,58 +1,81 @@
-//! What of a text may leave: the filter between what a model wrote and what a person reads.
+//! The filter between what a model wrote and what a person reads.
 //!
-//! A text is taken unit by unit: a line or a sentence, or a block (a code fence, a statement over several lines, an object in
-//! braces, a key). Nothing of a unit leaves before the unit is whole and looked at, so nothing leaks in the first tokens; a
-//! whole text is the stream fed once. What is held back is said in business words or marked `[left out]`, and counted with its
-//! reason. One set of patterns, all matched in linear time, decides whether a unit is looked at closely.
+//! A model is treated as an attacker: whatever it writes, no SQL, schema name, code, error text, tool, host, prompt,
+//! secret, foreign link or hidden character leaves. Text leaves sentence by sentence. A sentence in which the cheap look
+//! ([`scan`]) finds nothing leaves as it is; from one in which it finds something, the text is held to the end of its
+//! paragraph and looked at closely, over a folded copy ([`fold`]) with offsets back into the text.
 //!
-//! A name of a table or column is held back as such where it looks technical: it holds `_`, a dot, a digit or a capital within.
-//! A plain word (`status`, `order`) is ordinary language, and held back only in back-ticks, identifier quotes or behind a dot.
+//! **Names.** A name of the context that is one plain word (`status`, `order`) is ordinary language: it is held back only
+//! where it looks technical, that is dot-qualified (`o.status`), in back-ticks or in identifier quotes (`"order"`,
+//! `[order]`). A name that holds `_`, a digit or a hump (`customerId`), or cannot be a word, is held back wherever it stands.
+//!
+//! **Verdicts.** `Redact`: pieces were put in business words or left out. `Block`: nothing sensible is left, or a prompt
+//! or secrets are being told; then one clear sentence stands in their place and nothing more of that text leaves.
 
+mod code;
+mod errors;
 mod fold;
+mod hidden;
+mod hosts;
+mod language;
 mod links;
+mod mentions;
 mod names;
-mod patterns;
+mod pattern;
+mod prompts;
+mod scan;
+mod secrets;
+mod spans;
+mod sql;
 mod stream;
+mod structures;
+
 #[cfg(test)]
 mod tests;
-mod unit;
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-pub use stream::Stream;
+pub use stream::{LOOK_AHEAD_BYTES, Stream, Tail};
 
-use super::Cleared;
+use super::{Cleared, Guard};
 use names::Names;
 
-/// What a filter goes by.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+/// What stands in the place of a piece for which there are no business words.
+pub const LEFT_OUT: &str = "[left out]";
+
+/// What stands in the place of a blocked text.
+pub const HELD_BACK: &str =
+    "This text was held back because it showed internal details instead of an answer.";
+
+/// What must not be named, and which links may stand.
+#[derive(Debug, Clone, Default, Deserialize, PartialEq, Eq)]
+#[serde(default)]
 pub struct Context {
-    /// Names of the connected schemas.
     pub tables: Vec<String>,
     pub columns: Vec<String>,
     pub tools: Vec<String>,
-    /// Links may lead to these hosts and to those below them.
+    /// Links to these hosts and to hosts below them may stand.
     pub allowed_hosts: Vec<String>,
-    /// The reader may see technical detail: statements, names of the schema, code, traces, tools. Never secrets, prompts,
-    /// hosts or links elsewhere.
+    /// The reader may see schemas: SQL, names, code, error texts and tools pass; all else is held back as ever.
     pub schema_role: bool,
 }
 
-/// What became of a text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What was done with a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Verdict {
+    /// It left as it was.
     Pass,
-    /// Some places were replaced.
+    /// Pieces of it were put in other words or left out.
     Redact,
-    /// Nothing sensible was left; one sentence stands in its place.
+    /// One sentence stands for it, or for all of it from some point on.
     Block,
 }
 
 impl Verdict {
-    /// Its name in JSON.
+    /// `pass`, `redact` or `block`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Pass => "pass",
@@ -62,100 +85,93 @@ impl Verdict {
     }
 }
 
-/// Why a place was held back.
+/// Why something was held back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
     Sql,
-    SchemaName,
+    Table,
+    Column,
+    Tool,
     Code,
-    StackTrace,
-    ToolName,
-    Json,
+    Error,
     Host,
-    Path,
-    Prompt,
-    Secret,
+    File,
     Link,
     Image,
+    Prompt,
+    Secret,
     Mention,
-    HiddenCharacters,
+    Hidden,
+    /// A piece so long without an end that nobody can look at it.
+    Unbounded,
 }
 
 impl Reason {
-    /// Its name in JSON and reports.
+    /// The reason's stable name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Sql => "sql",
-            Self::SchemaName => "schema-name",
+            Self::Table => "table-name",
+            Self::Column => "column-name",
+            Self::Tool => "tool",
             Self::Code => "code",
-            Self::StackTrace => "stack-trace",
-            Self::ToolName => "tool-name",
-            Self::Json => "json",
+            Self::Error => "error-text",
             Self::Host => "host",
-            Self::Path => "path",
-            Self::Prompt => "prompt",
-            Self::Secret => "secret",
+            Self::File => "file-path",
             Self::Link => "link",
             Self::Image => "image",
-            Self::Mention => "mention",
-            Self::HiddenCharacters => "hidden-characters",
+            Self::Prompt => "prompt",
+            Self::Secret => "secret",
+            Self::Mention => "mass-mention",
+            Self::Hidden => "hidden-characters",
+            Self::Unbounded => "unbounded",
         }
     }
 
-    /// May whoever sees technical detail see it?
-    fn is_technical(self) -> bool {
+    /// Is it something that a reader with `schema_role` may see?
+    fn is_schema(self) -> bool {
         matches!(
             self,
-            Self::Sql
-                | Self::SchemaName
-                | Self::Code
-                | Self::StackTrace
-                | Self::ToolName
-                | Self::Json
+            Self::Sql | Self::Table | Self::Column | Self::Tool | Self::Code | Self::Error
         )
     }
 }
 
-/// What stands where something was left out.
-pub(super) const LEFT_OUT: &str = "[left out]";
-/// What stands where nothing else is left.
-pub(super) const BLOCKED: &str =
-    "This answer held only technical or protected detail and is not shown.";
-/// With fewer letters and digits than this beside what was left out nothing sensible is left.
-pub(super) const FEWEST_SENSIBLE: usize = 12;
-
-/// A whole text as it may leave.
+/// A text after the filter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
     pub verdict: Verdict,
     pub text: String,
-    /// One for each place that was held back, in their order.
+    /// Each reason once, in the order of [`Reason`].
     pub reasons: Vec<Reason>,
 }
 
-/// The end of a stream.
-#[derive(Debug)]
-pub struct Tail {
-    pub text: Cleared<String>,
-    /// Of the whole stream.
-    pub verdict: Verdict,
-    pub reasons: Vec<Reason>,
-}
-
-/// A filter for one context. Cheap to clone.
+/// The filter for one context. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Filter {
-    names: Arc<Names>,
+pub struct Filter(Arc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
+    names: Names,
+    links: Guard,
+    schema_role: bool,
 }
 
 impl Filter {
+    /// A filter that knows the names and hosts of this context.
     pub fn new(context: &Context) -> Self {
-        Self {
-            names: Arc::new(Names::new(context)),
-        }
+        Self(Arc::new(Parts {
+            names: if context.schema_role {
+                Names::default()
+            } else {
+                Names::new(context)
+            },
+            links: Guard::new(context.allowed_hosts.iter().cloned()),
+            schema_role: context.schema_role,
+        }))
     }
 
-    /// A whole text.
+    /// The whole text at once: a stream that is fed once.
     pub fn whole(&self, text: &str) -> Outcome {
         let mut stream = self.stream();
         let mut out = stream.push(text).into_inner();
@@ -168,13 +184,92 @@ impl Filter {
         }
     }
 
-    /// A whole text, cleared.
+    /// The text as it may leave.
     pub fn clear(&self, text: &str) -> Cleared<String> {
         Cleared(self.whole(text).text)
     }
 
-    /// A text that comes in pieces.
+    /// A filter for text that comes in pieces.
     pub fn stream(&self) -> Stream {
         Stream::new(self.clone())
     }
+
+    /// Looks closely at one piece of text until nothing more is found in it.
+    fn piece(&self, text: &str, bits: scan::Bits) -> spans::Piece {
+        /// A replacement may bring together what was apart; what is not quiet after so many looks is left out.
+        const LOOKS: usize = 4;
+        let mut piece = spans::Piece::untouched(text);
+        let (mut text, mut bits) = (text.to_owned(), bits);
+        for _ in 0..LOOKS {
+            let found = self.find(&text, bits);
+            if found.is_empty() {
+                return piece;
+            }
+            let next = found.render(&text);
+            text.clone_from(&next.text);
+            bits = self.look(&text);
+            piece = piece.then(next);
+            if bits.is_empty() {
+                return piece;
+            }
+        }
+        if self.find(&text, bits).is_empty() {
+            piece
+        } else {
+            piece.left_out()
+        }
+    }
+
+    #[doc(hidden)]
+    pub fn debug_look(&self, text: &str) -> String {
+        format!("{:?}", self.look(text))
+    }
+
+    /// The cheap look: which scanners must run over this text?
+    fn look(&self, text: &str) -> scan::Bits {
+        scan::look(text, &self.0.names)
+    }
+
+    fn find(&self, text: &str, bits: scan::Bits) -> spans::Spans {
+        use scan::Bits;
+        let parts = &*self.0;
+        let folded = fold::Folded::new(text);
+        let mut spans = spans::Spans::new(parts.schema_role);
+        if bits.any(Bits::HOST | Bits::MENTION | Bits::CODE) {
+            links::find(&folded, &parts.links, &mut spans);
+            mentions::find(&folded, &mut spans);
+        }
+        if bits.any(Bits::PROMPT | Bits::CODE) {
+            prompts::find(&folded, &mut spans);
+        }
+        if bits.any(Bits::SECRET) {
+            secrets::find(&folded, &mut spans);
+        }
+        if bits.any(Bits::HOST) {
+            hosts::find(&folded, &parts.links, &mut spans);
+        }
+        if parts.schema_role {
+            return spans;
+        }
+        if bits.any(Bits::SQL) {
+            sql::find(&folded, &parts.names, &mut spans);
+        }
+        if bits.any(Bits::ERROR | Bits::CODE | Bits::HOST | Bits::SQL) {
+            errors::find(&folded, &mut spans);
+        }
+        if bits.any(Bits::CODE | Bits::SQL) {
+            structures::find(&folded, &mut spans);
+            code::find(&folded, &mut spans);
+        }
+        if bits.any(Bits::NAME) {
+            parts.names.find(&folded, &mut spans);
+            names::find_unknown(&folded, &parts.names, &mut spans);
+        }
+        spans
+    }
+}
+
+/// Each reason once, in order.
+fn once(reasons: &BTreeSet<Reason>) -> Vec<Reason> {
+    reasons.iter().copied().collect()
 }

@@ -1,146 +1,337 @@
-//! Names of the connected schemas and tools, and the hosts that links may lead to.
+//! Names of the context: tables, columns, tools.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Range, sync::LazyLock};
 
-use regex::{Regex, RegexBuilder};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
-use super::{Context, Reason};
-use crate::guard::Guard;
+use super::{
+    Context, Reason,
+    fold::{Folded, fold_name},
+    language,
+    pattern::{Patterns, compile},
+    spans::{Spans, With},
+};
+use crate::text::Language;
 
-/// Longer lists are cut: what is named beyond is not looked for.
-const MOST_NAMES: usize = 20_000;
-/// Shorter names stand in ordinary text by chance.
-const SHORTEST_NAME: usize = 2;
-/// The compiled form of all names may take so many bytes.
-const PATTERN_BYTES: usize = 64 * 1024 * 1024;
-
-/// What stands in the place of a name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Named {
-    pub reason: Reason,
-    pub words: &'static str,
-}
-
-/// The names of one context.
-#[derive(Debug)]
-pub(super) struct Names {
-    /// In lower case → what it is.
-    known: BTreeMap<String, Named>,
-    /// Words of letters, digits and `_`, as identifiers are made of.
-    technical: Option<Regex>,
-    quoted: Option<Regex>,
-    pub guard: Guard,
-    pub schema_role: bool,
+/// The names, folded, and what each names.
+#[derive(Debug, Default)]
+pub struct Names {
+    automaton: Option<AhoCorasick>,
+    kinds: Vec<(Reason, bool)>,
+    known: BTreeMap<String, Reason>,
 }
 
 impl Names {
     pub fn new(context: &Context) -> Self {
         let mut known = BTreeMap::new();
         let lists = [
-            (&context.columns, Reason::SchemaName, "a field"),
-            (&context.tables, Reason::SchemaName, "a table"),
-            (&context.tools, Reason::ToolName, "a tool"),
+            (Reason::Column, &context.columns),
+            (Reason::Table, &context.tables),
+            (Reason::Tool, &context.tools),
         ];
-        for (names, reason, words) in lists {
-            for name in names.iter().take(MOST_NAMES) {
-                let name = name.trim();
-                if name.chars().count() >= SHORTEST_NAME {
-                    known.insert(name.to_lowercase(), Named { reason, words });
+        let mut plain = BTreeMap::new();
+        for (reason, names) in lists {
+            for name in names {
+                for part in parts(name) {
+                    plain.insert(part.clone(), is_plain_word(name_of(&part, name)));
+                    known.insert(part, reason);
                 }
             }
         }
-        let spelled = || {
-            [&context.columns, &context.tables, &context.tools]
-                .into_iter()
-                .flat_map(|names| names.iter().take(MOST_NAMES))
-                .map(|name| name.trim())
-                .filter(|name| name.chars().count() >= SHORTEST_NAME)
-        };
-        let technical: Vec<String> = spelled()
-            .filter(|name| is_technical(name))
-            .map(regex::escape)
+        let kinds = known
+            .iter()
+            .map(|(name, reason)| (*reason, plain.get(name).copied().unwrap_or_default()))
             .collect();
-        let all: Vec<String> = spelled().map(regex::escape).collect();
-        let alternatives = |names: &[String]| names.join("|");
+        let automaton = AhoCorasick::builder()
+            .ascii_case_insensitive(true)
+            .match_kind(MatchKind::LeftmostLongest)
+            .kind(Some(AhoCorasickKind::ContiguousNFA))
+            .build(known.keys())
+            .ok()
+            .filter(|_| !known.is_empty());
         Self {
-            technical: pattern(&technical, |names| {
-                format!(
-                    r"(?:[A-Za-z_][A-Za-z0-9_]*\.)?(?:{names})(?:\.[A-Za-z_][A-Za-z0-9_]*)?",
-                    names = alternatives(names)
-                )
-            }),
-            quoted: pattern(&all, |names| {
-                let names = alternatives(names);
-                format!(
-                    r#"[`"\[](?:{names})[`"\]]|(?:{names})\.[A-Za-z_][A-Za-z0-9_]*|[A-Za-z_][A-Za-z0-9_]*\.(?:{names})"#
-                )
-            }),
+            automaton,
+            kinds,
             known,
-            guard: Guard::new(context.allowed_hosts.iter().cloned()),
-            schema_role: context.schema_role,
         }
     }
 
-    /// The places where a name of the schema or of a tool stands in a folded text.
-    pub fn find(&self, text: &str, found: &mut impl FnMut(std::ops::Range<usize>, Named)) {
-        for pattern in [&self.technical, &self.quoted].into_iter().flatten() {
-            for hit in pattern.find_iter(text) {
-                if !stands_alone(text, hit.range()) {
-                    continue;
-                }
-                let name = hit.as_str().to_lowercase();
-                let core = name.trim_matches(['`', '"', '[', ']']);
-                let is_sentence = core.contains('.') && !self.known.contains_key(core) && {
-                    // "…the order.Then" is no qualified name, "orders.status" is.
-                    let parts: Vec<&str> = hit.as_str().split('.').collect();
-                    parts
-                        .last()
-                        .is_some_and(|part| part.starts_with(|c: char| c.is_uppercase()))
-                        && !parts.iter().any(|part| is_technical(part))
+    /// What a folded identifier names, quotes and qualifiers aside.
+    pub fn kind(&self, identifier: &str) -> Option<Reason> {
+        let bare = identifier.rsplit('.').next().unwrap_or(identifier);
+        self.known
+            .get(bare.trim_matches(|c: char| matches!(c, '"' | '`' | '[' | ']' | ' ')))
+            .copied()
+    }
+
+    /// Is any name in these bytes, as a whole word, in a form in which it is held back?
+    pub fn are_in(&self, bytes: &[u8]) -> bool {
+        self.matches(bytes).next().is_some()
+    }
+
+    fn matches<'a>(&'a self, bytes: &'a [u8]) -> impl Iterator<Item = (Range<usize>, Reason)> + 'a {
+        self.automaton
+            .iter()
+            .flat_map(move |automaton| automaton.find_iter(bytes))
+            .filter_map(move |found| {
+                let &(reason, plain) = self.kinds.get(found.pattern().as_usize())?;
+                let range = found.range();
+                let holds = is_whole(bytes, &range) && (!plain || looks_technical(bytes, &range));
+                holds.then_some((range, reason))
+            })
+    }
+
+    pub fn find(&self, folded: &Folded<'_>, spans: &mut Spans) {
+        let mut language = None;
+        for (range, reason) in self.matches(folded.lower.as_bytes()) {
+            let language = *language.get_or_insert_with(|| language::of(folded.raw));
+            let (range, words) = in_words(&folded.lower, range, reason, language);
+            spans.add(folded, range, reason, words);
+        }
+    }
+}
+
+/// A name and, where it is qualified, its parts that are not plain words.
+fn parts(name: &str) -> Vec<String> {
+    let whole = fold_name(name.trim());
+    let mut parts: Vec<String> = whole
+        .split('.')
+        .filter(|part| *part != whole && !is_plain_word(part))
+        .map(str::to_owned)
+        .collect();
+    // The last part is the name itself, plain or not; those before it are schemas.
+    parts.extend(whole.rsplit('.').next().map(str::to_owned));
+    parts.push(whole);
+    parts.retain(|part| part.chars().count() >= 2);
+    parts
+}
+
+/// The name as it was given, where the folded form is all of it: its humps count.
+fn name_of<'a>(part: &'a str, name: &'a str) -> &'a str {
+    let last = name.trim().rsplit('.').next().unwrap_or(name);
+    if fold_name(last) == *part { last } else { part }
+}
+
+/// Could the name be a word (or words) of a language? Letters only, one case but for the first, a vowel, no run of
+/// five consonants, and not begun as names of databases are.
+fn is_plain_word(name: &str) -> bool {
+    const BEGINNINGS: [&str; 8] = ["tbl", "vw", "fct", "dim", "stg", "sp", "fk", "usr"];
+    let lower = name.to_lowercase();
+    let all_upper = name.chars().all(|c| !c.is_lowercase());
+    let words = name.split(' ').all(|word| {
+        let mut run = 0;
+        !word.is_empty()
+            && word.chars().all(char::is_alphabetic)
+            && (all_upper || word.chars().skip(1).all(|c| !c.is_uppercase()))
+            && word.to_lowercase().chars().all(|c| {
+                run = if matches!(c, 'a' | 'e' | 'i' | 'o' | 'u' | 'y') || !c.is_ascii() {
+                    0
+                } else {
+                    run + 1
                 };
-                if is_sentence {
-                    continue;
-                }
-                let named = self.known.get(core).copied().or_else(|| {
-                    core.split('.')
-                        .rev()
-                        .find_map(|part| self.known.get(part).copied())
-                });
-                if let Some(named) = named {
-                    found(hit.range(), named);
-                }
-            }
+                run < 5
+            })
+    });
+    words
+        && (lower.contains(['a', 'e', 'i', 'o', 'u', 'y']) || !lower.is_ascii() || lower.len() <= 3)
+        && !BEGINNINGS.iter().any(|beginning| {
+            lower.strip_prefix(beginning).is_some_and(|rest| {
+                !rest.starts_with(['a', 'e', 'i', 'o', 'u', 'y']) && !rest.is_empty()
+            })
+        })
+}
+
+/// Does the name end and begin where an identifier does?
+fn is_whole(bytes: &[u8], range: &Range<usize>) -> bool {
+    const LONGEST_CHARACTER_BYTES: usize = 4;
+    let part = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
+    let before = bytes
+        .get(range.start.saturating_sub(LONGEST_CHARACTER_BYTES)..range.start)
+        .unwrap_or_default();
+    let after = bytes
+        .get(range.end..(range.end + LONGEST_CHARACTER_BYTES).min(bytes.len()))
+        .unwrap_or_default();
+    // At the far end a character may be cut; the near one is whole.
+    let (before, after) = (
+        String::from_utf8_lossy(before),
+        String::from_utf8_lossy(after),
+    );
+    !part(before.chars().next_back()) && !part(after.chars().next())
+}
+
+/// Does a plain word stand as an identifier: qualified, or in quotes of code?
+fn looks_technical(bytes: &[u8], range: &Range<usize>) -> bool {
+    let at = |index: Option<usize>| {
+        index
+            .and_then(|index| bytes.get(index))
+            .copied()
+            .unwrap_or(b' ')
+    };
+    let (before, after) = (at(range.start.checked_sub(1)), at(Some(range.end)));
+    let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    let quoted = matches!((before, after), (b'`', b'`') | (b'"', b'"') | (b'[', b']'));
+    let is_link_text = before == b'[' && matches!(at(Some(range.end + 1)), b'(' | b'[');
+    let qualified_before = before == b'.' && {
+        let owner = at(range.start.checked_sub(2));
+        word(owner) || matches!(owner, b'"' | b'`' | b']')
+    };
+    let qualified_after = after == b'.' && {
+        let next = at(Some(range.end + 1));
+        next.is_ascii_alphabetic() || matches!(next, b'_' | b'"' | b'`' | b'[' | b'*')
+    };
+    (quoted && !is_link_text) || qualified_before || qualified_after
+}
+
+/// Names of which the context knows nothing: words joined by underscores, all small or all capital, as no language writes.
+static UNKNOWN: LazyLock<Patterns> = LazyLock::new(|| {
+    compile(&[
+        r"\b[a-z][a-z0-9]*(?:_[a-z0-9]+)+\b|\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b",
+        // A file of an office, a handle, a part of an address.
+        r"^\.(?:pdf|xlsx?|docx?|pptx?|csv|png|jpe?g|gif|zip|txt|odt|ods|mp4|eml|msg|ics)\b|^@|^[\w.-]*@",
+    ])
+});
+
+/// Finds names that are in no list, and puts something general in their place.
+pub fn find_unknown(folded: &Folded<'_>, names: &Names, spans: &mut Spans) {
+    let [form, goes_on] = UNKNOWN.each() else {
+        return;
+    };
+    let plain = folded.plain.as_bytes();
+    for found in form.find_iter(plain) {
+        let words = found.as_bytes().split(|&byte| byte == b'_').filter(|part| {
+            part.iter()
+                .filter(|byte| byte.is_ascii_alphabetic())
+                .count()
+                >= 3
+        });
+        let rest = plain.get(found.end()..).unwrap_or_default();
+        let before = found.start().checked_sub(1).and_then(|at| plain.get(at));
+        let known = folded
+            .lower
+            .get(found.range())
+            .is_some_and(|name| names.kind(name).is_some());
+        if known
+            || words.count() < 2
+            || goes_on.is_match(rest)
+            || matches!(before, Some(b'@' | b'#' | b'/' | b'.' | b'-'))
+            || spans.stands(&folded.origin(found.range()))
+        {
+            continue;
+        }
+        let language = language::of(folded.raw);
+        let (range, words) = in_words(&folded.lower, found.range(), Reason::Column, language);
+        spans.add(folded, range, Reason::Column, words);
+    }
+}
+
+/// Nouns that a name stands beside, by what is named; before it or after it.
+static NOUNS: LazyLock<Patterns> = LazyLock::new(|| {
+    compile(&[
+        r#"(?:\b(?:tables?|views?|tabellen?|tablas?)\s+["'`(\[]?)$"#,
+        r#"^["'`)\]]?[\s-]+(?:tables?|views?|tabellen?|tablas?)\b"#,
+        r#"(?:\b(?:columns?|fields?|spalten?|feld(?:es|er)?|colonnes?|champs?|columnas?|campos?)\s+["'`(\[]?)$"#,
+        r#"^["'`)\]]?[\s-]+(?:columns?|fields?|spalten?|feld(?:es|er)?|colonnes?|champs?|columnas?|campos?)\b"#,
+        r#"(?:\b(?:tools?|functions?|werkzeuge?s?|outils?|herramientas?)\s+["'`(\[]?)$"#,
+        r#"^["'`)\]]?(?:\(\))?[\s-]+(?:tools?|functions?|werkzeuge?s?|outils?|herramientas?)\b"#,
+        r#"\b(?:the|our|this|that|your|its)\s+["'`(\[]?$"#,
+        r#"\b(?:an?|der|die|das|dem|den|des|eine?[nrms]?|une?|l[ea]s?|du|el|l[oa]s|un[oa]?)\s+["'`(\[]?$"#,
+    ])
+});
+
+fn nouns(reason: Reason, language: Language) -> [&'static str; 2] {
+    match (reason, language) {
+        (Reason::Table, Language::English) => ["a table", "table"],
+        (Reason::Table, Language::German) => ["eine Tabelle", "Tabelle"],
+        (Reason::Table, Language::French) => ["une table", "table"],
+        (Reason::Table, Language::Spanish) => ["una tabla", "tabla"],
+        (Reason::Column, Language::English) => ["a field", "field"],
+        (Reason::Column, Language::German) => ["ein Feld", "Feld"],
+        (Reason::Column, Language::French) => ["un champ", "champ"],
+        (Reason::Column, Language::Spanish) => ["un campo", "campo"],
+        (_, Language::English) => ["a tool", "tool"],
+        (_, Language::German) => ["ein Werkzeug", "Werkzeug"],
+        (_, Language::French) => ["un outil", "outil"],
+        (_, Language::Spanish) => ["una herramienta", "herramienta"],
+    }
+}
+
+/// The place to replace and the words for it: where the noun stands beside the name already, the name alone goes.
+fn in_words(
+    lower: &str,
+    range: Range<usize>,
+    reason: Reason,
+    language: Language,
+) -> (Range<usize>, With) {
+    let range = with_qualifier(lower.as_bytes(), range);
+    const NEAR_BYTES: usize = 24;
+    let bytes = lower.as_bytes();
+    let from = range.start.saturating_sub(NEAR_BYTES);
+    let before = bytes.get(from..range.start).unwrap_or_default();
+    let after = bytes
+        .get(range.end..(range.end + NEAR_BYTES).min(bytes.len()))
+        .unwrap_or_default();
+    let first = match reason {
+        Reason::Table => 0,
+        Reason::Column => 2,
+        _ => 4,
+    };
+    let near = |index: usize, text: &[u8]| {
+        NOUNS
+            .each()
+            .get(index)
+            .and_then(|noun| noun.find(text))
+            .map(|found| found.range())
+    };
+    let [with_article, noun] = nouns(reason, language);
+    // "the table `x`", "the `x` table": the noun says it; the name goes, with its quotes.
+    let open =
+        |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'' | b'`' | b'[' | b'(');
+    let close = |byte: &u8| {
+        byte.is_ascii_whitespace()
+            || matches!(byte, b'"' | b'\'' | b'`' | b']' | b')' | b'(' | b'-')
+    };
+    if near(first + 1, after).is_some() {
+        let quotes = before
+            .iter()
+            .rev()
+            .take_while(|byte| open(byte) && !byte.is_ascii_whitespace())
+            .count();
+        let gap = after.iter().take_while(|byte| close(byte)).count();
+        return (range.start - quotes..range.end + gap, With::Nothing);
+    }
+    if near(first, before).is_some() {
+        let gap = before.iter().rev().take_while(|byte| open(byte)).count();
+        let quotes = after
+            .iter()
+            .take_while(|byte| close(byte) && !byte.is_ascii_whitespace() && **byte != b'-')
+            .count();
+        return (range.start - gap..range.end + quotes, With::Nothing);
+    }
+    if near(6, before).is_some() {
+        return (range, With::Words(noun.into()));
+    }
+    let start = near(7, before).map_or(range.start, |article| from + article.start);
+    (start..range.end, With::Words(with_article.into()))
+}
+
+/// The name with what it is qualified by and what it qualifies: `public.orders`, `o.status`.
+fn with_qualifier(bytes: &[u8], mut range: Range<usize>) -> Range<usize> {
+    let part = |byte: &u8| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'"' | b'`' | b'[' | b']')
+    };
+    let is_dot = |at: usize| bytes.get(at) == Some(&b'.');
+    while range.start > 1 && is_dot(range.start - 1) && bytes.get(range.start - 2).is_some_and(part)
+    {
+        range.start -= 1;
+        while range.start > 0 && bytes.get(range.start - 1).is_some_and(part) {
+            range.start -= 1;
         }
     }
-}
-
-fn pattern(names: &[String], of: impl Fn(&[String]) -> String) -> Option<Regex> {
-    if names.is_empty() {
-        return None;
+    while is_dot(range.end) && bytes.get(range.end + 1).is_some_and(part) {
+        range.end += 1;
+        while bytes.get(range.end).is_some_and(part) {
+            range.end += 1;
+        }
     }
-    RegexBuilder::new(&of(names))
-        .case_insensitive(true)
-        .size_limit(PATTERN_BYTES)
-        .build()
-        .ok()
-}
-
-/// Does it look like an identifier rather than a word: `order_id`, `orderId`, `t1`, `dbo.orders`?
-pub(super) fn is_technical(name: &str) -> bool {
-    let mut lower_before = false;
-    name.chars().any(|c| {
-        let capital_within = c.is_uppercase() && lower_before;
-        lower_before = c.is_lowercase();
-        capital_within || matches!(c, '_' | '.' | '$' | '#') || c.is_ascii_digit()
-    })
-}
-
-/// Is there no letter, digit or `_` right beside it?
-fn stands_alone(text: &str, range: std::ops::Range<usize>) -> bool {
-    let is_word = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
-    let before = text
-        .get(..range.start)
-        .and_then(|head| head.chars().next_back());
-    let after = text.get(range.end..).and_then(|tail| tail.chars().next());
-    !is_word(before) && !is_word(after)
+    range
 }

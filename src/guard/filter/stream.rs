@@ -1,312 +1,424 @@
-//! A text as it comes: cut into units, each looked at when it is whole.
+//! Text that comes in pieces, and leaves sentence by sentence.
+//!
+//! What leaves depends on the text alone, never on how it was cut into pieces: every decision is made on a whole sentence
+//! or line, or after [`LOOK_AHEAD_BYTES`] of text without an end.
+
+use std::collections::BTreeSet;
 
 use super::{
-    BLOCKED, FEWEST_SENSIBLE, Filter, LEFT_OUT, Reason, Tail, Verdict,
-    unit::{self, Cleared as Unit},
+    Cleared, Filter, HELD_BACK, LEFT_OUT, Reason, Verdict,
+    hidden::Cleaner,
+    once,
+    scan::Bits,
+    spans::{Piece, words},
 };
-use crate::guard::Cleared;
 
-/// The longest unit, in bytes: the look-ahead of a stream. A block that is not closed by then is looked at as it is, and the
-/// rest of it is held back until it closes.
-pub const LONGEST_UNIT: usize = 8 * 1024;
-/// Words that begin a statement over several lines.
-const STATEMENTS: [&str; 14] = [
-    "select", "insert", "update", "delete", "create", "alter", "drop", "with", "merge", "grant",
-    "truncate", "begin", "declare", "explain",
-];
+/// So much text is held at most: a paragraph, a code block, a query. What has no end by then is looked at as it is, and what
+/// is held back in it is held back up to its end.
+pub const LOOK_AHEAD_BYTES: usize = 4096;
 
-/// What is under way over several units.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Block {
-    None,
-    /// Within a fence of back-ticks or tildes, until it closes.
-    Fence(u8),
-    /// Within a key or certificate.
-    Pem,
-    /// After a trace began: lines that go on with it.
-    Trace,
-}
+/// Secrets of this many bytes, and more of them than text, are a dump.
+const DUMP_BYTES: usize = 200;
 
-/// A text that comes in pieces.
+/// The filter over one text that comes in pieces.
 #[derive(Debug)]
 pub struct Stream {
     filter: Filter,
-    waiting: String,
-    block: Block,
-    reasons: Vec<Reason>,
-    /// What is to be told once something sensible stands beside it.
-    held: String,
-    sensible: usize,
-    changed: bool,
+    cleaner: Cleaner,
+    /// Text without hidden characters that has not left yet.
+    pending: String,
+    held: Held,
+    dropping: Option<Until>,
+    /// Nothing sensible has left yet: marks and business words wait for it.
+    lead: Option<String>,
+    kept_words: usize,
+    said: bool,
+    kept_bytes: usize,
+    secret_bytes: usize,
+    blocked: bool,
+    /// Bytes of clean text that are done with.
+    consumed: usize,
+    ends_with_space: bool,
+    reasons: BTreeSet<Reason>,
+}
+
+/// What is known of the pending text, so that no byte is looked at twice.
+#[derive(Debug, Default)]
+struct Held {
+    /// Up to here the sentences are whole.
+    whole: usize,
+    /// Up to here the end of a sentence was looked for.
+    searched: usize,
+    bits: Bits,
+    fences: usize,
+    braces: usize,
+    parens: usize,
+    keys: bool,
+}
+
+/// What ends a stretch of text of which nothing leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Until {
+    Fence,
+    KeyEnd,
+    Line,
+    Braces(usize),
+    BlankLine,
+    Space,
+}
+
+/// The end of a stream.
+#[derive(Debug)]
+pub struct Tail {
+    /// What had been held.
+    pub text: Cleared<String>,
+    /// Of the whole stream.
+    pub verdict: Verdict,
+    /// Of the whole stream, each once.
+    pub reasons: Vec<Reason>,
 }
 
 impl Stream {
     pub(super) fn new(filter: Filter) -> Self {
         Self {
             filter,
-            waiting: String::new(),
-            block: Block::None,
-            reasons: Vec::new(),
-            held: String::new(),
-            sensible: 0,
-            changed: false,
+            cleaner: Cleaner::default(),
+            pending: String::new(),
+            held: Held::default(),
+            dropping: None,
+            lead: Some(String::new()),
+            kept_words: 0,
+            said: false,
+            kept_bytes: 0,
+            secret_bytes: 0,
+            blocked: false,
+            consumed: 0,
+            ends_with_space: true,
+            reasons: BTreeSet::new(),
         }
     }
 
-    /// More of the text; what of it may leave now.
+    /// Takes the next piece and gives what may leave now.
     pub fn push(&mut self, text: &str) -> Cleared<String> {
-        self.waiting.push_str(text);
-        let mut out = String::new();
-        let mut from = 0;
-        while let Some(end) = self.unit_end(from) {
-            let unit = self.waiting.get(from..end).unwrap_or_default().to_owned();
-            self.take(&unit, &mut out);
-            from = end;
+        if self.blocked {
+            return Cleared(String::new());
         }
-        self.waiting.drain(..from);
-        Cleared(out)
+        self.cleaner.push(text, &mut self.pending);
+        Cleared(self.go(false))
     }
 
-    /// The end of the text.
+    /// The end of the text: what was held, and what was done with all of it.
     pub fn finish(mut self) -> Tail {
         let mut out = String::new();
-        let rest = std::mem::take(&mut self.waiting);
-        if !rest.is_empty() {
-            self.take(&rest, &mut out);
+        if !self.blocked {
+            self.cleaner.finish(&mut self.pending);
+            out = self.go(true);
         }
-        let nothing_left = self.changed && self.sensible < FEWEST_SENSIBLE;
-        if nothing_left {
-            out = BLOCKED.to_owned();
-        } else {
-            out.push_str(&std::mem::take(&mut self.held));
+        // What came after a block was not looked at.
+        if self
+            .cleaner
+            .first_change
+            .is_some_and(|at| !self.blocked || at < self.consumed)
+        {
+            self.reasons.insert(Reason::Hidden);
         }
-        let verdict = match (self.changed, nothing_left) {
-            (false, _) => Verdict::Pass,
-            (true, false) => Verdict::Redact,
-            (true, true) => Verdict::Block,
+        if let Some(lead) = self.lead.take() {
+            if !self.blocked && self.reasons.iter().any(|reason| *reason != Reason::Hidden) {
+                self.blocked = true;
+                out.push_str(HELD_BACK);
+            } else if !self.blocked {
+                out.push_str(&lead);
+            }
+        }
+        let verdict = match (self.blocked, self.reasons.is_empty()) {
+            (true, _) => Verdict::Block,
+            (false, true) => Verdict::Pass,
+            (false, false) => Verdict::Redact,
         };
         Tail {
             text: Cleared(out),
             verdict,
-            reasons: self.reasons,
+            reasons: once(&self.reasons),
         }
     }
 
-    /// The end of the unit that begins at `from`, if it is whole.
-    fn unit_end(&self, from: usize) -> Option<usize> {
-        let text = self.waiting.get(from..)?;
-        if text.is_empty() {
-            return None;
-        }
-        let end = match self.block {
-            Block::None => block_end(text).unwrap_or_else(|| line_or_sentence_end(text)),
-            _ => text.find('\n').map(|at| at + 1),
-        };
-        let end = end.or_else(|| (text.len() > LONGEST_UNIT).then(|| cut(text)));
-        end.map(|end| from + end)
-    }
-
-    fn take(&mut self, unit: &str, out: &mut String) {
-        let cleared = match self.block {
-            Block::None => self.begin(unit),
-            Block::Fence(mark) => {
-                let line = unit.trim_start();
-                let closes = line.bytes().take_while(|byte| *byte == mark).count() >= 3;
-                if closes {
-                    self.block = Block::None;
-                }
-                held_back(unit)
-            }
-            Block::Pem => {
-                if unit.contains("-----END") || unit.trim().is_empty() {
-                    self.block = Block::None;
-                }
-                held_back(unit)
-            }
-            Block::Trace => {
-                let goes_on = unit.starts_with([' ', '\t'])
-                    || ["at ", "caused by", "...", "file \"", "note:"]
-                        .iter()
-                        .any(|begin| unit.trim_start().to_lowercase().starts_with(begin));
-                if goes_on && !unit.trim().is_empty() {
-                    held_back(unit)
-                } else {
-                    self.block = Block::None;
-                    self.begin(unit)
-                }
-            }
-        };
-        self.tell(unit, cleared, out);
-    }
-
-    fn begin(&mut self, unit: &str) -> Unit {
-        let line = unit.trim_start();
-        let names = &self.filter.names;
-        for mark in [b'`', b'~'] {
-            let ticks = line.bytes().take_while(|byte| *byte == mark).count();
-            if ticks >= 3 && !names.schema_role {
-                let closed = line
-                    .trim_end()
-                    .get(ticks..)
-                    .is_some_and(|rest| rest.contains(if mark == b'`' { "```" } else { "~~~" }));
-                if !closed {
-                    self.block = Block::Fence(mark);
-                }
-                return Unit {
-                    text: with_white_space(unit, LEFT_OUT),
-                    reasons: vec![Reason::Code],
-                };
-            }
-        }
-        let cleared = unit::clear(unit, names);
-        if cleared.reasons.contains(&Reason::StackTrace) {
-            self.block = Block::Trace;
-        }
-        if unit.contains("-----BEGIN") && !unit.contains("-----END") {
-            self.block = Block::Pem;
-        }
-        cleared
-    }
-
-    fn tell(&mut self, unit: &str, cleared: Unit, out: &mut String) {
-        self.changed |= cleared.text != unit;
-        self.reasons.extend(cleared.reasons);
-        let said = cleared
-            .text
-            .replace(LEFT_OUT, "")
-            .replace("[link left out]", "")
-            .replace("[image left out]", "");
-        self.sensible += said.chars().filter(|c| c.is_alphanumeric()).count();
-        // Two marks in a row say no more than one.
-        let repeats = cleared.text.trim() == LEFT_OUT && self.held.trim_end().ends_with(LEFT_OUT);
-        if !repeats {
-            self.held.push_str(&cleared.text);
-        }
-        if !self.changed || self.sensible >= FEWEST_SENSIBLE {
-            // A mark at the end waits for what follows, so that it can stand for both.
-            let ready = self.held.trim_end();
-            let keep = if ready.ends_with(LEFT_OUT) {
-                ready.len() - LEFT_OUT.len()
+    fn go(&mut self, ended: bool) -> String {
+        let mut out = String::new();
+        let pending = std::mem::take(&mut self.pending);
+        let mut at = 0;
+        while at < pending.len() && !self.blocked {
+            let rest = pending.get(at..).unwrap_or_default();
+            let used = if let Some(until) = self.dropping {
+                self.drop_text(rest, until, ended)
             } else {
-                self.held.len()
+                self.segment(rest, ended, &mut out)
             };
-            let rest = self.held.split_off(keep);
-            out.push_str(&std::mem::replace(&mut self.held, rest));
-        }
-    }
-}
-
-/// Nothing of a unit within a block.
-fn held_back(unit: &str) -> Unit {
-    let _ = unit;
-    Unit {
-        text: String::new(),
-        reasons: Vec::new(),
-    }
-}
-
-/// The words with the white space at the end of a unit.
-fn with_white_space(unit: &str, words: &str) -> String {
-    let end = unit.get(unit.trim_end().len()..).unwrap_or_default();
-    format!("{words}{end}")
-}
-
-/// The end of a statement or an object that begins here, if one does: the inner nothing is "not yet".
-fn block_end(text: &str) -> Option<Option<usize>> {
-    let line = text.trim_start();
-    let begins_object = line.starts_with('{')
-        || line
-            .strip_prefix('[')
-            .is_some_and(|rest| rest.trim_start().starts_with(['{', '"', '[']));
-    let first: String = line
-        .chars()
-        .take(12)
-        .take_while(|c| c.is_alphabetic())
-        .flat_map(char::to_lowercase)
-        .collect();
-    let begins_statement = STATEMENTS.contains(&first.as_str());
-    // Whether it begins a block is known once its first word is.
-    if line.len() < 12 && !text.contains('\n') && !begins_object {
-        let may_become = line.is_empty() || STATEMENTS.iter().any(|word| word.starts_with(&first));
-        let ends = line.contains(|c: char| !c.is_alphabetic());
-        return (may_become && !ends).then_some(None);
-    }
-    if begins_object {
-        return Some(
-            closing_brace(text)
-                .map(|end| line_or_sentence_end(&text[end..]).map_or(end, |more| end + more))
-                .or(None),
-        );
-    }
-    if !begins_statement {
-        return None;
-    }
-    // A sentence of ordinary words on one line is over at its end.
-    let first_line = text.find('\n').map(|at| at + 1);
-    let sentence = line_or_sentence_end(text);
-    match (sentence, first_line) {
-        (Some(end), line) if line.is_none_or(|line| end < line) => Some(Some(end)),
-        (_, None) => Some(None),
-        (_, Some(line)) => {
-            let head = text.get(..line).unwrap_or_default();
-            let is_sentence = head.trim_end().ends_with(['.', '!', '?', ':', ';']);
-            if is_sentence {
-                return Some(Some(line));
+            if used == 0 {
+                break;
             }
-            let blank = text.find("\n\n").map(|at| at + 1);
-            let closed = text.find(";\n").map(|at| at + 2);
-            match (blank, closed) {
-                (Some(a), Some(b)) => Some(Some(a.min(b))),
-                (a, b) => Some(a.or(b)),
+            at += used;
+            self.consumed += used;
+        }
+        if !self.blocked {
+            self.pending = pending;
+            self.pending.drain(..at);
+        }
+        out
+    }
+
+    /// Gives one segment on and tells its length; 0 where its end has not come yet.
+    fn segment(&mut self, rest: &str, ended: bool, out: &mut String) -> usize {
+        loop {
+            let Some(end) = self.sentence_end(rest, ended) else {
+                if ended && self.held.whole == rest.len() {
+                    self.close(rest, rest.len(), false, out);
+                    return rest.len();
+                }
+                return self.forced(rest, out);
+            };
+            let sentence = rest.get(self.held.whole..end).unwrap_or_default();
+            let first = self.held.whole == 0;
+            let bits = self.filter.look(sentence);
+            self.held.bits |= bits;
+            self.held.whole = end;
+            self.held.searched = end;
+            if first && bits.is_empty() {
+                self.held = Held::default();
+                self.give_clean(sentence, out);
+                return end;
+            }
+            self.count(sentence);
+            let is_last = ended && end == rest.len();
+            if is_last || (!self.is_open() && is_blank_line(rest, end)) {
+                self.close(rest, end, false, out);
+                return end;
+            }
+            if end >= LOOK_AHEAD_BYTES {
+                return self.forced(rest, out);
             }
         }
     }
-}
 
-fn closing_brace(text: &str) -> Option<usize> {
-    let mut depth = 0_usize;
-    for (at, c) in text.char_indices() {
-        match c {
-            '{' | '[' => depth += 1,
-            '}' | ']' => {
-                depth = depth.saturating_sub(1);
-                if depth == 0 {
-                    return Some(at + 1);
+    /// What has no end within the bound: cut at white space within it.
+    fn forced(&mut self, rest: &str, out: &mut String) -> usize {
+        if rest.len() < LOOK_AHEAD_BYTES {
+            return 0;
+        }
+        let bound = rest.floor_char_boundary(LOOK_AHEAD_BYTES);
+        let head = rest.get(..bound).unwrap_or_default();
+        let Some(cut) = head.rfind(char::is_whitespace).map(|space| {
+            space
+                + head
+                    .get(space..)
+                    .and_then(|tail| tail.chars().next())
+                    .map_or(1, char::len_utf8)
+        }) else {
+            self.dropping = Some(Until::Space);
+            self.held = Held::default();
+            let mut piece = Piece::untouched("").left_out();
+            piece.reasons.insert(Reason::Unbounded);
+            self.give(piece, out);
+            return bound;
+        };
+        let piece = head.get(..cut).unwrap_or_default();
+        self.held.bits |= self.filter.look(piece);
+        self.held.fences = piece.matches("```").count();
+        if self.held.bits.is_empty() {
+            self.held = Held::default();
+            self.give_clean(piece, out);
+        } else {
+            self.close(rest, cut, true, out);
+        }
+        cut
+    }
+
+    /// Looks at the held text closely and gives what may leave of it.
+    fn close(&mut self, rest: &str, end: usize, forced: bool, out: &mut String) {
+        let held = std::mem::take(&mut self.held);
+        let text = rest.get(..end).unwrap_or_default();
+        let piece = self.filter.piece(text, held.bits);
+        if forced && !piece.reasons.is_empty() && piece.text.trim_end().ends_with(LEFT_OUT) {
+            self.dropping = Some(if held.fences % 2 == 1 {
+                Until::Fence
+            } else if held.keys {
+                Until::KeyEnd
+            } else if held.braces > 0 && piece.reasons.contains(&Reason::Code) {
+                Until::Braces(held.braces)
+            } else {
+                Until::BlankLine
+            });
+        }
+        self.give(piece, out);
+    }
+
+    fn give_clean(&mut self, text: &str, out: &mut String) {
+        if self.lead.is_none() {
+            self.kept_bytes += text.len();
+            self.ends_with_space = text.ends_with(char::is_whitespace);
+            out.push_str(text);
+            return;
+        }
+        self.give(Piece::untouched(text), out);
+    }
+
+    fn give(&mut self, piece: Piece, out: &mut String) {
+        self.kept_words += piece.kept_words;
+        self.said |= piece.said;
+        self.kept_bytes += if piece.kept_words > 0 {
+            piece.text.len()
+        } else {
+            0
+        };
+        self.secret_bytes += piece.secret_bytes;
+        self.reasons.extend(piece.reasons);
+        let text = if let Some(lead) = &mut self.lead {
+            let marks_again = lead.trim_end().ends_with(LEFT_OUT) && piece.text.trim() == LEFT_OUT;
+            if !marks_again && lead.len() < LOOK_AHEAD_BYTES {
+                lead.push_str(&piece.text);
+            }
+            let clean = self.reasons.is_empty();
+            let least = if clean || self.said { 1 } else { 2 };
+            let sensible = self.kept_words >= least || clean && has_sign(lead);
+            if sensible {
+                std::mem::take(lead)
+            } else {
+                String::new()
+            }
+        } else {
+            piece.text
+        };
+        let dump =
+            piece.dump || self.secret_bytes > DUMP_BYTES && self.secret_bytes > self.kept_bytes;
+        let text = if dump {
+            // The sentence that stands for the rest stands for its last mark too.
+            text.trim_end().strip_suffix(LEFT_OUT).unwrap_or(&text)
+        } else {
+            &text
+        };
+        if !text.is_empty() {
+            self.lead = None;
+            self.ends_with_space = text.ends_with(char::is_whitespace);
+            out.push_str(text);
+        }
+        if dump {
+            self.block(out);
+        }
+    }
+
+    /// Nothing more leaves but the sentence that says so.
+    fn block(&mut self, out: &mut String) {
+        self.blocked = true;
+        self.lead = None;
+        if !self.ends_with_space {
+            out.push(' ');
+        }
+        out.push_str(HELD_BACK);
+    }
+
+    /// Text of which nothing leaves: how much of it is done with.
+    fn drop_text(&mut self, rest: &str, until: Until, ended: bool) -> usize {
+        let end = match until {
+            Until::Fence => rest.find("```").map(|at| at + 3),
+            Until::KeyEnd => rest.find("-----END").map(|at| at + 8),
+            Until::Line => rest.find('\n'),
+            Until::BlankLine => rest.find("\n\n"),
+            Until::Space => rest.find(char::is_whitespace),
+            Until::Braces(depth) => {
+                let mut depth = depth;
+                let closed = rest.bytes().position(|byte| {
+                    match byte {
+                        b'{' => depth += 1,
+                        b'}' => depth -= 1,
+                        _ => {}
+                    }
+                    depth == 0
+                });
+                self.dropping = Some(Until::Braces(depth));
+                match closed {
+                    Some(at) => Some(at + 1),
+                    None => return rest.len(),
                 }
             }
-            _ => {}
+        };
+        if let Some(end) = end {
+            self.dropping = (until == Until::KeyEnd).then_some(Until::Line);
+            return end;
+        }
+        if ended {
+            return rest.len();
+        }
+        // The beginning of what ends it may have come already.
+        let keep = match until {
+            Until::KeyEnd => 7,
+            Until::Fence => 2,
+            _ => 1,
+        };
+        rest.floor_char_boundary(rest.len().saturating_sub(keep))
+    }
+
+    /// The end of the sentence or line that follows what is whole already.
+    fn sentence_end(&mut self, rest: &str, ended: bool) -> Option<usize> {
+        let bytes = rest.as_bytes();
+        let from = self.held.searched.max(self.held.whole);
+        let limit = bytes.len().min(LOOK_AHEAD_BYTES);
+        for (at, &byte) in bytes.iter().enumerate().take(limit).skip(from) {
+            if byte == b'\n' {
+                return Some(at + 1);
+            }
+            if byte == b' ' && ends_sentence(bytes.get(self.held.whole..at).unwrap_or_default()) {
+                return Some(at + 1);
+            }
+        }
+        self.held.searched = limit.max(from);
+        (ended && bytes.len() < LOOK_AHEAD_BYTES && self.held.whole < bytes.len())
+            .then_some(bytes.len())
+    }
+
+    fn count(&mut self, sentence: &str) {
+        self.held.fences += sentence.matches("```").count();
+        if sentence.contains("-----BEGIN") {
+            self.held.keys = true;
+        }
+        if sentence.contains("-----END") {
+            self.held.keys = false;
+        }
+        for byte in sentence.bytes() {
+            match byte {
+                b'{' => self.held.braces += 1,
+                b'}' => self.held.braces = self.held.braces.saturating_sub(1),
+                b'(' => self.held.parens += 1,
+                b')' => self.held.parens = self.held.parens.saturating_sub(1),
+                _ => {}
+            }
         }
     }
-    None
+
+    /// Is something open that a blank line does not end?
+    fn is_open(&self) -> bool {
+        self.held.fences % 2 == 1
+            || self.held.keys
+            || self.held.braces > 0
+            || self.held.parens > 0 && self.held.bits.any(Bits::SQL)
+    }
 }
 
-/// The end of a line, or of a sentence: `.`, `!` or `?` before white space, with that white space's first character.
-fn line_or_sentence_end(text: &str) -> Option<usize> {
-    let bytes = text.as_bytes();
-    for (at, byte) in bytes.iter().enumerate() {
-        match byte {
-            b'\n' => return Some(at + 1),
-            b'.' | b'!' | b'?' if bytes.get(at + 1) == Some(&b' ') => return Some(at + 2),
-            _ => {}
-        }
-        if at >= LONGEST_UNIT {
-            return Some(cut(text));
-        }
-    }
-    None
+/// Does a sentence end here: a full stop or the like, quotes and brackets after it?
+fn ends_sentence(bytes: &[u8]) -> bool {
+    let mut tail = bytes
+        .iter()
+        .rev()
+        .skip_while(|byte| matches!(byte, b'"' | b'\'' | b')' | b']' | b'*' | b'_'));
+    matches!(tail.next(), Some(b'.' | b'!' | b'?')) || bytes.ends_with("…".as_bytes())
 }
 
-/// Where a text that is too long is cut: at white space, else at a character.
-fn cut(text: &str) -> usize {
-    let mut end = LONGEST_UNIT.min(text.len());
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
+/// Does the text up to here end with a line that is blank?
+fn is_blank_line(text: &str, end: usize) -> bool {
     let head = text.get(..end).unwrap_or_default();
-    head.rfind(char::is_whitespace).map_or(end, |at| {
-        at + head
-            .get(at..)
-            .and_then(|tail| tail.chars().next())
-            .map_or(1, char::len_utf8)
+    head.strip_suffix('\n').is_some_and(|head| {
+        head.trim_end_matches([' ', '\t', '\r']).ends_with('\n') || head.trim().is_empty()
     })
+}
+
+fn has_sign(text: &str) -> bool {
+    words(text) > 0 || text.chars().any(|c| !c.is_whitespace())
 }

@@ -1,0 +1,261 @@
+//! Secrets: forms of vendors, keys, tokens, and what stands after the word for one.
+
+use std::{ops::Range, sync::LazyLock};
+
+use super::{
+    Reason,
+    fold::Folded,
+    pattern::{Patterns, compile},
+    spans::{Spans, With},
+};
+
+/// Forms that are secrets wherever they stand; over the folded text with its case.
+static FORMS: LazyLock<Patterns> = LazyLock::new(|| {
+    compile(&[
+        r"-----BEGIN [A-Z0-9 ]{0,40}-----(?s:.*?)(?:-----END [A-Z0-9 ]{0,40}-----|\z)",
+        r"-----END [A-Z0-9 ]{0,40}-----",
+        r"\b(?:AKIA|ASIA|AGPA|AIDA|AROA|ABIA|ACCA)[A-Z0-9]{12,}\b",
+        r"\b(?:sk|rk|pk)[-_](?:live|test|ant|proj|svcacct|or|lf|admin)?[-_]?[A-Za-z0-9_-]{14,}",
+        r"\bgh[pousr]_[A-Za-z0-9]{16,}|\bgithub_pat_\w{16,}|\bgl(?:pat|rt|dt|cbt|soat|ft)-[\w-]{12,}",
+        r"\bxox[abeprs]-[\w-]{8,}|\bxapp-[\w-]{8,}|hooks\.slack\.com/\S+",
+        r"\bAIza[\w-]{20,}|\bya29\.[\w-]{10,}|\bGOCSPX-[\w-]{10,}",
+        r"\bSG\.[\w-]{10,}\.[\w-]{10,}|\bkey-[0-9a-f]{24,}\b",
+        r"\b(?:npm|dop_v1|doo_v1|hf|whsec|shpat|shpss|shpca|lin_api|gsk|r8|glsa|figd|pscale_tkn|pscale_pw|tfp|rubygems|sbp|ntn|secret|PMAK|dckr_pat|EAAC)_[A-Za-z0-9_]{12,}",
+        r"\b(?:pypi|xai|nvapi|PMAK|sqp|sq0atp|sq0csp|hvs|hvb|patu?|NRAK|dp\.pt|op|atlasv1|CFPAT|AGE-SECRET-KEY)[-.][A-Za-z0-9_.-]{16,}",
+        r"\b(?:AC|SK)[0-9a-f]{32}\b|\bdapi[0-9a-f]{24,}|\bATATT3\S{10,}|\bATCTT3\S{10,}",
+        r"\beyJ[\w-]{6,}(?:\.[\w-]*){0,2}",
+        r"(?i:AccountKey|SharedAccessKey|SharedAccessSignature|sig)=[A-Za-z0-9+/%=]{12,}",
+        r"(?i:\b(?:bearer|basic)\s+)[A-Za-z0-9._~+/=-]{12,}",
+        r"\bssh-(?:rsa|ed25519|dss)\s+AAAA\S*|\becdsa-sha2-\S+\s+AAAA\S*",
+        r"\b\d{8,10}:AA[\w-]{30,}",
+        r"\$2[aby]\$\d\d\$[./A-Za-z0-9]{20,}|\$argon2\S+|\$[156]\$\S{8,}",
+        r"\bMII[A-Za-z0-9+/]{30,}[A-Za-z0-9+/=\s]*",
+        r"\b[MN][A-Za-z\d]{23,25}\.[\w-]{6}\.[\w-]{27,}",
+    ])
+});
+
+/// The words for a secret and what stands after one; over the folded text with its case.
+static TOLD: LazyLock<Patterns> = LazyLock::new(|| {
+    compile(&[
+        // The word, what joins, and the value.
+        r#"(?i)\b((?:[a-z0-9]+[_-])*(?:passwords?|passwd|passwort|pwd|kennwort|mot\s+de\s+passe|contrase(?:n|\xc3\xb1)a|clave|secrets?|secreto|api[\s_-]?keys?|api-?schl(?:u|\xc3\xbc)ssel|apikey|(?:access|auth|refresh|bearer|session|bot|api|csrf|id)?[\s_-]?token|client[\s_-]?secret|(?:access|secret|private|signing|encryption|master|license)[\s_-]?key|passphrase|credentials?|geheimnis|zugangsdaten|pin|pat|pass|webhook[\s_-]?secret|dsn|login)(?:[_-](?:key|id|secret|hash|prod|live|value))?)["'`*]{0,3}(?:\s+(?:for|of|f(?:u|\xc3\xbc)r|von|pour|de|para|del)\s+(?:the\s+|our\s+|die\s+|das\s+|den\s+|le\s+|la\s+|el\s+)?[\w.-]+){0,2}\s*(:=|=>|->|=|:|\bis\b|\bwas\b|\blautet\b|\bist\b|\best\b|\bes\b|\breads\b|\bset to\b|\bchanged to\b)\s*(?:(?:now|set to|currently|still|jetzt|nun)\s+)?["'`*]{0,3}([^\s"'`<>|*]+)"#,
+        r"(?i)(?:\s|^)(?:-p|--password|--token|--secret|--api-key)[=\s]\s*\S+",
+        // A word for one with the value right after it.
+        r#"(?i)\b(?:passwords?|passwd|passwort|pwd|kennwort|passphrase|api[\s_-]?key|token|secret|credentials?|mot\s+de\s+passe|contrase(?:n|\xc3\xb1)a|key|schl(?:u|\xc3\xbc)ssel|pat|login|clave)\b[\s"'`(:=-]{1,4}([A-Za-z0-9+/_!@#$%^&*.~=-]{8,})"#,
+        // A long token anywhere.
+        r"[A-Za-z0-9+/_=-]{20,}",
+        // The word after the value.
+        r"(?i)\S{6,}\s*\((?:the\s+|das\s+|le\s+|la\s+)?(?:password|passwd|pwd|passwort|kennwort|mot\s+de\s+passe|contrase\S{1,3}a|pin|token|secret|api\s?key)\)",
+        // "user / password" pairs.
+        r#"(?i)\b(?:user(?:name)?|login|benutzer(?:name)?|usuario|utilisateur)\s*[:=]\s*\S+[\s,;/]+(?:and\s+|und\s+|et\s+|y\s+)?(?:pass\w*|pwd|kennwort|contrase\S+|mot\s+de\s+passe|pin)\s*[:=]\s*\S+"#,
+    ])
+});
+
+pub fn find(folded: &Folded<'_>, spans: &mut Spans) {
+    let plain = folded.plain.as_bytes();
+    for (_, form) in FORMS.of(plain) {
+        for found in form.find_iter(plain) {
+            spans.add(folded, found.range(), Reason::Secret, With::Mark);
+        }
+    }
+    for (index, form) in TOLD.of(plain) {
+        for found in form.captures_iter(plain) {
+            let Some(all) = found.get(0) else { continue };
+            let text = |group: usize| {
+                found
+                    .get(group)
+                    .map(|group| group.as_bytes())
+                    .unwrap_or_default()
+            };
+            let rest = plain.get(all.end()..).unwrap_or_default();
+            let secret = match index {
+                0 => is_told(text(1), text(2), text(3), rest),
+                2 => mixed(text(1), 8) && !is_left_out(text(1)),
+                3 => {
+                    is_random(all.as_bytes())
+                        && (has_word_before(plain, all.start()) || is_long(all.as_bytes()))
+                }
+                _ => true,
+            };
+            if secret {
+                spans.add(
+                    folded,
+                    told_range(plain, all.range()),
+                    Reason::Secret,
+                    With::Mark,
+                );
+            }
+        }
+    }
+}
+
+/// Without what ends the sentence.
+fn told_range(plain: &[u8], mut range: Range<usize>) -> Range<usize> {
+    while range.end > range.start
+        && plain
+            .get(range.end - 1)
+            .is_some_and(|byte| matches!(byte, b'.' | b',' | b';'))
+    {
+        range.end -= 1;
+    }
+    range
+}
+
+fn is_left_out(value: &[u8]) -> bool {
+    value.starts_with(b"[left") || value.starts_with(b"[")
+}
+
+/// Is what stands after the word its value, or the sentence going on?
+fn is_told(word: &[u8], joint: &[u8], value: &[u8], rest: &[u8]) -> bool {
+    let value = value.trim_ascii_end();
+    let bare: Vec<u8> = value
+        .iter()
+        .copied()
+        .filter(|byte| !matches!(byte, b'.' | b',' | b';' | b')' | b'!' | b'?'))
+        .collect();
+    if is_left_out(value) || bare.is_empty() {
+        return false;
+    }
+    let word = word.to_ascii_lowercase();
+    let digits = bare.iter().filter(|byte| byte.is_ascii_digit()).count();
+    if word == b"pin" || word == b"login" || word == b"pass" || word == b"dsn" || word == b"pat" {
+        return match joint {
+            b"=" | b":=" => true,
+            _ => {
+                word == b"pin" && digits >= 4 && digits == bare.len()
+                    || word != b"pin" && mixed(&bare, 6) && joint == b":"
+            }
+        };
+    }
+    if matches!(joint, b"=" | b":=" | b"=>" | b"->") {
+        return bare.len() >= 2;
+    }
+    if mixed(&bare, 5) {
+        return true;
+    }
+    // "Password: swordfish", alone in its line or sentence, and not a word for its state.
+    const STATES: [&str; 32] = [
+        "required",
+        "expired",
+        "reset",
+        "changed",
+        "yes",
+        "no",
+        "none",
+        "unknown",
+        "optional",
+        "missing",
+        "invalid",
+        "safe",
+        "secure",
+        "set",
+        "wrong",
+        "weak",
+        "strong",
+        "abgelaufen",
+        "falsch",
+        "sicher",
+        "expirado",
+        "caducada",
+        "expir",
+        "perdu",
+        "simple",
+        "out",
+        "ready",
+        "done",
+        "key",
+        "sicherheit",
+        "trust",
+        "people",
+    ];
+    let ends = rest
+        .trim_ascii_start()
+        .first()
+        .is_none_or(|byte| matches!(byte, b'"' | b'\'' | b'`' | b'.' | b',' | b')'))
+        || rest.first() == Some(&b'\n')
+        || value.ends_with(b".");
+    let lower = String::from_utf8_lossy(&bare).to_lowercase();
+    let is_password = [&b"pass"[..], b"pwd", b"kennwort", b"contrase", b"mot"]
+        .iter()
+        .any(|stem| word.windows(stem.len()).any(|part| part == *stem));
+    is_password && joint == b":" && ends && bare.len() >= 4 && !STATES.contains(&lower.as_str())
+}
+
+/// Letters and digits, or other signs among letters: no word of a language.
+fn mixed(value: &[u8], least: usize) -> bool {
+    let letters = value.iter().any(u8::is_ascii_alphabetic);
+    let digits = value.iter().any(u8::is_ascii_digit);
+    let inner = value
+        .get(1..value.len().saturating_sub(1))
+        .unwrap_or_default();
+    let signs = inner.iter().any(|byte| {
+        matches!(
+            byte,
+            b'!' | b'@' | b'#' | b'$' | b'%' | b'^' | b'&' | b'*' | b'~' | b'+' | b'='
+        )
+    });
+    let hump = value
+        .windows(2)
+        .any(|pair| matches!(pair, [a, b] if a.is_ascii_lowercase() && b.is_ascii_uppercase()));
+    let is_date = value
+        .iter()
+        .all(|byte| byte.is_ascii_digit() || matches!(byte, b'-' | b'.' | b':' | b'T' | b'Z'));
+    let is_key = value
+        .iter()
+        .take_while(|byte| byte.is_ascii_uppercase())
+        .count()
+        >= 2
+        && value.iter().filter(|&&byte| byte == b'-').count() == 1
+        && value
+            .rsplit(|&byte| byte == b'-')
+            .next()
+            .is_some_and(|tail| tail.iter().all(u8::is_ascii_digit));
+    value.len() >= least
+        && letters
+        && (digits || signs || hump)
+        && !is_date
+        && !is_key
+        && value.len() < 4096
+}
+
+/// A token with digits and letters of both cases, or of hexadecimal digits: none of a language, of a number, of a date.
+fn is_random(token: &[u8]) -> bool {
+    let count = |is: fn(&u8) -> bool| token.iter().filter(|byte| is(byte)).count();
+    let (digits, lower, upper) = (
+        count(u8::is_ascii_digit),
+        count(u8::is_ascii_lowercase),
+        count(u8::is_ascii_uppercase),
+    );
+    let hex = token.iter().all(u8::is_ascii_hexdigit) && digits >= 4 && lower + upper >= 4;
+    let slashes = token.iter().filter(|&&byte| byte == b'/').count();
+    hex || digits >= 2 && lower >= 4 && upper >= 3 && slashes <= token.len() / 8
+}
+
+fn is_long(token: &[u8]) -> bool {
+    token.len() >= 32
+}
+
+fn has_word_before(plain: &[u8], at: usize) -> bool {
+    const NEAR_BYTES: usize = 80;
+    const STEMS: [&[u8]; 12] = [
+        b"password",
+        b"passwor",
+        b"secret",
+        b"token",
+        b"key",
+        b"credential",
+        b"kennwort",
+        b"bearer",
+        b"geheim",
+        b"contrase",
+        b"passe",
+        b"auth",
+    ];
+    let before = plain
+        .get(at.saturating_sub(NEAR_BYTES)..at)
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    STEMS
+        .iter()
+        .any(|stem| before.windows(stem.len()).any(|part| part == *stem))
+}
