@@ -28,6 +28,8 @@ pub enum Struck {
     Column,
     Direction,
     TooLong,
+    /// It calls a person or a channel in a chat platform's own marks.
+    Mention,
 }
 
 impl Struck {
@@ -43,6 +45,7 @@ impl Struck {
             Self::Row => "a figure of another record",
             Self::Column => "a figure of another kind",
             Self::Direction => "a change in the wrong direction",
+            Self::Mention => "a call of a person or channel",
             Self::TooLong => "longer than a sentence may be",
         }
     }
@@ -163,6 +166,25 @@ const COMMON_NAMES: [&str; 60] = [
     "viernes",
 ];
 
+/// How chat platforms mark a person, a channel and a group; an answer has no need of them.
+const MARKS_OF_MENTIONS: [&str; 3] = ["<@", "<#", "<!"];
+
+/// Does a text call a person, a channel or a group?
+pub fn calls_somebody(text: &str) -> bool {
+    MARKS_OF_MENTIONS.iter().any(|mark| text.contains(mark))
+}
+
+/// The text without the sign that makes a call of a name.
+pub fn without_calls(text: &str) -> String {
+    let mut text = text.to_owned();
+    while calls_somebody(&text) {
+        for mark in MARKS_OF_MENTIONS {
+            text = text.replace(mark, mark.trim_start_matches('<'));
+        }
+    }
+    text
+}
+
 /// What a sentence may say besides the evidence.
 pub struct Reader<'a> {
     pub language: Language,
@@ -175,6 +197,9 @@ impl Reader<'_> {
     pub fn check(&self, sentence: &str) -> Result<BTreeSet<Place>, Struck> {
         if sentence.len() > LONGEST_SENTENCE {
             return Err(Struck::TooLong);
+        }
+        if calls_somebody(sentence) {
+            return Err(Struck::Mention);
         }
         let figures = figures::figures(sentence, self.language);
         let mut rests_on = BTreeSet::new();
@@ -496,6 +521,7 @@ mod tests {
             ("ERNSH was promised by Bob", Struck::Name),
             ("see https://evil.example/?q=4680.90", Struck::Address),
             ("ERNSH is 1 day late", Struck::Row),
+            ("ERNSH is 14 days late, <@U666>", Struck::Mention),
             ("LINOD is worth 4,680.90", Struck::Row),
             ("ERNSH is worth 3,090.00 and LINOD 4,680.90", Struck::Row),
             ("The days late of ERNSH are 4,680.90", Struck::Column),

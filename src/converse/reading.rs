@@ -6,7 +6,10 @@ use jiff::{Timestamp, tz::TimeZone};
 use serde_json::{Value, json};
 use url::Url;
 
-use super::evidence::{Evidence, Place};
+use super::{
+    evidence::{Evidence, Place},
+    ground,
+};
 use crate::{
     compute,
     domain::{
@@ -333,9 +336,11 @@ impl Reading {
 
     /// A source's own name of a record, as it may stand beside an answer.
     fn may_name(&self, object: &str) -> bool {
-        self.filter
-            .as_ref()
-            .is_some_and(|filter| filter.whole(object).verdict == filter::Verdict::Pass)
+        !ground::calls_somebody(object)
+            && self
+                .filter
+                .as_ref()
+                .is_some_and(|filter| filter.whole(object).verdict == filter::Verdict::Pass)
     }
 
     /// All citations so far.

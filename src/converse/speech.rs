@@ -225,7 +225,8 @@ fn sentence_end(text: &str) -> Option<usize> {
                     head.trim_start().len() <= 2 && head.trim().chars().all(|c| c.is_ascii_digit())
                 });
             if next.is_whitespace() && !is_list_mark {
-                return Some(end);
+                // With the white space that ends it, so that the filter need not wait for the next one.
+                return Some(end + next.len_utf8());
             }
         }
         if end >= LONGEST_SENTENCE && c.is_whitespace() {

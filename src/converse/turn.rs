@@ -1065,7 +1065,7 @@ impl Turn<'_> {
             }
         }
         let filter = self.filter();
-        let clear = |text: &mut String| *text = filter.clear(text).into_inner();
+        let clear = |text: &mut String| *text = ground::without_calls(filter.clear(text).get());
         clear(&mut table.title);
         table.columns.iter_mut().for_each(clear);
         table.rows.iter_mut().flatten().for_each(clear);

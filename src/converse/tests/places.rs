@@ -54,7 +54,7 @@ async fn in_blind_mode_a_cloud_model_sees_no_value_and_the_answer_has_them() {
     .await;
     let text = told.text();
     assert!(
-        text.contains("The first deal is Northgate with 48,200, and all are worth 60,950."),
+        text.contains("The first deal is Northgate with 48,200, and all are worth 60,950 ["),
         "{text}"
     );
     holds_no_deal(&model.heard_text());
@@ -110,7 +110,7 @@ async fn data_for_local_models_never_reaches_a_cloud_model() {
     )
     .await;
     assert!(
-        told.text().contains("Jonas Weber earns 91,357."),
+        told.text().contains("Jonas Weber earns 91,357 ["),
         "{}",
         told.text()
     );
@@ -211,12 +211,12 @@ async fn a_shared_place_sees_the_smaller_of_two_and_the_rest_is_for_the_asker_al
     let bench = Bench::new().await;
     let alone = asked_in(&bench, None).await;
     assert!(
-        alone.text().contains("Northgate is worth 48,200."),
+        alone.text().contains("Northgate is worth 48,200 ["),
         "{}",
         alone.text()
     );
     assert!(
-        alone.text().contains("PAY-1182 is 9 days late."),
+        alone.text().contains("PAY-1182 is 9 days late ["),
         "{}",
         alone.text()
     );
@@ -225,7 +225,7 @@ async fn a_shared_place_sees_the_smaller_of_two_and_the_rest_is_for_the_asker_al
 
     let cleared = asked_in(&bench, Some("C1")).await;
     assert!(
-        cleared.text().contains("PAY-1182 is 9 days late."),
+        cleared.text().contains("PAY-1182 is 9 days late ["),
         "{}",
         cleared.text()
     );

@@ -34,11 +34,11 @@ async fn a_question_over_two_sources_gets_their_figures_with_citations() {
     assert_eq!(told.done.outcome, TurnOutcome::Answered, "{told:#?}");
     let text = told.text();
     assert!(
-        text.contains("PAY-1182 is 9 days late and waits for Ines Lindqvist. [1]"),
+        text.contains("PAY-1182 is 9 days late and waits for Ines Lindqvist [1]."),
         "{text}"
     );
     assert!(
-        text.contains("Northgate is worth 48,200 and closes on 2026-11-27. [2]"),
+        text.contains("Northgate is worth 48,200 and closes on 2026-11-27 [2]."),
         "{text}"
     );
     let citations = told.citations();
@@ -107,7 +107,7 @@ async fn what_no_source_gave_is_struck_and_told() {
         )
         .await;
         let text = told.text();
-        assert!(text.contains("PAY-1190 is 4 days late. [1]"), "{text}");
+        assert!(text.contains("PAY-1190 is 4 days late [1]."), "{text}");
         assert!(!text.contains(made_up), "{text}");
         assert!(text.contains("One sentence was left out"), "{text}");
         assert_eq!(told.reasons(), [reason], "{made_up}");
@@ -170,10 +170,10 @@ async fn handles_become_values_with_their_citations() {
     .await;
     let text = told.text();
     assert!(
-        text.contains("All deals together are worth 60,950. [1] [2]"),
+        text.contains("All deals together are worth 60,950 [1] [2]."),
         "{text}"
     );
-    assert!(text.contains("The first is Northgate."), "{text}");
+    assert!(text.contains("The first is Northgate ["), "{text}");
     assert_eq!(told.citations()[0].object.as_deref(), Some("Northgate"));
 }
 
@@ -260,7 +260,7 @@ async fn a_follow_up_gets_the_questions_answers_and_calls_before_it() {
     let heard = second.heard_text();
     for expected in [
         "What is late this week?",
-        "PAY-1182 is 9 days late. [1]",
+        "PAY-1182 is 9 days late [1].",
         "And last week?",
         "tracker/search_issues",
         "2026-11-16",
