@@ -8,7 +8,7 @@ use std::{
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
-use super::{fold::Folded, names::Names, prompts};
+use super::{fold::{Folded, Start}, names::Names, prompts};
 
 /// Which scanners must run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -23,6 +23,9 @@ impl Bits {
     pub const PROMPT: Self = Self(1 << 5);
     pub const SECRET: Self = Self(1 << 6);
     pub const MENTION: Self = Self(1 << 7);
+
+    /// Every scanner.
+    pub const ALL: Self = Self(u16::MAX);
 
     pub fn any(self, of: Self) -> bool {
         self.0 & of.0 != 0
@@ -147,7 +150,7 @@ static TRIGGERS: LazyLock<Triggers> = LazyLock::new(|| {
 /// Which scanners must look at this text?
 pub fn look(text: &str, names: &Names) -> Bits {
     if !text.is_ascii() && text.chars().any(must_fold) {
-        look_folded(&Folded::new(text).lower, names)
+        look_folded(&Folded::new(text, Start::Line).lower, names)
     } else {
         look_folded(text, names)
     }
