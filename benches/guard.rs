@@ -33,9 +33,15 @@ Mentioned in the minutes: the team wants to move the call to Friday, the board a
 
 fn context() -> Context {
     Context {
-        tables: (0..200).map(|number| format!("crm_table_{number}")).collect(),
-        columns: (0..1000).map(|number| format!("column_{number}_id")).collect(),
-        tools: (0..100).map(|number| format!("tool_{number}_search")).collect(),
+        tables: (0..200)
+            .map(|number| format!("crm_table_{number}"))
+            .collect(),
+        columns: (0..1000)
+            .map(|number| format!("column_{number}_id"))
+            .collect(),
+        tools: (0..100)
+            .map(|number| format!("tool_{number}_search"))
+            .collect(),
         allowed_hosts: vec!["acme.example".to_owned()],
         schema_role: false,
     }
@@ -61,7 +67,10 @@ fn measure(name: &str, page: &str) -> f64 {
     }
     #[allow(clippy::cast_precision_loss)] // A count of bytes far below 2^52.
     let rate = text.len() as f64 / best / 1e6;
-    println!("{name}: {rate:.0} MB/s ({})", filter.whole(&text).verdict.name());
+    println!(
+        "{name}: {rate:.0} MB/s ({})",
+        filter.whole(&text).verdict.name()
+    );
     rate
 }
 
@@ -71,10 +80,16 @@ fn main() -> ExitCode {
         "text that needs a close look",
         "Please update the table where the error is; see https://acme.example/x for 12 items (late).\n\n",
     );
-    measure("queries", "Two are late.\nselect id, total from invoices where due < now() order by id desc;\n\n");
+    measure(
+        "queries",
+        "Two are late.\nselect id, total from invoices where due < now() order by id desc;\n\n",
+    );
     let begun = spent();
     black_box(Filter::new(&context()));
-    println!("a filter for 1300 names: {} µs", (spent() - begun).as_micros());
+    println!(
+        "a filter for 1300 names: {} µs",
+        (spent() - begun).as_micros()
+    );
     if ordinary < BOUND_MB_A_SECOND {
         eprintln!("ordinary text passes at less than {BOUND_MB_A_SECOND} MB/s");
         return ExitCode::FAILURE;

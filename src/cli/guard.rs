@@ -51,7 +51,10 @@ pub fn run(_: &Guard) -> u8 {
         match serde_json::from_slice::<Line>(&line) {
             Ok(line) => {
                 // Each answer leaves at once: whoever asks may wait for it.
-                if write(&mut out, clear(line)).and_then(|()| out.flush()).is_err() {
+                if write(&mut out, clear(line))
+                    .and_then(|()| out.flush())
+                    .is_err()
+                {
                     break;
                 }
             }

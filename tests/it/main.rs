@@ -5,6 +5,7 @@ mod daemon;
 mod doors;
 mod gaps;
 mod git;
+mod guard;
 mod layers;
 mod model;
 mod northwind;

@@ -2,7 +2,6 @@
 
 use std::{ops::Range, sync::LazyLock};
 
-
 use super::{
     Reason,
     fold::Folded,
@@ -56,7 +55,9 @@ static TICKS: LazyLock<Patterns> = LazyLock::new(|| compile(&[r"`([^`\n]+)`"]));
 
 /// In back-ticks: what no person's word has.
 static TECHNICAL: LazyLock<Patterns> = LazyLock::new(|| {
-    compile(&[r"[{}=;<>$\\|\[\]]|->|::|\w\(|\w_\w|(?:^|\s)--?[a-z]|[a-z]{2,}\.[a-z_]{2,}|[a-z][A-Z]|(?:^|\s)~?/[a-z]"])
+    compile(&[
+        r"[{}=;<>$\\|\[\]]|->|::|\w\(|\w_\w|(?:^|\s)--?[a-z]|[a-z]{2,}\.[a-z_]{2,}|[a-z][A-Z]|(?:^|\s)~?/[a-z]",
+    ])
 });
 
 pub fn find(folded: &Folded<'_>, spans: &mut Spans) {
@@ -69,13 +70,24 @@ pub fn find(folded: &Folded<'_>, spans: &mut Spans) {
     }
     for (index, form) in COMMANDS.of(lower) {
         for found in form.find_iter(lower) {
-            if index == OPTIONS && !is_command(found.as_bytes(), lower.get(..found.start()).unwrap_or_default())
+            if index == OPTIONS
+                && !is_command(
+                    found.as_bytes(),
+                    lower.get(..found.start()).unwrap_or_default(),
+                )
                 || index == TIMES && !found.as_bytes().contains(&b'*')
                 || spans.stands(&folded.origin(found.range()))
             {
                 continue;
             }
-            let skip = found.as_bytes().iter().take_while(|byte| !byte.is_ascii_alphanumeric() && !matches!(byte, b'$' | b'>' | b'/' | b'|' | b'*')).count();
+            let skip = found
+                .as_bytes()
+                .iter()
+                .take_while(|byte| {
+                    !byte.is_ascii_alphanumeric()
+                        && !matches!(byte, b'$' | b'>' | b'/' | b'|' | b'*')
+                })
+                .count();
             let range = grown(plain, found.start() + skip..found.end());
             ranges.push(range.start..command_end(lower, found.end()));
         }
@@ -83,11 +95,18 @@ pub fn find(folded: &Folded<'_>, spans: &mut Spans) {
     for range in joined(plain, ranges) {
         spans.add(folded, range, Reason::Code, With::Mark);
     }
-    for found in TICKS.each().iter().flat_map(|form| form.captures_iter(plain)) {
+    for found in TICKS
+        .each()
+        .iter()
+        .flat_map(|form| form.captures_iter(plain))
+    {
         let (Some(all), Some(inside)) = (found.get(0), found.get(1)) else {
             continue;
         };
-        let technical = TECHNICAL.each().iter().any(|form| form.is_match(inside.as_bytes()));
+        let technical = TECHNICAL
+            .each()
+            .iter()
+            .any(|form| form.is_match(inside.as_bytes()));
         if technical && !spans.stands(&folded.origin(inside.range())) {
             spans.add(folded, all.range(), Reason::Code, With::Mark);
         }
@@ -102,7 +121,11 @@ fn source_range(plain: &[u8], found: Range<usize>) -> Range<usize> {
         .map_or(0, |at| at + 1);
     let end = line_end(plain, found.end);
     let line = plain.get(start..end).unwrap_or_default();
-    if is_prose(line) { grown(plain, found.start..piece_end(plain, found.end)) } else { start..end }
+    if is_prose(line) {
+        grown(plain, found.start..piece_end(plain, found.end))
+    } else {
+        start..end
+    }
 }
 
 /// The place in [`COMMANDS`] of a word with an option, and of a time table.
@@ -111,25 +134,83 @@ const TIMES: usize = 6;
 
 /// Is a word with an option a command, and not a pair of words of which one is cut short ("und -ausgang")?
 fn is_command(found: &[u8], before: &[u8]) -> bool {
-    const JOINING: &[&[u8]] = &[b"und", b"oder", b"and", b"or", b"et", b"ou", b"o", b"bzw", b"sowie", b"in", b"as", b"to", b"is", b"not", b"ni"];
-    let word = found.split(|byte| byte.is_ascii_whitespace()).next().unwrap_or_default();
+    const JOINING: &[&[u8]] = &[
+        b"und", b"oder", b"and", b"or", b"et", b"ou", b"o", b"bzw", b"sowie", b"in", b"as", b"to",
+        b"is", b"not", b"ni",
+    ];
+    let word = found
+        .split(|byte| byte.is_ascii_whitespace())
+        .next()
+        .unwrap_or_default();
     let long = found.windows(2).any(|pair| pair == b"--");
     !JOINING.contains(&word) && !word.ends_with(b"-") && (long || !before.ends_with(b"-"))
 }
 
 /// Words that begin a piece of source.
 const KEYWORDS: &[&[u8]] = &[
-    b"if", b"for", b"while", b"match", b"switch", b"struct", b"class", b"interface", b"enum", b"def", b"fn", b"func", b"function", b"val",
-    b"var", b"let", b"const", b"return", b"import", b"public", b"private", b"static", b"puts", b"print", b"echo", b"type", b"impl",
-    b"resource", b"module", b"mutation", b"query", b"sub", b"try", b"async", b"await", b"new", b"lambda", b"decimal", b"int", b"void",
-    b"string", b"float", b"double", b"bool", b"union", b"trait", b"namespace", b"fields", b"elif", b"else", b"do", b"si", b"wenn",
+    b"if",
+    b"for",
+    b"while",
+    b"match",
+    b"switch",
+    b"struct",
+    b"class",
+    b"interface",
+    b"enum",
+    b"def",
+    b"fn",
+    b"func",
+    b"function",
+    b"val",
+    b"var",
+    b"let",
+    b"const",
+    b"return",
+    b"import",
+    b"public",
+    b"private",
+    b"static",
+    b"puts",
+    b"print",
+    b"echo",
+    b"type",
+    b"impl",
+    b"resource",
+    b"module",
+    b"mutation",
+    b"query",
+    b"sub",
+    b"try",
+    b"async",
+    b"await",
+    b"new",
+    b"lambda",
+    b"decimal",
+    b"int",
+    b"void",
+    b"string",
+    b"float",
+    b"double",
+    b"bool",
+    b"union",
+    b"trait",
+    b"namespace",
+    b"fields",
+    b"elif",
+    b"else",
+    b"do",
+    b"si",
+    b"wenn",
 ];
 
 /// A piece of source with what belongs to it in its line: tokens with signs of source, at most four plain ones apart, the
 /// name that is given a value, and the word that begins it.
 fn grown(plain: &[u8], range: Range<usize>) -> Range<usize> {
     const PLAIN_BETWEEN: usize = 4;
-    let start = plain.get(..range.start).and_then(|head| head.iter().rposition(|&byte| byte == b'\n')).map_or(0, |at| at + 1);
+    let start = plain
+        .get(..range.start)
+        .and_then(|head| head.iter().rposition(|&byte| byte == b'\n'))
+        .map_or(0, |at| at + 1);
     let end = line_end(plain, range.end);
     let (mut grown, mut between) = (range.clone(), 0);
     for token in tokens(plain, range.end..end) {
@@ -162,14 +243,25 @@ fn grown(plain: &[u8], range: Range<usize>) -> Range<usize> {
             }
         }
     }
-    grown.end -= plain.get(grown.clone()).map_or(0, |text| text.iter().rev().take_while(|byte| matches!(byte, b',' | b'.')).count());
+    grown.end -= plain.get(grown.clone()).map_or(0, |text| {
+        text.iter()
+            .rev()
+            .take_while(|byte| matches!(byte, b',' | b'.'))
+            .count()
+    });
     grown
 }
 
 fn begins_with_sign(text: &[u8]) -> bool {
     let text = text.trim_ascii_start();
-    matches!(text.first(), Some(b'=' | b'{' | b'?' | b'|')) || text.starts_with(b"<-") || text.starts_with(b":=") || text.starts_with(b"+=")
-        || text.starts_with(b"->") || text.starts_with(b">=") || text.starts_with(b"<=") || text.starts_with(b"==")
+    matches!(text.first(), Some(b'=' | b'{' | b'?' | b'|'))
+        || text.starts_with(b"<-")
+        || text.starts_with(b":=")
+        || text.starts_with(b"+=")
+        || text.starts_with(b"->")
+        || text.starts_with(b">=")
+        || text.starts_with(b"<=")
+        || text.starts_with(b"==")
 }
 
 /// The runs without white space in a place.
@@ -177,8 +269,15 @@ fn tokens(plain: &[u8], place: Range<usize>) -> impl Iterator<Item = Range<usize
     let mut at = place.start;
     std::iter::from_fn(move || {
         let rest = plain.get(at..place.end)?;
-        let skip = rest.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
-        let length = rest.iter().skip(skip).take_while(|byte| !byte.is_ascii_whitespace()).count();
+        let skip = rest
+            .iter()
+            .take_while(|byte| byte.is_ascii_whitespace())
+            .count();
+        let length = rest
+            .iter()
+            .skip(skip)
+            .take_while(|byte| !byte.is_ascii_whitespace())
+            .count();
         if length == 0 {
             return None;
         }
@@ -192,8 +291,14 @@ fn tokens(plain: &[u8], place: Range<usize>) -> impl Iterator<Item = Range<usize
 fn is_source(token: &[u8]) -> bool {
     let has = |of: &[u8]| token.iter().any(|byte| of.contains(byte));
     let pair = |of: [u8; 2]| token.windows(2).any(|pair| pair == of);
-    let letter_before = |of: u8| token.windows(2).any(|pair| matches!(pair, [a, b] if (a.is_ascii_alphanumeric() || *a == b'_') && *b == of));
-    let amount = token.strip_prefix(b"$").is_some_and(|rest| rest.first().is_some_and(u8::is_ascii_digit));
+    let letter_before = |of: u8| {
+        token.windows(2).any(
+            |pair| matches!(pair, [a, b] if (a.is_ascii_alphanumeric() || *a == b'_') && *b == of),
+        )
+    };
+    let amount = token
+        .strip_prefix(b"$")
+        .is_some_and(|rest| rest.first().is_some_and(u8::is_ascii_digit));
     has(b"{}<>=|^\\") || has(b"$") && !amount || letter_before(b'(') || letter_before(b'[') || pair([b':', b':']) || pair([b')', b')'])
         || pair([b')', b';']) || pair([b')', b':']) || pair([b')', b'.']) && token.len() > 2 && !token.ends_with(b").") || pair([b'&', b'&'])
         || token.starts_with(b"!") && token.len() > 1 || token.starts_with(b"@") && token.len() > 1
@@ -208,8 +313,15 @@ fn is_prose(line: &[u8]) -> bool {
         .split(u8::is_ascii_whitespace)
         .filter(|word| {
             let word = word.trim_ascii();
-            let bare = word.strip_suffix(b",").or(word.strip_suffix(b".")).or(word.strip_suffix(b":")).unwrap_or(word);
-            !bare.is_empty() && bare.iter().all(|byte| byte.is_ascii_alphabetic() || *byte >= 0x80 || matches!(byte, b'\'' | b'-'))
+            let bare = word
+                .strip_suffix(b",")
+                .or(word.strip_suffix(b"."))
+                .or(word.strip_suffix(b":"))
+                .unwrap_or(word);
+            !bare.is_empty()
+                && bare.iter().all(|byte| {
+                    byte.is_ascii_alphabetic() || *byte >= 0x80 || matches!(byte, b'\'' | b'-')
+                })
         })
         .count();
     words >= 4 || words >= 2 && matches!(line.last(), Some(b'.' | b'!' | b'?'))
@@ -244,7 +356,12 @@ fn command_end(bytes: &[u8], from: usize) -> usize {
         match byte {
             b'`' => return at,
             b'\n' if at == 0 || bytes.get(at - 1) != Some(&b'\\') => return at,
-            b'.' | b'!' | b'?' if next.is_ascii_whitespace() && bytes.get(at + 2).is_none_or(u8::is_ascii_uppercase) => return at,
+            b'.' | b'!' | b'?'
+                if next.is_ascii_whitespace()
+                    && bytes.get(at + 2).is_none_or(u8::is_ascii_uppercase) =>
+            {
+                return at;
+            }
             _ => {}
         }
     }

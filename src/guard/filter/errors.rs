@@ -2,7 +2,6 @@
 
 use std::{ops::Range, sync::LazyLock};
 
-
 use super::{
     Reason,
     fold::Folded,
@@ -72,10 +71,21 @@ pub fn find(folded: &Folded<'_>, spans: &mut Spans) {
         spans.add(folded, range, Reason::Error, With::Mark);
     }
     let plain = folded.plain.as_bytes();
-    let classes = CLASSES.of(plain).flat_map(|(_, form)| form.find_iter(plain));
-    for found in TEXTS.of(lower).flat_map(|(_, form)| form.find_iter(lower)).chain(classes) {
+    let classes = CLASSES
+        .of(plain)
+        .flat_map(|(_, form)| form.find_iter(plain));
+    for found in TEXTS
+        .of(lower)
+        .flat_map(|(_, form)| form.find_iter(lower))
+        .chain(classes)
+    {
         let range = error_start(lower, found.start())..error_end(lower, found.end());
-        spans.add(folded, range, Reason::Error, With::Words("a technical error".into()));
+        spans.add(
+            folded,
+            range,
+            Reason::Error,
+            With::Words("a technical error".into()),
+        );
     }
 }
 
@@ -95,7 +105,10 @@ fn error_start(lower: &[u8], start: usize) -> usize {
     let before = lower.get(from..start).unwrap_or_default();
     let sentence = before
         .windows(2)
-        .rposition(|pair| matches!(pair, [b'.' | b'!' | b'?' | b'\n', next] if next.is_ascii_whitespace()) || pair.first() == Some(&b'\n'))
+        .rposition(|pair| {
+            matches!(pair, [b'.' | b'!' | b'?' | b'\n', next] if next.is_ascii_whitespace())
+                || pair.first() == Some(&b'\n')
+        })
         .map_or(0, |at| at + 1);
     let within = before.get(sentence..).unwrap_or_default();
     within

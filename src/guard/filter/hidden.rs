@@ -55,11 +55,17 @@ impl Cleaner {
         }
         match c {
             '\r' => self.waiting = Some(c),
-            '\u{200d}' if self.last.is_some_and(|last| is_picture(last) || last == '\u{fe0f}') => {
+            '\u{200d}'
+                if self
+                    .last
+                    .is_some_and(|last| is_picture(last) || last == '\u{fe0f}') =>
+            {
                 self.waiting = Some(c);
             }
             // The form of a key: a digit in a box.
-            '\u{fe0f}' if self.last.is_some_and(|last| last.is_ascii_digit()) => self.waiting = Some(c),
+            '\u{fe0f}' if self.last.is_some_and(|last| last.is_ascii_digit()) => {
+                self.waiting = Some(c)
+            }
             '\n' | '\t' => self.give(c, into),
             '\u{fe0f}' if self.last.is_some_and(may_have_form) => self.give(c, into),
             '\u{2028}' | '\u{2029}' => {
@@ -99,10 +105,9 @@ impl Cleaner {
 /// Can nothing in this text be hidden? Letters of Latin-1 and Latin Extended, and general punctuation that is seen.
 fn is_plain(text: &str) -> bool {
     let bytes = text.as_bytes();
-    if bytes
-        .iter()
-        .all(|&byte| (byte >= b' ' && byte < 0x7f) || matches!(byte, b'\n' | b'\t' | 0xc3 | 0x80..=0xbf))
-    {
+    if bytes.iter().all(|&byte| {
+        (byte >= b' ' && byte < 0x7f) || matches!(byte, b'\n' | b'\t' | 0xc3 | 0x80..=0xbf)
+    }) {
         return true;
     }
     text.chars().all(|c| {

@@ -27,7 +27,9 @@ static ADDRESSES: LazyLock<Patterns> = LazyLock::new(|| {
 
 /// A name of two labels or more. What it is its last label says.
 static DOTTED: LazyLock<Patterns> = LazyLock::new(|| {
-    compile(&[r"[a-z0-9_-]+(?:(?:\.|\[\.\]|\(\.\))[a-z0-9_-]+)+(?::\d{1,5})?(?:[/?#][^\s<>\x22'`|)\]]*)?"])
+    compile(&[
+        r"[a-z0-9_-]+(?:(?:\.|\[\.\]|\(\.\))[a-z0-9_-]+)+(?::\d{1,5})?(?:[/?#][^\s<>\x22'`|)\]]*)?",
+    ])
 });
 
 static FILES: LazyLock<Patterns> = LazyLock::new(|| {
@@ -50,35 +52,49 @@ static CONNECTIONS: LazyLock<Patterns> = LazyLock::new(|| {
 });
 
 /// Last labels that make a name a host of the net. A host inside is told by [`INSIDE`].
-const NET: &[&str] = &[
-    "com", "net", "org", "io", "dev", "app", "co", "de", "fr", "es", "uk", "eu", "us", "ch", "at", "it", "nl", "be", "pl", "ai",
-    "info", "biz", "ru", "cn", "in", "jp", "br", "me", "tv", "cc", "to", "ly", "sh", "gg", "xyz", "top", "site", "online",
-    "store", "shop", "cloud", "tech", "link", "click", "live", "page", "pages", "run", "host", "website", "example", "edu",
-    "gov", "mil", "int", "su", "tk", "ml", "ga", "cf", "pw", "ws", "icu", "zip", "mov", "digital", "company", "agency", "systems",
-    "solutions", "email", "news", "blog", "club", "pro", "mobi", "asia", "cat", "onion", "goog", "aws", "azure", "se", "no", "dk",
-    "fi", "pt", "ie", "gr", "cz", "hu", "ro", "tr", "ua", "ca", "au", "nz", "mx", "ar", "cl", "za", "sg", "hk", "kr", "tw", "id",
-];
+const NET: &str = "com net org io dev app co de fr es uk eu us ch at it nl be pl ai info biz ru cn in jp br me tv cc to ly sh gg xyz \
+    top site online store shop cloud tech link click live page pages run host website example edu gov mil int su tk ml \
+    ga cf pw ws icu zip mov digital company agency systems solutions email news blog club pro mobi asia cat onion goog \
+    aws azure se no dk fi pt ie gr cz hu ro tr ua ca au nz mx ar cl za sg hk kr tw id";
 
 /// Last labels of hosts that only a network of its own knows.
-const INSIDE: &[&str] = &[
-    "internal", "local", "lan", "corp", "intranet", "localdomain", "svc", "home", "private", "test", "invalid", "localhost",
-    "intern", "intra", "prod", "staging", "cluster", "consul", "vpn", "arpa", "domain", "interne", "interno", "priv",
-];
+const INSIDE: &str = "internal local lan corp intranet localdomain svc home private test invalid localhost intern intra prod staging \
+    cluster consul vpn arpa domain interne interno priv";
+
+fn is_one_of(words: &str, word: &str) -> bool {
+    words.split_ascii_whitespace().any(|one| one == word)
+}
 
 pub fn find(folded: &Folded<'_>, allowed: &Guard, spans: &mut Spans) {
     let lower = folded.lower.as_bytes();
     for (_, form) in CONNECTIONS.of(lower) {
         for found in form.find_iter(lower) {
-            spans.add(folded, found.range(), Reason::Host, With::Words("the database".into()));
+            spans.add(
+                folded,
+                found.range(),
+                Reason::Host,
+                With::Words("the database".into()),
+            );
         }
     }
     for (index, form) in ADDRESSES.of(lower) {
         for found in form.find_iter(lower) {
-            if index == 0 && !is_address(lower, &found.range()) || index == 1 && !is_v6(lower, &found.range()) {
+            if index == 0 && !is_address(lower, &found.range())
+                || index == 1 && !is_v6(lower, &found.range())
+            {
                 continue;
             }
-            let words = if found.as_bytes().starts_with(b"port") { "a port" } else { "an internal address" };
-            spans.add(folded, found.range(), Reason::Host, With::Words(words.into()));
+            let words = if found.as_bytes().starts_with(b"port") {
+                "a port"
+            } else {
+                "an internal address"
+            };
+            spans.add(
+                folded,
+                found.range(),
+                Reason::Host,
+                With::Words(words.into()),
+            );
         }
     }
     for found in DOTTED.each().iter().flat_map(|form| form.find_iter(lower)) {
@@ -92,7 +108,12 @@ pub fn find(folded: &Folded<'_>, allowed: &Guard, spans: &mut Spans) {
             if index == 0 && !is_path(path.as_bytes()) {
                 continue;
             }
-            spans.add(folded, path.range(), Reason::File, With::Words("a file".into()));
+            spans.add(
+                folded,
+                path.range(),
+                Reason::File,
+                With::Words("a file".into()),
+            );
         }
     }
 }
@@ -100,26 +121,55 @@ pub fn find(folded: &Folded<'_>, allowed: &Guard, spans: &mut Spans) {
 /// Four numbers below 256, and not the version of something.
 fn is_address(lower: &[u8], range: &Range<usize>) -> bool {
     let text = lower.get(range.clone()).unwrap_or_default();
-    let before = lower.get(range.start.saturating_sub(10)..range.start).unwrap_or_default().trim_ascii_end();
-    let after = lower.get(range.end..(range.end + 2).min(lower.len())).unwrap_or_default();
+    let before = lower
+        .get(range.start.saturating_sub(10)..range.start)
+        .unwrap_or_default()
+        .trim_ascii_end();
+    let after = lower
+        .get(range.end..(range.end + 2).min(lower.len()))
+        .unwrap_or_default();
     let numbers: Vec<u32> = text
         .split(|byte| !byte.is_ascii_digit())
         .take(4)
         .filter_map(|number| std::str::from_utf8(number).ok()?.parse().ok())
         .collect();
-    let is_inside = matches!(numbers.as_slice(), [10 | 127, ..] | [172, 16..=31, ..] | [192, 168, ..] | [169, 254, ..]);
+    let is_inside = matches!(
+        numbers.as_slice(),
+        [10 | 127, ..] | [172, 16..=31, ..] | [192, 168, ..] | [169, 254, ..]
+    );
     let is_large = numbers.iter().any(|&number| number >= 40);
     let has_port = text.iter().any(|byte| matches!(byte, b':' | b'/'));
     let is_version = VERSIONS.iter().any(|word| before.ends_with(word)) || before == b"v";
     let goes_on = after.first() == Some(&b'.') && after.get(1).is_some_and(u8::is_ascii_digit)
         || before.ends_with(b".") && range.start > 0 && lower.get(range.start - 1) == Some(&b'.');
-    numbers.len() == 4 && numbers.iter().all(|&number| number < 256) && !goes_on && (is_inside || has_port || !is_version && (is_large || is_repeated(&numbers)))
+    numbers.len() == 4
+        && numbers.iter().all(|&number| number < 256)
+        && !goes_on
+        && (is_inside || has_port || !is_version && (is_large || is_repeated(&numbers)))
 }
 
 /// Words before the number of a version or a section.
 const VERSIONS: [&[u8]; 20] = [
-    b"version", b"release", b"build", b" v", b"firmware", b"clause", b"section", b"sections", b"clauses", b"abschnitt", b"kapitel", b"ziffer",
-    b"punkt", b"chapter", b"article", b"artikel", b"paragraph", b"point", b"punto", b"\xc2\xa7",
+    b"version",
+    b"release",
+    b"build",
+    b" v",
+    b"firmware",
+    b"clause",
+    b"section",
+    b"sections",
+    b"clauses",
+    b"abschnitt",
+    b"kapitel",
+    b"ziffer",
+    b"punkt",
+    b"chapter",
+    b"article",
+    b"artikel",
+    b"paragraph",
+    b"point",
+    b"punto",
+    b"\xc2\xa7",
 ];
 
 /// `8.8.8.8`: nobody numbers a section so.
@@ -134,16 +184,27 @@ fn is_v6(lower: &[u8], range: &Range<usize>) -> bool {
     let colons = text.iter().filter(|&&byte| byte == b':').count();
     let before = range.start.checked_sub(1).and_then(|at| lower.get(at));
     let after = lower.get(range.end);
-    let inside_word = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
-    (colons >= 7 || shortened && (colons >= 3 || text.iter().any(u8::is_ascii_digit))) && !inside_word(before) && !inside_word(after)
+    let inside_word =
+        |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
+    (colons >= 7 || shortened && (colons >= 3 || text.iter().any(u8::is_ascii_digit)))
+        && !inside_word(before)
+        && !inside_word(after)
 }
 
 fn dotted(folded: &Folded<'_>, range: Range<usize>, allowed: &Guard, spans: &mut Spans) {
     let text = folded.lower.get(range.clone()).unwrap_or_default();
     let bytes = folded.lower.as_bytes();
-    let before = range.start.checked_sub(1).and_then(|at| bytes.get(at)).copied().unwrap_or(b' ');
+    let before = range
+        .start
+        .checked_sub(1)
+        .and_then(|at| bytes.get(at))
+        .copied()
+        .unwrap_or(b' ');
     // The host of somebody's mail address.
-    if before == b'@' || bytes.get(range.end) == Some(&b'@') || spans.stands(&folded.origin(range.clone())) {
+    if before == b'@'
+        || bytes.get(range.end) == Some(&b'@')
+        || spans.stands(&folded.origin(range.clone()))
+    {
         return;
     }
     let host_end = text.find([':', '/', '?', '#']).unwrap_or(text.len());
@@ -158,38 +219,70 @@ fn dotted(folded: &Folded<'_>, range: Range<usize>, allowed: &Guard, spans: &mut
     };
     let last = clean.rsplit('.').next().unwrap_or_default();
     let labels = clean.split('.').count();
-    let plain = folded.plain.get(range.start..range.start + host_end).unwrap_or_default();
+    let plain = folded
+        .plain
+        .get(range.start..range.start + host_end)
+        .unwrap_or_default();
     let written_last = plain.rsplit(['.', ']', ')']).next().unwrap_or_default();
     // "…done.It goes on": a sentence without its space; the last label of a host has one case.
-    let one_case = written_last.chars().all(|c| !c.is_uppercase()) || plain.chars().all(|c| !c.is_lowercase());
-    let known = NET.contains(&last) && one_case && plain != "ASP.NET";
-    let inside = INSIDE.contains(&last) && (labels > 2 || one_case);
+    let one_case =
+        written_last.chars().all(|c| !c.is_uppercase()) || plain.chars().all(|c| !c.is_lowercase());
+    let known = is_one_of(NET, last) && one_case && plain != "ASP.NET";
+    let inside = is_one_of(INSIDE, last) && (labels > 2 || one_case);
     let word_in_front = clean.split('.').next().unwrap_or_default();
     let is_abbreviation = labels == 2 && word_in_front.len() < 2 && !has_more;
-    let is_number = clean.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-    let has_port = text.get(host_end..).is_some_and(|rest| rest.starts_with(':') && rest.len() > 2);
+    let is_number = clean
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let has_port = text
+        .get(host_end..)
+        .is_some_and(|rest| rest.starts_with(':') && rest.len() > 2);
     if is_number || is_abbreviation || clean.starts_with('-') || word_in_front.is_empty() {
         return;
     }
     // "Booking.com" is a company.
-    let is_brand = labels == 2 && !has_more && clean == host && plain.starts_with(|c: char| c.is_ascii_uppercase()) && NET.contains(&last);
+    let is_brand = labels == 2
+        && !has_more
+        && clean == host
+        && plain.starts_with(|c: char| c.is_ascii_uppercase())
+        && is_one_of(NET, last);
     // Three labels or more in small letters are the name of a machine or of a program's part, never a word.
-    let is_machine = labels >= 3 && plain.bytes().all(|byte| !byte.is_ascii_uppercase())
-        && clean.split('.').all(|label| label.len() >= 2 && label.starts_with(|c: char| c.is_ascii_alphabetic()));
-    let is_host = inside || is_machine || known && !is_brand || has_port && last.chars().all(|c| c.is_ascii_alphabetic());
+    let is_machine = labels >= 3
+        && plain.bytes().all(|byte| !byte.is_ascii_uppercase())
+        && clean
+            .split('.')
+            .all(|label| label.len() >= 2 && label.starts_with(|c: char| c.is_ascii_alphabetic()));
+    let is_host = inside
+        || is_machine
+        || known && !is_brand
+        || has_port && last.chars().all(|c| c.is_ascii_alphabetic());
     if !is_host || is_file(last, has_more) {
         return;
     }
-    let raw = folded.raw.get(folded.origin(range.clone())).unwrap_or_default();
+    let raw = folded
+        .raw
+        .get(folded.origin(range.clone()))
+        .unwrap_or_default();
     let host_alone = !has_port && clean == host;
-    let url = Url::parse(&format!("https://{}", raw.trim_end_matches(['.', ',', ';', ':', '!', '?'])));
+    let url = Url::parse(&format!(
+        "https://{}",
+        raw.trim_end_matches(['.', ',', ';', ':', '!', '?'])
+    ));
     if host_alone && url.is_ok_and(|url| allowed.allows(&url)) {
         spans.let_stand(folded.origin(range));
         return;
     }
     let end = range.start + text.trim_end_matches(['.', ',', ';', ':', '!', '?']).len();
-    let with = if has_more && !has_port { With::Mark } else { With::Words("an internal system".into()) };
-    let reason = if inside || has_port || is_machine && !known { Reason::Host } else { Reason::Link };
+    let with = if has_more && !has_port {
+        With::Mark
+    } else {
+        With::Words("an internal system".into())
+    };
+    let reason = if inside || has_port || is_machine && !known {
+        Reason::Host
+    } else {
+        Reason::Link
+    };
     spans.add(folded, range.start..end, reason, with);
 }
 
@@ -201,13 +294,45 @@ fn is_file(last: &str, has_more: bool) -> bool {
 /// A path of two parts, or one that begins as those of a system do.
 fn is_path(path: &[u8]) -> bool {
     const ROOTS: [&[u8]; 27] = [
-        b"etc", b"var", b"usr", b"home", b"opt", b"tmp", b"srv", b"root", b"mnt", b"app", b"data", b"proc", b"dev", b"bin",
-        b"lib", b"users", b"workspace", b"code", b"src", b"run", b"private", b"api", b"admin", b"internal", b"v1", b"v2", b"debug",
+        b"etc",
+        b"var",
+        b"usr",
+        b"home",
+        b"opt",
+        b"tmp",
+        b"srv",
+        b"root",
+        b"mnt",
+        b"app",
+        b"data",
+        b"proc",
+        b"dev",
+        b"bin",
+        b"lib",
+        b"users",
+        b"workspace",
+        b"code",
+        b"src",
+        b"run",
+        b"private",
+        b"api",
+        b"admin",
+        b"internal",
+        b"v1",
+        b"v2",
+        b"debug",
     ];
     let prefixed = !path.starts_with(b"/");
-    let mut parts = path.split(|&byte| byte == b'/').filter(|part| !part.is_empty() && !matches!(*part, [b'.'] | [b'.', b'.'] | [b'~']));
+    let mut parts = path
+        .split(|&byte| byte == b'/')
+        .filter(|part| !part.is_empty() && !matches!(*part, [b'.'] | [b'.', b'.'] | [b'~']));
     let first = parts.next().unwrap_or_default();
     let letters = path.iter().any(u8::is_ascii_alphabetic);
     let more = parts.count();
-    letters && (prefixed || more >= 2 || more == 1 && (ROOTS.contains(&first) || path.contains(&b'.') || path.contains(&b'_')) || ROOTS.contains(&first) && more >= 1)
+    letters
+        && (prefixed
+            || more >= 2
+            || more == 1
+                && (ROOTS.contains(&first) || path.contains(&b'.') || path.contains(&b'_'))
+            || ROOTS.contains(&first) && more >= 1)
 }

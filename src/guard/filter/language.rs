@@ -4,10 +4,30 @@ use crate::text::Language;
 
 /// Words that are frequent in one of the languages and rare in the others.
 const MARKS: [(Language, &[&str]); 4] = [
-    (Language::English, &["the", "and", "of", "to", "is", "are", "with", "for", "you"]),
-    (Language::German, &["der", "die", "das", "und", "ist", "sind", "mit", "für", "wir", "nicht", "ein", "eine", "im", "aus"]),
-    (Language::French, &["le", "les", "et", "est", "sont", "avec", "pour", "nous", "des", "du", "une", "dans", "au"]),
-    (Language::Spanish, &["el", "los", "las", "y", "es", "son", "con", "para", "del", "una", "por", "al", "en"]),
+    (
+        Language::English,
+        &["the", "and", "of", "to", "is", "are", "with", "for", "you"],
+    ),
+    (
+        Language::German,
+        &[
+            "der", "die", "das", "und", "ist", "sind", "mit", "für", "wir", "nicht", "ein", "eine",
+            "im", "aus",
+        ],
+    ),
+    (
+        Language::French,
+        &[
+            "le", "les", "et", "est", "sont", "avec", "pour", "nous", "des", "du", "une", "dans",
+            "au",
+        ],
+    ),
+    (
+        Language::Spanish,
+        &[
+            "el", "los", "las", "y", "es", "son", "con", "para", "del", "una", "por", "al", "en",
+        ],
+    ),
 ];
 
 /// The language whose frequent words stand most often in the text; English where none does.

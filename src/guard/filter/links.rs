@@ -68,15 +68,24 @@ fn html(folded: &Folded<'_>, lower: &[u8], spans: &mut Spans) {
 fn texts(folded: &Folded<'_>, lower: &[u8], allowed: &Guard, spans: &mut Spans) {
     if let Some(form) = FORMS.each().get(1) {
         for found in form.captures_iter(lower) {
-            let (Some(all), Some(text), Some(address)) = (found.get(0), found.get(1), found.get(2)) else {
+            let (Some(all), Some(text), Some(address)) = (found.get(0), found.get(1), found.get(2))
+            else {
                 continue;
             };
-            let raw = folded.raw.get(folded.origin(address.range())).unwrap_or_default();
+            let raw = folded
+                .raw
+                .get(folded.origin(address.range()))
+                .unwrap_or_default();
             if may_stand(allowed, raw.trim_matches(['<', '>'])) && all.end() - address.end() <= 2 {
                 spans.let_stand(folded.origin(address.range()));
                 continue;
             }
-            spans.add(folded, all.start()..text.start(), Reason::Link, With::Nothing);
+            spans.add(
+                folded,
+                all.start()..text.start(),
+                Reason::Link,
+                With::Nothing,
+            );
             spans.add(folded, text.end()..all.end(), Reason::Link, With::Nothing);
         }
     }
@@ -85,14 +94,22 @@ fn texts(folded: &Folded<'_>, lower: &[u8], allowed: &Guard, spans: &mut Spans) 
             let (Some(all), Some(address)) = (found.get(0), found.get(1)) else {
                 continue;
             };
-            let raw = folded.raw.get(folded.origin(address.range())).unwrap_or_default();
+            let raw = folded
+                .raw
+                .get(folded.origin(address.range()))
+                .unwrap_or_default();
             if may_stand(allowed, raw) {
                 spans.let_stand(folded.origin(address.range()));
                 continue;
             }
             match found.get(2) {
                 Some(text) if !text.is_empty() => {
-                    spans.add(folded, all.start()..text.start(), Reason::Link, With::Nothing);
+                    spans.add(
+                        folded,
+                        all.start()..text.start(),
+                        Reason::Link,
+                        With::Nothing,
+                    );
                     spans.add(folded, text.end()..all.end(), Reason::Link, With::Nothing);
                 }
                 _ => spans.add(folded, all.range(), Reason::Link, With::Mark),
@@ -140,7 +157,15 @@ fn bare(folded: &Folded<'_>, lower: &[u8], allowed: &Guard, spans: &mut Spans) {
 /// Does the address open a database?
 fn is_store(address: &[u8]) -> bool {
     const SCHEMES: [&[u8]; 9] = [
-        b"postgres", b"mysql", b"mariadb", b"mongodb", b"redis", b"sqlite", b"sqlserver", b"mssql", b"oracle",
+        b"postgres",
+        b"mysql",
+        b"mariadb",
+        b"mongodb",
+        b"redis",
+        b"sqlite",
+        b"sqlserver",
+        b"mssql",
+        b"oracle",
     ];
     SCHEMES.iter().any(|scheme| address.starts_with(scheme))
 }
@@ -148,7 +173,9 @@ fn is_store(address: &[u8]) -> bool {
 fn may_stand(allowed: &Guard, raw: &str) -> bool {
     // What a browser would read in another way than a person is no link of ours.
     !raw.contains(['\\', '\t', '\n', '@'])
-        && raw.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://"))
+        && raw
+            .get(..8)
+            .is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://"))
         && Url::parse(raw).is_ok_and(|url| allowed.allows(&url) && url.port().is_none())
 }
 

@@ -2,7 +2,6 @@
 
 use std::sync::LazyLock;
 
-
 use super::{
     Reason,
     fold::Folded,
@@ -26,17 +25,31 @@ pub fn find(folded: &Folded<'_>, spans: &mut Spans) {
     };
     let mut at = 0;
     // One mention's end may be the next one's beginning.
-    while let Some(found) = lower.get(at..).and_then(|rest| named.captures(rest)).and_then(|found| found.get(1)) {
+    while let Some(found) = lower
+        .get(at..)
+        .and_then(|rest| named.captures(rest))
+        .and_then(|found| found.get(1))
+    {
         let range = at + found.start()..at + found.end();
         at = range.end;
-        spans.add(folded, range.start..range.start + 1, Reason::Mention, With::Nothing);
+        spans.add(
+            folded,
+            range.start..range.start + 1,
+            Reason::Mention,
+            With::Nothing,
+        );
     }
     for form in MENTIONS.each().iter().skip(1) {
         for found in form.find_iter(lower) {
             if found.as_bytes().starts_with(b"<!--") || found.as_bytes().starts_with(b"<!doctype") {
                 continue;
             }
-            spans.add(folded, found.range(), Reason::Mention, With::Words("everyone".into()));
+            spans.add(
+                folded,
+                found.range(),
+                Reason::Mention,
+                With::Words("everyone".into()),
+            );
         }
     }
 }

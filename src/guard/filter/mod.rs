@@ -29,6 +29,7 @@ mod spans;
 mod sql;
 mod stream;
 mod structures;
+mod triggers;
 
 #[cfg(test)]
 mod tests;
@@ -47,7 +48,8 @@ use names::Names;
 pub const LEFT_OUT: &str = "[left out]";
 
 /// What stands in the place of a blocked text.
-pub const HELD_BACK: &str = "This text was held back because it showed internal details instead of an answer.";
+pub const HELD_BACK: &str =
+    "This text was held back because it showed internal details instead of an answer.";
 
 /// What must not be named, and which links may stand.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -210,7 +212,10 @@ impl Filter {
             // What has become of it must be quiet for every scanner, whichever will look at it next time.
             bits = scan::Bits::ALL;
         }
-        if self.find(&fold::Folded::new(&piece.text, start), bits).is_empty() {
+        if self
+            .find(&fold::Folded::new(&piece.text, start), bits)
+            .is_empty()
+        {
             piece
         } else {
             piece.left_out()

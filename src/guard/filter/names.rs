@@ -49,7 +49,11 @@ impl Names {
             .build(known.keys())
             .ok()
             .filter(|_| !known.is_empty());
-        Self { automaton, kinds, known }
+        Self {
+            automaton,
+            kinds,
+            known,
+        }
     }
 
     /// What a folded identifier names, quotes and qualifiers aside.
@@ -120,31 +124,49 @@ fn is_plain_word(name: &str) -> bool {
             && word.chars().all(char::is_alphabetic)
             && (all_upper || word.chars().skip(1).all(|c| !c.is_uppercase()))
             && word.to_lowercase().chars().all(|c| {
-                run = if matches!(c, 'a' | 'e' | 'i' | 'o' | 'u' | 'y') || !c.is_ascii() { 0 } else { run + 1 };
+                run = if matches!(c, 'a' | 'e' | 'i' | 'o' | 'u' | 'y') || !c.is_ascii() {
+                    0
+                } else {
+                    run + 1
+                };
                 run < 5
             })
     });
     words
         && (lower.contains(['a', 'e', 'i', 'o', 'u', 'y']) || !lower.is_ascii() || lower.len() <= 3)
-        && !BEGINNINGS
-            .iter()
-            .any(|beginning| lower.strip_prefix(beginning).is_some_and(|rest| !rest.starts_with(['a', 'e', 'i', 'o', 'u', 'y']) && !rest.is_empty()))
+        && !BEGINNINGS.iter().any(|beginning| {
+            lower.strip_prefix(beginning).is_some_and(|rest| {
+                !rest.starts_with(['a', 'e', 'i', 'o', 'u', 'y']) && !rest.is_empty()
+            })
+        })
 }
 
 /// Does the name end and begin where an identifier does?
 fn is_whole(bytes: &[u8], range: &Range<usize>) -> bool {
     const LONGEST_CHARACTER_BYTES: usize = 4;
     let part = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
-    let before = bytes.get(range.start.saturating_sub(LONGEST_CHARACTER_BYTES)..range.start).unwrap_or_default();
-    let after = bytes.get(range.end..(range.end + LONGEST_CHARACTER_BYTES).min(bytes.len())).unwrap_or_default();
+    let before = bytes
+        .get(range.start.saturating_sub(LONGEST_CHARACTER_BYTES)..range.start)
+        .unwrap_or_default();
+    let after = bytes
+        .get(range.end..(range.end + LONGEST_CHARACTER_BYTES).min(bytes.len()))
+        .unwrap_or_default();
     // At the far end a character may be cut; the near one is whole.
-    let (before, after) = (String::from_utf8_lossy(before), String::from_utf8_lossy(after));
+    let (before, after) = (
+        String::from_utf8_lossy(before),
+        String::from_utf8_lossy(after),
+    );
     !part(before.chars().next_back()) && !part(after.chars().next())
 }
 
 /// Does a plain word stand as an identifier: qualified, or in quotes of code?
 fn looks_technical(bytes: &[u8], range: &Range<usize>) -> bool {
-    let at = |index: Option<usize>| index.and_then(|index| bytes.get(index)).copied().unwrap_or(b' ');
+    let at = |index: Option<usize>| {
+        index
+            .and_then(|index| bytes.get(index))
+            .copied()
+            .unwrap_or(b' ')
+    };
     let (before, after) = (at(range.start.checked_sub(1)), at(Some(range.end)));
     let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     let quoted = matches!((before, after), (b'`', b'`') | (b'"', b'"') | (b'[', b']'));
@@ -176,11 +198,24 @@ pub fn find_unknown(folded: &Folded<'_>, names: &Names, spans: &mut Spans) {
     };
     let plain = folded.plain.as_bytes();
     for found in form.find_iter(plain) {
-        let words = found.as_bytes().split(|&byte| byte == b'_').filter(|part| part.iter().filter(|byte| byte.is_ascii_alphabetic()).count() >= 3);
+        let words = found.as_bytes().split(|&byte| byte == b'_').filter(|part| {
+            part.iter()
+                .filter(|byte| byte.is_ascii_alphabetic())
+                .count()
+                >= 3
+        });
         let rest = plain.get(found.end()..).unwrap_or_default();
         let before = found.start().checked_sub(1).and_then(|at| plain.get(at));
-        let known = folded.lower.get(found.range()).is_some_and(|name| names.kind(name).is_some());
-        if known || words.count() < 2 || goes_on.is_match(rest) || matches!(before, Some(b'@' | b'#' | b'/' | b'.' | b'-')) || spans.stands(&folded.origin(found.range())) {
+        let known = folded
+            .lower
+            .get(found.range())
+            .is_some_and(|name| names.kind(name).is_some());
+        if known
+            || words.count() < 2
+            || goes_on.is_match(rest)
+            || matches!(before, Some(b'@' | b'#' | b'/' | b'.' | b'-'))
+            || spans.stands(&folded.origin(found.range()))
+        {
             continue;
         }
         let language = language::of(folded.raw);
@@ -221,31 +256,55 @@ fn nouns(reason: Reason, language: Language) -> [&'static str; 2] {
 }
 
 /// The place to replace and the words for it: where the noun stands beside the name already, the name alone goes.
-fn in_words(lower: &str, range: Range<usize>, reason: Reason, language: Language) -> (Range<usize>, With) {
+fn in_words(
+    lower: &str,
+    range: Range<usize>,
+    reason: Reason,
+    language: Language,
+) -> (Range<usize>, With) {
     let range = with_qualifier(lower.as_bytes(), range);
     const NEAR_BYTES: usize = 24;
     let bytes = lower.as_bytes();
     let from = range.start.saturating_sub(NEAR_BYTES);
     let before = bytes.get(from..range.start).unwrap_or_default();
-    let after = bytes.get(range.end..(range.end + NEAR_BYTES).min(bytes.len())).unwrap_or_default();
+    let after = bytes
+        .get(range.end..(range.end + NEAR_BYTES).min(bytes.len()))
+        .unwrap_or_default();
     let first = match reason {
         Reason::Table => 0,
         Reason::Column => 2,
         _ => 4,
     };
-    let near = |index: usize, text: &[u8]| NOUNS.each().get(index).and_then(|noun| noun.find(text)).map(|found| found.range());
+    let near = |index: usize, text: &[u8]| {
+        NOUNS
+            .each()
+            .get(index)
+            .and_then(|noun| noun.find(text))
+            .map(|found| found.range())
+    };
     let [with_article, noun] = nouns(reason, language);
     // "the table `x`", "the `x` table": the noun says it; the name goes, with its quotes.
-    let open = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'' | b'`' | b'[' | b'(');
-    let close = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'' | b'`' | b']' | b')' | b'(' | b'-');
+    let open =
+        |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'' | b'`' | b'[' | b'(');
+    let close = |byte: &u8| {
+        byte.is_ascii_whitespace()
+            || matches!(byte, b'"' | b'\'' | b'`' | b']' | b')' | b'(' | b'-')
+    };
     if near(first + 1, after).is_some() {
-        let quotes = before.iter().rev().take_while(|byte| open(byte) && !byte.is_ascii_whitespace()).count();
+        let quotes = before
+            .iter()
+            .rev()
+            .take_while(|byte| open(byte) && !byte.is_ascii_whitespace())
+            .count();
         let gap = after.iter().take_while(|byte| close(byte)).count();
         return (range.start - quotes..range.end + gap, With::Nothing);
     }
     if near(first, before).is_some() {
         let gap = before.iter().rev().take_while(|byte| open(byte)).count();
-        let quotes = after.iter().take_while(|byte| close(byte) && !byte.is_ascii_whitespace() && **byte != b'-').count();
+        let quotes = after
+            .iter()
+            .take_while(|byte| close(byte) && !byte.is_ascii_whitespace() && **byte != b'-')
+            .count();
         return (range.start - gap..range.end + quotes, With::Nothing);
     }
     if near(6, before).is_some() {
@@ -257,9 +316,12 @@ fn in_words(lower: &str, range: Range<usize>, reason: Reason, language: Language
 
 /// The name with what it is qualified by and what it qualifies: `public.orders`, `o.status`.
 fn with_qualifier(bytes: &[u8], mut range: Range<usize>) -> Range<usize> {
-    let part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'"' | b'`' | b'[' | b']');
+    let part = |byte: &u8| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'"' | b'`' | b'[' | b']')
+    };
     let is_dot = |at: usize| bytes.get(at) == Some(&b'.');
-    while range.start > 1 && is_dot(range.start - 1) && bytes.get(range.start - 2).is_some_and(part) {
+    while range.start > 1 && is_dot(range.start - 1) && bytes.get(range.start - 2).is_some_and(part)
+    {
         range.start -= 1;
         while range.start > 0 && bytes.get(range.start - 1).is_some_and(part) {
             range.start -= 1;

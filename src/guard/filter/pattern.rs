@@ -37,10 +37,19 @@ impl Patterns {
 /// The patterns, compiled. `IDENT` stands for an identifier of SQL. Where one does not compile there is none in the list,
 /// which the tests of each list would see.
 pub fn compile(patterns: &[&str]) -> Patterns {
-    let whole: Vec<String> = patterns.iter().map(|pattern| pattern.replace("IDENT", IDENTIFIER)).collect();
+    let whole: Vec<String> = patterns
+        .iter()
+        .map(|pattern| pattern.replace("IDENT", IDENTIFIER))
+        .collect();
     let each: Vec<Regex> = whole
         .iter()
-        .filter_map(|pattern| RegexBuilder::new(pattern).unicode(false).multi_line(true).build().ok())
+        .filter_map(|pattern| {
+            RegexBuilder::new(pattern)
+                .unicode(false)
+                .multi_line(true)
+                .build()
+                .ok()
+        })
         .collect();
     debug_assert_eq!(each.len(), patterns.len(), "a pattern does not compile");
     let set = RegexSetBuilder::new(&whole)
@@ -50,5 +59,8 @@ pub fn compile(patterns: &[&str]) -> Patterns {
         .dfa_size_limit(CACHE_BYTES)
         .build();
     debug_assert!(set.is_ok(), "the patterns do not compile together");
-    Patterns { set: set.unwrap_or_else(|_| RegexSet::empty()), each }
+    Patterns {
+        set: set.unwrap_or_else(|_| RegexSet::empty()),
+        each,
+    }
 }

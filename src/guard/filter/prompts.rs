@@ -28,7 +28,8 @@ static SENTENCES: LazyLock<Vec<String>> = LazyLock::new(|| {
         .collect()
 });
 
-static SAID: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| AhoCorasick::new(SENTENCES.iter()).ok());
+static SAID: LazyLock<Option<AhoCorasick>> =
+    LazyLock::new(|| AhoCorasick::new(SENTENCES.iter()).ok());
 
 /// Sentences of the shipped prompts, folded: what any of them is in tells a prompt.
 pub fn shipped() -> &'static [String] {
@@ -84,12 +85,18 @@ static TURNS: LazyLock<Patterns> = LazyLock::new(|| {
 
 /// Words after which it is told that somebody asked for it, not said.
 static REPORTED: LazyLock<Patterns> = LazyLock::new(|| {
-    compile(&[r"(?:\bto|\bnot|n't|\bcan|\bcould|\bwe|\bthey|\bhe|\bshe|\bwho|\bthat|\bcustomers?|\bteams?|\boften|\bnever|\bpeople|\bwill|\bwould|\bmight|\bmay|\bwir|\bsie|\bon|\bque|\bse)\s+$"])
+    compile(&[
+        r"(?:\bto|\bnot|n't|\bcan|\bcould|\bwe|\bthey|\bhe|\bshe|\bwho|\bthat|\bcustomers?|\bteams?|\boften|\bnever|\bpeople|\bwill|\bwould|\bmight|\bmay|\bwir|\bsie|\bon|\bque|\bse)\s+$",
+    ])
 });
 
 pub fn find(folded: &Folded<'_>, spans: &mut Spans) {
     let lower = folded.lower.as_bytes();
-    let mut told = TELLS.of(lower).filter_map(|(_, form)| form.find(lower)).map(|found| found.start()).min();
+    let mut told = TELLS
+        .of(lower)
+        .filter_map(|(_, form)| form.find(lower))
+        .map(|found| found.start())
+        .min();
     if let Some(sentence) = SAID.as_ref().and_then(|said| said.find(lower)) {
         told = Some(told.map_or(sentence.start(), |at| at.min(sentence.start())));
     }
@@ -99,11 +106,21 @@ pub fn find(folded: &Folded<'_>, spans: &mut Spans) {
     }
     for (_, form) in TURNS.of(lower) {
         for found in form.find_iter(lower) {
-            let before = lower.get(found.start().saturating_sub(16)..found.start()).unwrap_or_default();
-            let reported = REPORTED.each().first().is_some_and(|report| report.is_match(before));
+            let before = lower
+                .get(found.start().saturating_sub(16)..found.start())
+                .unwrap_or_default();
+            let reported = REPORTED
+                .each()
+                .first()
+                .is_some_and(|report| report.is_match(before));
             let about_a_model = found.as_bytes().windows(6).any(|part| part == b"prompt");
             if !reported || about_a_model {
-                spans.add(folded, found.start()..sentence_end(lower, found.end()), Reason::Prompt, With::Mark);
+                spans.add(
+                    folded,
+                    found.start()..sentence_end(lower, found.end()),
+                    Reason::Prompt,
+                    With::Mark,
+                );
             }
         }
     }
@@ -112,6 +129,9 @@ pub fn find(folded: &Folded<'_>, spans: &mut Spans) {
 fn sentence_end(lower: &[u8], from: usize) -> usize {
     let rest = lower.get(from..).unwrap_or_default();
     rest.windows(2)
-        .position(|pair| matches!(pair, [b'\n', _]) || matches!(pair, [b'.' | b'!' | b'?', after] if after.is_ascii_whitespace()))
+        .position(|pair| {
+            matches!(pair, [b'\n', _])
+                || matches!(pair, [b'.' | b'!' | b'?', after] if after.is_ascii_whitespace())
+        })
         .map_or(lower.len(), |at| from + at)
 }

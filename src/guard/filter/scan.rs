@@ -1,14 +1,13 @@
 //! The cheap look: one pass over the bytes and one over the trigger words say which scanners must look closely.
 //! It may cry wolf; it must not miss what a scanner would find.
 
-use std::{
-    ops::{BitOr, BitOrAssign, Range},
-    sync::LazyLock,
+use std::ops::{BitOr, BitOrAssign, Range};
+
+use super::{
+    fold::{Folded, Start},
+    names::Names,
+    triggers::TRIGGERS,
 };
-
-use aho_corasick::{AhoCorasick, AhoCorasickKind};
-
-use super::{fold::{Folded, Start}, names::Names, prompts};
 
 /// Which scanners must run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -48,104 +47,6 @@ impl BitOrAssign for Bits {
         self.0 |= other.0;
     }
 }
-
-/// Words after which a scanner must look, as whole words; at an end with `…` the word may go on.
-const WORDS: &[(Bits, &[&str])] = &[
-    (
-        Bits::SQL,
-        &[
-            "select", "insert", "update", "delete", "create", "alter", "drop", "truncate", "grant", "revoke",
-            "join", "where", "union", "having", "group by", "order by", "limit", "explain", "pragma…", "describe",
-            "show tables", "show databases", "show columns", "show create", "show full", "merge into", "exec…",
-            "information_schema…", "pg_…", "sqlite_…", "sys.…", "match", "is not null", "varchar", "jql", "primary key",
-            "foreign key", "not exists", "values", "returning", "offset", "over (", "over(", "declare", "lock tables", "lock table", "refresh", "copy", "upsert", "case when", "#standardsql",
-            "vacuum", "reindex", "qualify", "rollup", "cube", "seq scan", "index scan", "hash join", "nested loop",
-        ],
-    ),
-    (
-        Bits::CODE,
-        &[
-            "import", "def", "defn", "function", "const", "sudo", "curl", "wget", "ssh", "scp", "kubectl", "helm", "docker…",
-            "git", "npm", "npx", "yarn", "pip", "pip3", "apt", "apt-get", "brew", "psql", "mysql…", "mongosh", "mongo",
-            "redis-cli", "chmod", "chown", "rm -…", "systemctl", "journalctl", "cargo", "python…", "node", "grep", "awk",
-            "sed", "tail", "cat", "ls", "cd", "mkdir", "tar", "terraform", "aws", "gcloud", "openssl", "export",
-            "powershell", "println…", "console.…", "#include", "fn", "func", "lambda", "await", "async", "apiversion…",
-            "action:", "action input", "tool_…", "function_call…", "mcp__…", "functions.…", "class", "return", "mutation",
-            "query", "#!", "public static", "-----begin…", "nmap", "ping", "telnet", "crontab", "elif", "printf…",
-        ],
-    ),
-    (
-        Bits::ERROR,
-        &[
-            "traceback", "exception…", "panicked", "goroutine", "sqlstate…", "ora-…", "error…", "refused", "denied",
-            "violates", "no such", "does not exist", "doesn't exist", "deadlock", "psycopg…", "sqlalchemy…",
-            "pymysql…", "e11000", "segmentation", "core dumped", "undefined", "nullpointer…", "econn…", "etimedout",
-            "enotfound", "hang up", "dial tcp", "getaddrinfo", "x509", "java.…", "org.…", "timed out", "timeout",
-            "unhandled", "fatal", "stack trace", "stacktrace", "line", "failed", "too many connections", "lock wait",
-            "null pointer", "out of memory", "…error…", "…exception…", "fehler", "erreur", "odbc", "ole db", "library not loaded", "…killed",
-            "database is locked", "exit code", "sqlite_…", "warn", "fatal exception", "permission denied", "syntax", "caused by", "status code", "http",
-        ],
-    ),
-    (
-        Bits::PROMPT,
-        &[
-            "ignore", "ignoriere…", "ignorez", "ignora", "ignorer", "ignorar", "disregard", "forget", "vergiss…",
-            "oubliez", "oublie", "olvida", "override", "prompt", "prompts", "systemprompt…", "system-prompt…", "daybrief",
-            "assistant", "you are", "you're", "du bist", "tu es", "eres", "sie sind", "vous êtes", "language model", "sprachmodell",
-            "instructions", "instruction", "anweisungen", "instrucciones", "system:", "developer", "[inst", "[/inst", "<<sys", "<|…",
-            "### …", "jailbreak…", "human:", "user:", "systemnachricht", "systemmeldung", "systemanweisung…", "système", "systeme", "sistema", "consigne…", "reglas", "regeln", "regel", "règles",
-            "meines prompts", "tu rédiges", "utilisateur", "du formulierst", "rules", "my rules", "instructed", "prompted", "programmed", "guidelines", "als ki…", "as an ai", "en tant", "como modelo", "never reveal", "do not reveal",
-        ],
-    ),
-    (
-        Bits::SECRET,
-        &[
-            "password…", "passwords", "passwd", "pwd", "passwort…", "kennwort…", "mot de passe", "contrase…", "secret…", "token…",
-            "api key…", "api-key…", "apikey…", "api_key…", "credential…", "passphrase", "bearer", "akia…", "asia…", "sk-…",
-            "sk_…", "pk_…", "rk_…", "ghp_…", "gho_…", "ghu_…", "ghs_…", "ghr_…", "github_pat_…", "glpat-…", "xox…", "xapp-…",
-            "aiza…", "ya29.…", "sg.…", "npm_…", "pypi-…", "hf_…", "eyj…", "-----begin…", "-----end…", "whsec_…", "shpat_…",
-            "accountkey…", "private key", "ssh-rsa", "ssh-ed25519", "pin", "api-schl…", "zugangsdaten", "geheim…", "clave",
-            "access key", "secret key", "atatt…", "lin_api_…", "dapi…", "hvs.…", "gsk_…", "xai-…", "pat", "key", "schlüssel", "secreto",
-            "login", "authorization",
-        ],
-    ),
-    (
-        Bits::HOST,
-        &[
-            "localhost", "www.…", "javascript:…", "vbscript:…", "data:…", "mailto:…", "tel:…", "port", "ports", "-prod", "prod-…",
-            "db-…", "-db", "srv-…", "-srv…", "server-…", "-server…", "-staging", "staging-…", "redis-…", "mysql-…", "postgres-…",
-            "mongo-…", "kafka-…", "ip-…", "-prod-…", "-db-…", "vm-…", "hostname", "docker-compose", "dockerfile", "makefile", "id_rsa", "id_ed25519", "authorized_keys",
-        ],
-    ),
-];
-
-struct Triggers {
-    automaton: Option<AhoCorasick>,
-    /// For each pattern what it triggers, and whether a word must begin and end with it.
-    kinds: Vec<(Bits, bool, bool)>,
-}
-
-static TRIGGERS: LazyLock<Triggers> = LazyLock::new(|| {
-    let (mut patterns, mut kinds) = (Vec::new(), Vec::new());
-    for (bits, words) in WORDS {
-        for word in *words {
-            kinds.push((*bits, !word.starts_with('…'), !word.ends_with('…')));
-            patterns.push(word.trim_matches('…').to_owned());
-        }
-    }
-    for sentence in prompts::shipped() {
-        kinds.push((Bits::PROMPT, true, false));
-        patterns.push(sentence.clone());
-    }
-    Triggers {
-        automaton: AhoCorasick::builder()
-            .ascii_case_insensitive(true)
-            .kind(Some(AhoCorasickKind::DFA))
-            .build(&patterns)
-            .ok(),
-        kinds,
-    }
-});
 
 /// Which scanners must look at this text?
 pub fn look(text: &str, names: &Names) -> Bits {
@@ -188,47 +89,46 @@ fn is_word(bytes: &[u8], range: Range<usize>, begins: bool, ends: bool) -> bool 
 fn must_fold(c: char) -> bool {
     !matches!(c, '\0'..='\u{24f}' | '\u{2018}'..='\u{201f}' | '\u{2013}' | '\u{2014}' | '\u{2022}' | '\u{2026}'
         | '\u{202f}' | '\u{2030}' | '\u{20ac}' | '\u{2190}'..='\u{2193}')
-        || matches!(c, 'ı' | '\u{aa}' | '\u{b2}' | '\u{b3}' | '\u{b9}' | '\u{ba}')
+        || matches!(
+            c,
+            'ı' | '\u{aa}' | '\u{b2}' | '\u{b3}' | '\u{b9}' | '\u{ba}'
+        )
 }
 
 /// How a byte counts for the shape of a text.
-const PLAIN: u8 = 0;
-const GAP: u8 = 1;
-const ODD: u8 = 2;
+#[derive(Clone, Copy)]
+enum Class {
+    Plain,
+    Gap,
+    Odd,
+}
 
-const CLASSES: [u8; 256] = {
-    let mut classes = [PLAIN; 256];
-    let (gaps, odd) = (b" \n\t", b"(:./\\`{}<>=;$|~\"'@!#]&_^-?");
-    let mut index = 0;
-    while index < gaps.len() {
-        classes[gaps[index] as usize] = GAP;
-        index += 1;
+const fn class(byte: u8) -> Class {
+    match byte {
+        b' ' | b'\n' | b'\t' => Class::Gap,
+        b'(' | b':' | b'.' | b'/' | b'\\' | b'`' | b'{' | b'}' | b'<' | b'>' | b'=' | b';'
+        | b'$' | b'|' | b'~' | b'"' | b'\'' | b'@' | b'!' | b'#' | b']' | b'&' | b'_' | b'^'
+        | b'-' | b'?' => Class::Odd,
+        _ => Class::Plain,
     }
-    index = 0;
-    while index < odd.len() {
-        classes[odd[index] as usize] = ODD;
-        index += 1;
-    }
-    classes
-};
+}
 
 /// A run without a gap of this length that holds a digit may be a secret.
 const LONG_RUN_BYTES: usize = 20;
 
-#[allow(clippy::indexing_slicing)] // The table has an entry for every byte.
 fn shape(bytes: &[u8]) -> Bits {
     let mut bits = Bits::default();
     let mut run = 0;
     for (at, &byte) in bytes.iter().enumerate() {
-        match CLASSES[byte as usize] {
-            PLAIN => {}
-            GAP => {
+        match class(byte) {
+            Class::Plain => {}
+            Class::Gap => {
                 if at - run >= LONG_RUN_BYTES {
                     bits |= long_run(bytes.get(run..at).unwrap_or_default());
                 }
                 run = at + 1;
             }
-            _ => bits |= odd(bytes, at, byte),
+            Class::Odd => bits |= odd(bytes, at, byte),
         }
     }
     if bytes.len() - run >= LONG_RUN_BYTES {
@@ -252,7 +152,11 @@ fn long_run(run: &[u8]) -> Bits {
 
 /// What an odd byte means with its neighbours.
 fn odd(bytes: &[u8], at: usize, byte: u8) -> Bits {
-    let before = if at == 0 { b' ' } else { bytes.get(at - 1).copied().unwrap_or(b' ') };
+    let before = if at == 0 {
+        b' '
+    } else {
+        bytes.get(at - 1).copied().unwrap_or(b' ')
+    };
     let after = bytes.get(at + 1).copied().unwrap_or(b'\n');
     let letter = |byte: u8| byte.is_ascii_alphanumeric() || byte >= 0x80 || byte == b'_';
     let yes = |is: bool, bits: Bits| if is { bits } else { Bits::default() };
@@ -265,36 +169,73 @@ fn odd(bytes: &[u8], at: usize, byte: u8) -> Bits {
         b':' if after.is_ascii_digit() && !before.is_ascii_digit() => Bits::HOST,
         b':' if after.is_ascii_digit() => yes(is_port_or_address(bytes, at), Bits::HOST),
         b':' if before.is_ascii_alphanumeric() || before == b'_' => {
-            yes(after.is_ascii_whitespace() && is_key(bytes, at), Bits::CODE) | yes(letter(after), Bits::HOST)
+            yes(after.is_ascii_whitespace() && is_key(bytes, at), Bits::CODE)
+                | yes(letter(after), Bits::HOST)
         }
-        b'.' if before.is_ascii_digit() && after.is_ascii_digit() => yes(dotted_digits(bytes, at), Bits::HOST),
+        b'.' if before.is_ascii_digit() && after.is_ascii_digit() => {
+            yes(dotted_digits(bytes, at), Bits::HOST)
+        }
         b'.' if before == b'[' && after == b']' || before == b'(' && after == b')' => Bits::HOST,
         b'.' if after == b'/' || after == b'.' && before == b' ' => Bits::HOST,
-        b'.' => yes(letter(after) || quote(after) && quote(before) || after == b'[', Bits::HOST | Bits::NAME)
-            | yes(before == b']' && letter(after), Bits::HOST),
+        b'.' => {
+            yes(
+                letter(after) || quote(after) && quote(before) || after == b'[',
+                Bits::HOST | Bits::NAME,
+            ) | yes(before == b']' && letter(after), Bits::HOST)
+        }
         b'/' if letter(before) => yes(letter(after) && has_second_slash(bytes, at), Bits::HOST),
-        b'/' => yes(letter(after) || after == b'/' || after == b'.', Bits::HOST | Bits::CODE),
+        b'/' => yes(
+            letter(after) || after == b'/' || after == b'.',
+            Bits::HOST | Bits::CODE,
+        ),
         b'\\' => Bits::HOST | Bits::CODE,
         b'`' => Bits::CODE | Bits::NAME | Bits::SQL,
         b'{' | b'}' => Bits::CODE | Bits::SQL,
         b'<' | b'>' if after == b' ' || after.is_ascii_digit() => Bits::CODE | Bits::SQL,
         b'<' | b'>' => Bits::CODE | Bits::HOST | Bits::MENTION | Bits::PROMPT | Bits::SQL,
         b'=' => Bits::CODE | Bits::SECRET | Bits::SQL | Bits::HOST,
-        b';' => yes(matches!(after, b'\n' | b'\r') || matches!(before, b')' | b'}' | b'\'' | b'"'), Bits::CODE | Bits::SQL),
-        b'$' => yes(!after.is_ascii_digit() && after != b'\n' && before != b'S', Bits::CODE),
-        b'|' => yes(letter(before) || before == b'<' || before == b'|' || after == b'|' || after == b'>', Bits::CODE | Bits::PROMPT),
+        b';' => yes(
+            matches!(after, b'\n' | b'\r') || matches!(before, b')' | b'}' | b'\'' | b'"'),
+            Bits::CODE | Bits::SQL,
+        ),
+        b'$' => yes(
+            !after.is_ascii_digit() && after != b'\n' && before != b'S',
+            Bits::CODE,
+        ),
+        b'|' => yes(
+            letter(before) || before == b'<' || before == b'|' || after == b'|' || after == b'>',
+            Bits::CODE | Bits::PROMPT,
+        ),
         b'~' => yes(after == b'/' || after == b'~', Bits::HOST | Bits::CODE),
-        b'"' | b'\'' => yes(matches!(after, b':' | b'.'), Bits::CODE | Bits::NAME) | yes(before == b'[' || before == b'\'', Bits::CODE),
+        b'"' | b'\'' => {
+            yes(matches!(after, b':' | b'.'), Bits::CODE | Bits::NAME)
+                | yes(before == b'[' || before == b'\'', Bits::CODE)
+        }
         b'@' => Bits::MENTION | Bits::HOST | yes(before == b' ' || before == b'\n', Bits::CODE),
         b'!' => yes(after == b'[' || after == b'=', Bits::HOST | Bits::CODE),
         b'#' => yes(matches!(after, b'!' | b'#'), Bits::CODE | Bits::PROMPT),
-        b'&' => yes(after == b'&' || after == b'#' || after.is_ascii_lowercase(), Bits::CODE | Bits::HOST),
-        b']' => yes(matches!(after, b'(' | b'[' | b':'), Bits::HOST | Bits::CODE)
-            | yes(matches!(after, b'\n' | b'\r') && (before.is_ascii_alphabetic() || before == b']'), Bits::CODE),
-        b'_' => yes(letter(before) && letter(after), Bits::CODE | Bits::NAME | Bits::SQL),
+        b'&' => yes(
+            after == b'&' || after == b'#' || after.is_ascii_lowercase(),
+            Bits::CODE | Bits::HOST,
+        ),
+        b']' => {
+            yes(matches!(after, b'(' | b'[' | b':'), Bits::HOST | Bits::CODE)
+                | yes(
+                    matches!(after, b'\n' | b'\r')
+                        && (before.is_ascii_alphabetic() || before == b']'),
+                    Bits::CODE,
+                )
+        }
+        b'_' => yes(
+            letter(before) && letter(after),
+            Bits::CODE | Bits::NAME | Bits::SQL,
+        ),
         b'^' => Bits::CODE,
         // An option of a command; "- " and "-5" are none.
-        b'-' => yes(before == b' ' && (after.is_ascii_alphabetic() || after == b'-'), Bits::CODE),
+        b'-' => yes(
+            before == b' ' && (after.is_ascii_alphabetic() || after == b'-'),
+            Bits::CODE,
+        ),
         b'?' => yes(after == b'.' || after == b':', Bits::CODE),
         _ => Bits::default(),
     }
@@ -303,10 +244,21 @@ fn odd(bytes: &[u8], at: usize, byte: u8) -> Bits {
 /// The word around a place, and where the place is in it.
 fn word_at(bytes: &[u8], at: usize) -> (&[u8], usize) {
     const LONGEST: usize = 64;
-    let head = bytes.get(at.saturating_sub(LONGEST)..at).unwrap_or_default();
-    let back = head.iter().rev().take_while(|byte| !byte.is_ascii_whitespace()).count();
-    let tail = bytes.get(at..(at + LONGEST).min(bytes.len())).unwrap_or_default();
-    let on = tail.iter().take_while(|byte| !byte.is_ascii_whitespace()).count();
+    let head = bytes
+        .get(at.saturating_sub(LONGEST)..at)
+        .unwrap_or_default();
+    let back = head
+        .iter()
+        .rev()
+        .take_while(|byte| !byte.is_ascii_whitespace())
+        .count();
+    let tail = bytes
+        .get(at..(at + LONGEST).min(bytes.len()))
+        .unwrap_or_default();
+    let on = tail
+        .iter()
+        .take_while(|byte| !byte.is_ascii_whitespace())
+        .count();
     (bytes.get(at - back..at + on).unwrap_or_default(), back)
 }
 
@@ -314,7 +266,10 @@ fn word_at(bytes: &[u8], at: usize) -> (&[u8], usize) {
 fn is_port_or_address(bytes: &[u8], at: usize) -> bool {
     let (word, back) = word_at(bytes, at);
     let ahead = word.get(back + 1..).unwrap_or_default();
-    let digits = ahead.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let digits = ahead
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
     digits > 2 || word.iter().filter(|&&byte| byte == b':').count() > 2 || word.contains(&b'.')
 }
 
@@ -332,8 +287,19 @@ fn has_second_slash(bytes: &[u8], at: usize) -> bool {
 /// Does the line up to this colon hold one identifier alone, as a key does?
 fn is_key(bytes: &[u8], at: usize) -> bool {
     const LONGEST: usize = 48;
-    let head = bytes.get(at.saturating_sub(LONGEST)..at).unwrap_or_default();
-    let line = head.rsplit(|&byte| byte == b'\n').next().unwrap_or_default();
-    let line = line.trim_ascii().strip_prefix(b"- ").unwrap_or(line.trim_ascii());
-    !line.is_empty() && line.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'))
+    let head = bytes
+        .get(at.saturating_sub(LONGEST)..at)
+        .unwrap_or_default();
+    let line = head
+        .rsplit(|&byte| byte == b'\n')
+        .next()
+        .unwrap_or_default();
+    let line = line
+        .trim_ascii()
+        .strip_prefix(b"- ")
+        .unwrap_or(line.trim_ascii());
+    !line.is_empty()
+        && line
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'))
 }

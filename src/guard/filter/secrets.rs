@@ -2,7 +2,6 @@
 
 use std::{ops::Range, sync::LazyLock};
 
-
 use super::{
     Reason,
     fold::Folded,
@@ -62,16 +61,29 @@ pub fn find(folded: &Folded<'_>, spans: &mut Spans) {
     for (index, form) in TOLD.of(plain) {
         for found in form.captures_iter(plain) {
             let Some(all) = found.get(0) else { continue };
-            let text = |group: usize| found.get(group).map(|group| group.as_bytes()).unwrap_or_default();
+            let text = |group: usize| {
+                found
+                    .get(group)
+                    .map(|group| group.as_bytes())
+                    .unwrap_or_default()
+            };
             let rest = plain.get(all.end()..).unwrap_or_default();
             let secret = match index {
                 0 => is_told(text(1), text(2), text(3), rest),
                 2 => mixed(text(1), 8) && !is_left_out(text(1)),
-                3 => is_random(all.as_bytes()) && (has_word_before(plain, all.start()) || is_long(all.as_bytes())),
+                3 => {
+                    is_random(all.as_bytes())
+                        && (has_word_before(plain, all.start()) || is_long(all.as_bytes()))
+                }
                 _ => true,
             };
             if secret {
-                spans.add(folded, told_range(plain, all.range()), Reason::Secret, With::Mark);
+                spans.add(
+                    folded,
+                    told_range(plain, all.range()),
+                    Reason::Secret,
+                    With::Mark,
+                );
             }
         }
     }
@@ -79,7 +91,11 @@ pub fn find(folded: &Folded<'_>, spans: &mut Spans) {
 
 /// Without what ends the sentence.
 fn told_range(plain: &[u8], mut range: Range<usize>) -> Range<usize> {
-    while range.end > range.start && plain.get(range.end - 1).is_some_and(|byte| matches!(byte, b'.' | b',' | b';')) {
+    while range.end > range.start
+        && plain
+            .get(range.end - 1)
+            .is_some_and(|byte| matches!(byte, b'.' | b',' | b';'))
+    {
         range.end -= 1;
     }
     range
@@ -92,7 +108,11 @@ fn is_left_out(value: &[u8]) -> bool {
 /// Is what stands after the word its value, or the sentence going on?
 fn is_told(word: &[u8], joint: &[u8], value: &[u8], rest: &[u8]) -> bool {
     let value = value.trim_ascii_end();
-    let bare: Vec<u8> = value.iter().copied().filter(|byte| !matches!(byte, b'.' | b',' | b';' | b')' | b'!' | b'?')).collect();
+    let bare: Vec<u8> = value
+        .iter()
+        .copied()
+        .filter(|byte| !matches!(byte, b'.' | b',' | b';' | b')' | b'!' | b'?'))
+        .collect();
     if is_left_out(value) || bare.is_empty() {
         return false;
     }
@@ -101,7 +121,10 @@ fn is_told(word: &[u8], joint: &[u8], value: &[u8], rest: &[u8]) -> bool {
     if word == b"pin" || word == b"login" || word == b"pass" || word == b"dsn" || word == b"pat" {
         return match joint {
             b"=" | b":=" => true,
-            _ => word == b"pin" && digits >= 4 && digits == bare.len() || word != b"pin" && mixed(&bare, 6) && joint == b":",
+            _ => {
+                word == b"pin" && digits >= 4 && digits == bare.len()
+                    || word != b"pin" && mixed(&bare, 6) && joint == b":"
+            }
         };
     }
     if matches!(joint, b"=" | b":=" | b"=>" | b"->") {
@@ -112,14 +135,49 @@ fn is_told(word: &[u8], joint: &[u8], value: &[u8], rest: &[u8]) -> bool {
     }
     // "Password: swordfish", alone in its line or sentence, and not a word for its state.
     const STATES: [&str; 32] = [
-        "required", "expired", "reset", "changed", "yes", "no", "none", "unknown", "optional", "missing", "invalid", "safe", "secure",
-        "set", "wrong", "weak", "strong", "abgelaufen", "falsch", "sicher", "expirado", "caducada", "expir", "perdu", "simple", "out",
-        "ready", "done", "key", "sicherheit", "trust", "people",
+        "required",
+        "expired",
+        "reset",
+        "changed",
+        "yes",
+        "no",
+        "none",
+        "unknown",
+        "optional",
+        "missing",
+        "invalid",
+        "safe",
+        "secure",
+        "set",
+        "wrong",
+        "weak",
+        "strong",
+        "abgelaufen",
+        "falsch",
+        "sicher",
+        "expirado",
+        "caducada",
+        "expir",
+        "perdu",
+        "simple",
+        "out",
+        "ready",
+        "done",
+        "key",
+        "sicherheit",
+        "trust",
+        "people",
     ];
-    let ends = rest.trim_ascii_start().first().is_none_or(|byte| matches!(byte, b'"' | b'\'' | b'`' | b'.' | b',' | b')'))
-        || rest.first() == Some(&b'\n') || value.ends_with(b".");
+    let ends = rest
+        .trim_ascii_start()
+        .first()
+        .is_none_or(|byte| matches!(byte, b'"' | b'\'' | b'`' | b'.' | b',' | b')'))
+        || rest.first() == Some(&b'\n')
+        || value.ends_with(b".");
     let lower = String::from_utf8_lossy(&bare).to_lowercase();
-    let is_password = [&b"pass"[..], b"pwd", b"kennwort", b"contrase", b"mot"].iter().any(|stem| word.windows(stem.len()).any(|part| part == *stem));
+    let is_password = [&b"pass"[..], b"pwd", b"kennwort", b"contrase", b"mot"]
+        .iter()
+        .any(|stem| word.windows(stem.len()).any(|part| part == *stem));
     is_password && joint == b":" && ends && bare.len() >= 4 && !STATES.contains(&lower.as_str())
 }
 
@@ -127,20 +185,47 @@ fn is_told(word: &[u8], joint: &[u8], value: &[u8], rest: &[u8]) -> bool {
 fn mixed(value: &[u8], least: usize) -> bool {
     let letters = value.iter().any(u8::is_ascii_alphabetic);
     let digits = value.iter().any(u8::is_ascii_digit);
-    let inner = value.get(1..value.len().saturating_sub(1)).unwrap_or_default();
-    let signs = inner.iter().any(|byte| matches!(byte, b'!' | b'@' | b'#' | b'$' | b'%' | b'^' | b'&' | b'*' | b'~' | b'+' | b'='));
-    let hump = value.windows(2).any(|pair| matches!(pair, [a, b] if a.is_ascii_lowercase() && b.is_ascii_uppercase()));
-    let is_date = value.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'-' | b'.' | b':' | b'T' | b'Z'));
-    let is_key = value.iter().take_while(|byte| byte.is_ascii_uppercase()).count() >= 2
+    let inner = value
+        .get(1..value.len().saturating_sub(1))
+        .unwrap_or_default();
+    let signs = inner.iter().any(|byte| {
+        matches!(
+            byte,
+            b'!' | b'@' | b'#' | b'$' | b'%' | b'^' | b'&' | b'*' | b'~' | b'+' | b'='
+        )
+    });
+    let hump = value
+        .windows(2)
+        .any(|pair| matches!(pair, [a, b] if a.is_ascii_lowercase() && b.is_ascii_uppercase()));
+    let is_date = value
+        .iter()
+        .all(|byte| byte.is_ascii_digit() || matches!(byte, b'-' | b'.' | b':' | b'T' | b'Z'));
+    let is_key = value
+        .iter()
+        .take_while(|byte| byte.is_ascii_uppercase())
+        .count()
+        >= 2
         && value.iter().filter(|&&byte| byte == b'-').count() == 1
-        && value.rsplit(|&byte| byte == b'-').next().is_some_and(|tail| tail.iter().all(u8::is_ascii_digit));
-    value.len() >= least && letters && (digits || signs || hump) && !is_date && !is_key && value.len() < 4096
+        && value
+            .rsplit(|&byte| byte == b'-')
+            .next()
+            .is_some_and(|tail| tail.iter().all(u8::is_ascii_digit));
+    value.len() >= least
+        && letters
+        && (digits || signs || hump)
+        && !is_date
+        && !is_key
+        && value.len() < 4096
 }
 
 /// A token with digits and letters of both cases, or of hexadecimal digits: none of a language, of a number, of a date.
 fn is_random(token: &[u8]) -> bool {
     let count = |is: fn(&u8) -> bool| token.iter().filter(|byte| is(byte)).count();
-    let (digits, lower, upper) = (count(u8::is_ascii_digit), count(u8::is_ascii_lowercase), count(u8::is_ascii_uppercase));
+    let (digits, lower, upper) = (
+        count(u8::is_ascii_digit),
+        count(u8::is_ascii_lowercase),
+        count(u8::is_ascii_uppercase),
+    );
     let hex = token.iter().all(u8::is_ascii_hexdigit) && digits >= 4 && lower + upper >= 4;
     let slashes = token.iter().filter(|&&byte| byte == b'/').count();
     hex || digits >= 2 && lower >= 4 && upper >= 3 && slashes <= token.len() / 8
@@ -153,8 +238,24 @@ fn is_long(token: &[u8]) -> bool {
 fn has_word_before(plain: &[u8], at: usize) -> bool {
     const NEAR_BYTES: usize = 80;
     const STEMS: [&[u8]; 12] = [
-        b"password", b"passwor", b"secret", b"token", b"key", b"credential", b"kennwort", b"bearer", b"geheim", b"contrase", b"passe", b"auth",
+        b"password",
+        b"passwor",
+        b"secret",
+        b"token",
+        b"key",
+        b"credential",
+        b"kennwort",
+        b"bearer",
+        b"geheim",
+        b"contrase",
+        b"passe",
+        b"auth",
     ];
-    let before = plain.get(at.saturating_sub(NEAR_BYTES)..at).unwrap_or_default().to_ascii_lowercase();
-    STEMS.iter().any(|stem| before.windows(stem.len()).any(|part| part == *stem))
+    let before = plain
+        .get(at.saturating_sub(NEAR_BYTES)..at)
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    STEMS
+        .iter()
+        .any(|stem| before.windows(stem.len()).any(|part| part == *stem))
 }

@@ -62,11 +62,23 @@ impl Spans {
             end -= piece.trim_start().len() - piece.trim().len();
         }
         // A joiner or a selector goes with what it belongs to.
-        end += raw.get(end..).map_or(0, |rest| rest.len() - rest.trim_start_matches(['\u{200d}', '\u{fe0f}', '\u{20e3}']).len());
+        end += raw.get(end..).map_or(0, |rest| {
+            rest.len()
+                - rest
+                    .trim_start_matches(['\u{200d}', '\u{fe0f}', '\u{20e3}'])
+                    .len()
+        });
         // What is left out already is not left out again.
         let inside = raw.get(start..end).unwrap_or_default();
-        if start < end && inside.trim_matches(|c: char| !c.is_alphanumeric() && c != '[' && c != ']') != LEFT_OUT {
-            self.found.push(Span { range: start..end, reason, with });
+        if start < end
+            && inside.trim_matches(|c: char| !c.is_alphanumeric() && c != '[' && c != ']')
+                != LEFT_OUT
+        {
+            self.found.push(Span {
+                range: start..end,
+                reason,
+                with,
+            });
         }
     }
 
@@ -113,7 +125,11 @@ impl Spans {
             if let Some(around) = self.may_stand.iter().find(|may| {
                 may.start <= span.range.start && span.range.end <= may.end && **may != span.range
             }) {
-                *span = Span { range: around.clone(), reason: span.reason, with: With::Mark };
+                *span = Span {
+                    range: around.clone(),
+                    reason: span.reason,
+                    with: With::Mark,
+                };
             }
         }
         let merged = merge(found, raw);
@@ -131,7 +147,9 @@ impl Spans {
             let nothing_between = !between.contains(char::is_alphanumeric);
             at = span.range.end;
             match span.with {
-                With::Mark if nothing_between && piece.text.trim_end().ends_with(LEFT_OUT) => continue,
+                With::Mark if nothing_between && piece.text.trim_end().ends_with(LEFT_OUT) => {
+                    continue;
+                }
                 _ => {}
             }
             piece.keep(between);
@@ -252,7 +270,12 @@ impl Piece {
 pub fn words(text: &str) -> usize {
     let all = text
         .split(|c: char| !c.is_alphanumeric())
-        .filter(|word| word.chars().filter(|c| c.is_alphanumeric()).nth(1).is_some())
+        .filter(|word| {
+            word.chars()
+                .filter(|c| c.is_alphanumeric())
+                .nth(1)
+                .is_some()
+        })
         .count();
     all.saturating_sub(2 * text.matches(LEFT_OUT).count())
 }

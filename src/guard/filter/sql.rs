@@ -2,14 +2,13 @@
 
 use std::{ops::Range, sync::LazyLock};
 
-
+use super::pattern::{Patterns, compile};
 use super::{
     Reason,
     fold::Folded,
     names::Names,
     spans::{Spans, With},
 };
-use super::pattern::{Patterns, compile};
 
 /// Forms that are SQL wherever they stand.
 static CERTAIN: LazyLock<Patterns> = LazyLock::new(|| {
@@ -97,15 +96,56 @@ static PERHAPS: LazyLock<Patterns> = LazyLock::new(|| {
 
 /// Words that show a sentence of a language and not a list of fields or a source.
 const PROSE: &[&str] = &[
-    "the", "a", "an", "your", "our", "their", "his", "her", "its", "my", "this", "that", "these", "those", "each", "every",
-    "any", "all", "some", "one", "two", "three", "several", "more", "only", "just", "new", "best", "top", "different", "other",
-    "first", "next", "specific", "and", "or", "options", "people", "items", "candidates", "suppliers", "vendors", "offers",
+    "the",
+    "a",
+    "an",
+    "your",
+    "our",
+    "their",
+    "his",
+    "her",
+    "its",
+    "my",
+    "this",
+    "that",
+    "these",
+    "those",
+    "each",
+    "every",
+    "any",
+    "all",
+    "some",
+    "one",
+    "two",
+    "three",
+    "several",
+    "more",
+    "only",
+    "just",
+    "new",
+    "best",
+    "top",
+    "different",
+    "other",
+    "first",
+    "next",
+    "specific",
+    "and",
+    "or",
+    "options",
+    "people",
+    "items",
+    "candidates",
+    "suppliers",
+    "vendors",
+    "offers",
 ];
 
 /// Columns that hardly any schema is without.
 const USUAL_COLUMNS: &[&str] = &[
-    "id", "name", "email", "status", "amount", "total", "count", "date", "created", "updated", "price", "username", "user",
-    "value", "title", "type", "password", "quantity", "country", "city", "revenue", "currency", "customer", "balance",
+    "id", "name", "email", "status", "amount", "total", "count", "date", "created", "updated",
+    "price", "username", "user", "value", "title", "type", "password", "quantity", "country",
+    "city", "revenue", "currency", "customer", "balance",
 ];
 
 pub fn find(folded: &Folded<'_>, names: &Names, spans: &mut Spans) {
@@ -115,11 +155,19 @@ pub fn find(folded: &Folded<'_>, names: &Names, spans: &mut Spans) {
         starts.extend(pattern.find_iter(lower).map(|found| found.range()));
     }
     for (_, pattern) in CAPITALS.of(folded.plain.as_bytes()) {
-        starts.extend(pattern.find_iter(folded.plain.as_bytes()).map(|found| found.range()));
+        starts.extend(
+            pattern
+                .find_iter(folded.plain.as_bytes())
+                .map(|found| found.range()),
+        );
     }
     for (_, pattern) in PERHAPS.of(lower) {
         for found in pattern.captures_iter(lower) {
-            let group = |index: usize| found.get(index).map_or("", |group| std::str::from_utf8(group.as_bytes()).unwrap_or(""));
+            let group = |index: usize| {
+                found.get(index).map_or("", |group| {
+                    std::str::from_utf8(group.as_bytes()).unwrap_or("")
+                })
+            };
             if is_query(group(1), group(2), found.get(3).is_some(), names) {
                 starts.extend(found.get(0).map(|all| all.range()));
             }
@@ -128,10 +176,7 @@ pub fn find(folded: &Folded<'_>, names: &Names, spans: &mut Spans) {
     starts.sort_by_key(|range| range.start);
     let mut end = 0;
     for range in starts {
-        if range.start >= end {
-            end = statement_end(folded, range.end);
-            spans.add(folded, range.start..end, Reason::Sql, With::Mark);
-        } else if range.end > end {
+        if range.end > end {
             end = statement_end(folded, range.end);
             spans.add(folded, range.start..end, Reason::Sql, With::Mark);
         }
@@ -144,10 +189,16 @@ fn is_query(list: &str, source: &str, goes_on: bool, names: &Names) -> bool {
         return true;
     }
     let technical = |text: &str| text.contains(['_', '"', '`', '[', '$']) || text.contains('.');
-    if matches!(list, "delete" | "insert" | "drop" | "describe" | "truncate" | "join" | "update" | "") {
+    if matches!(
+        list,
+        "delete" | "insert" | "drop" | "describe" | "truncate" | "join" | "update" | ""
+    ) {
         return source.contains('_') && !source.starts_with('_');
     }
-    let words = || list.split([',', ' ', '\n', '\t']).filter(|word| !word.is_empty());
+    let words = || {
+        list.split([',', ' ', '\n', '\t'])
+            .filter(|word| !word.is_empty())
+    };
     if words().any(|word| PROSE.contains(&word)) || PROSE.contains(&source) {
         return technical(list);
     }
@@ -155,7 +206,8 @@ fn is_query(list: &str, source: &str, goes_on: bool, names: &Names) -> bool {
         || technical(list)
         || technical(source)
         || list.contains(',')
-        || words().any(|word| word == "as" || USUAL_COLUMNS.contains(&word) || names.kind(word).is_some())
+        || words()
+            .any(|word| word == "as" || USUAL_COLUMNS.contains(&word) || names.kind(word).is_some())
 }
 
 /// Where a statement that has come as far as `from` ends: a semicolon, a closing back-tick, a blank line, the end of the
@@ -169,7 +221,11 @@ fn statement_end(folded: &Folded<'_>, from: usize) -> usize {
             b';' => return index + 1,
             b'`' => return index,
             b'\'' => quoted = !quoted,
-            b'.' | b'!' | b'?' if !quoted && (index + 1 >= bytes.len() || at(index + 1).is_ascii_whitespace()) => return index,
+            b'.' | b'!' | b'?'
+                if !quoted && (index + 1 >= bytes.len() || at(index + 1).is_ascii_whitespace()) =>
+            {
+                return index;
+            }
             b'\n' if is_prose(bytes.get(index + 1..).unwrap_or_default()) => return index,
             _ => {}
         }
@@ -191,7 +247,12 @@ fn is_prose(next: &[u8]) -> bool {
     if trimmed.starts_with(b"--") {
         return false;
     }
-    let word: Vec<u8> = trimmed.iter().copied().take_while(u8::is_ascii_alphabetic).collect();
+    let word: Vec<u8> = trimmed
+        .iter()
+        .copied()
+        .take_while(u8::is_ascii_alphabetic)
+        .collect();
     let keyword = word.iter().all(u8::is_ascii_uppercase) && word.len() > 1;
-    (first.is_ascii_uppercase() && !keyword) || matches!(first, b'-' | b'*' | b'#' | b'>' | b'0'..=b'9' | 0xc0..)
+    (first.is_ascii_uppercase() && !keyword)
+        || matches!(first, b'-' | b'*' | b'#' | b'>' | b'0'..=b'9' | 0xc0..)
 }

@@ -5,7 +5,14 @@
 
 use std::collections::BTreeSet;
 
-use super::{Cleared, Filter, HELD_BACK, LEFT_OUT, Reason, Verdict, fold::Start, hidden::Cleaner, once, scan::Bits, spans::{Piece, words}};
+use super::{
+    Cleared, Filter, HELD_BACK, LEFT_OUT, Reason, Verdict,
+    fold::Start,
+    hidden::Cleaner,
+    once,
+    scan::Bits,
+    spans::{Piece, words},
+};
 
 /// So much text is held at most: a paragraph, a code block, a query. What has no end by then is looked at as it is, and what
 /// is held back in it is held back up to its end.
@@ -112,7 +119,11 @@ impl Stream {
             out = self.go(true);
         }
         // What came after a block was not looked at.
-        if self.cleaner.first_change.is_some_and(|at| !self.blocked || at < self.consumed) {
+        if self
+            .cleaner
+            .first_change
+            .is_some_and(|at| !self.blocked || at < self.consumed)
+        {
             self.reasons.insert(Reason::Hidden);
         }
         if let Some(lead) = self.lead.take() {
@@ -128,7 +139,11 @@ impl Stream {
             (false, true) => Verdict::Pass,
             (false, false) => Verdict::Redact,
         };
-        Tail { text: Cleared(out), verdict, reasons: once(&self.reasons) }
+        Tail {
+            text: Cleared(out),
+            verdict,
+            reasons: once(&self.reasons),
+        }
     }
 
     fn go(&mut self, ended: bool) -> String {
@@ -197,7 +212,11 @@ impl Stream {
         let bound = rest.floor_char_boundary(LOOK_AHEAD_BYTES);
         let head = rest.get(..bound).unwrap_or_default();
         let Some(cut) = head.rfind(char::is_whitespace).map(|space| {
-            space + head.get(space..).and_then(|tail| tail.chars().next()).map_or(1, char::len_utf8)
+            space
+                + head
+                    .get(space..)
+                    .and_then(|tail| tail.chars().next())
+                    .map_or(1, char::len_utf8)
         }) else {
             self.dropping = Some(Until::Space);
             self.held = Held::default();
@@ -222,7 +241,11 @@ impl Stream {
     fn close(&mut self, rest: &str, end: usize, forced: bool, out: &mut String) {
         let held = std::mem::take(&mut self.held);
         let text = rest.get(..end).unwrap_or_default();
-        let start = if self.starts_line { Start::Line } else { Start::Within };
+        let start = if self.starts_line {
+            Start::Line
+        } else {
+            Start::Within
+        };
         let piece = self.filter.piece(text, start, held.bits);
         if forced && !piece.reasons.is_empty() && piece.text.trim_end().ends_with(LEFT_OUT) {
             self.dropping = Some(if held.fences % 2 == 1 {
@@ -251,7 +274,11 @@ impl Stream {
     fn give(&mut self, piece: Piece, out: &mut String) {
         self.kept_words += piece.kept_words;
         self.said |= piece.said;
-        self.kept_bytes += if piece.kept_words > 0 { piece.text.len() } else { 0 };
+        self.kept_bytes += if piece.kept_words > 0 {
+            piece.text.len()
+        } else {
+            0
+        };
         self.secret_bytes += piece.secret_bytes;
         self.reasons.extend(piece.reasons);
         let text = if let Some(lead) = &mut self.lead {
@@ -262,11 +289,16 @@ impl Stream {
             let clean = self.reasons.is_empty();
             let least = if clean || self.said { 1 } else { 2 };
             let sensible = self.kept_words >= least || clean && has_sign(lead);
-            if sensible { std::mem::take(lead) } else { String::new() }
+            if sensible {
+                std::mem::take(lead)
+            } else {
+                String::new()
+            }
         } else {
             piece.text
         };
-        let dump = piece.dump || self.secret_bytes > DUMP_BYTES && self.secret_bytes > self.kept_bytes;
+        let dump =
+            piece.dump || self.secret_bytes > DUMP_BYTES && self.secret_bytes > self.kept_bytes;
         let text = if dump {
             // The sentence that stands for the rest stands for its last mark too.
             text.trim_end().strip_suffix(LEFT_OUT).unwrap_or(&text)
@@ -348,7 +380,8 @@ impl Stream {
             }
         }
         self.held.searched = limit.max(from);
-        (ended && bytes.len() < LOOK_AHEAD_BYTES && self.held.whole < bytes.len()).then_some(bytes.len())
+        (ended && bytes.len() < LOOK_AHEAD_BYTES && self.held.whole < bytes.len())
+            .then_some(bytes.len())
     }
 
     fn count(&mut self, sentence: &str) {
@@ -381,7 +414,10 @@ impl Stream {
 
 /// Does a sentence end here: a full stop or the like, quotes and brackets after it?
 fn ends_sentence(bytes: &[u8]) -> bool {
-    let mut tail = bytes.iter().rev().skip_while(|byte| matches!(byte, b'"' | b'\'' | b')' | b']' | b'*' | b'_'));
+    let mut tail = bytes
+        .iter()
+        .rev()
+        .skip_while(|byte| matches!(byte, b'"' | b'\'' | b')' | b']' | b'*' | b'_'));
     matches!(tail.next(), Some(b'.' | b'!' | b'?')) || bytes.ends_with("…".as_bytes())
 }
 

@@ -2,7 +2,6 @@
 
 use std::{ops::Range, sync::LazyLock};
 
-
 use super::{
     Reason,
     fold::Folded,
@@ -10,9 +9,8 @@ use super::{
     spans::{Spans, With},
 };
 
-static FENCES: LazyLock<Patterns> = LazyLock::new(|| {
-    compile(&[r"(?:```|~~~)(?s:.*?)(?:```+|~~~+|\z)"])
-});
+static FENCES: LazyLock<Patterns> =
+    LazyLock::new(|| compile(&[r"(?:```|~~~)(?s:.*?)(?:```+|~~~+|\z)"]));
 
 /// What opens a bracket that belongs to a machine.
 static OPENINGS: LazyLock<Patterns> = LazyLock::new(|| {
@@ -106,7 +104,8 @@ fn balanced(lower: &[u8], found: Range<usize>) -> Range<usize> {
         }
         if opened && depth == 0 {
             // A chain of calls goes on: `.sort({…})`.
-            let goes_on = lower.get(at + 1) == Some(&b'.') && lower.get(at + 2).is_some_and(u8::is_ascii_alphabetic);
+            let goes_on = lower.get(at + 1) == Some(&b'.')
+                && lower.get(at + 2).is_some_and(u8::is_ascii_alphabetic);
             if !goes_on {
                 return start..at + 1;
             }
@@ -117,10 +116,66 @@ fn balanced(lower: &[u8], found: Range<usize>) -> Range<usize> {
 
 fn markup(folded: &Folded<'_>, lower: &[u8], spans: &mut Spans) {
     const OF_PAGES: &[&[u8]] = &[
-        b"a", b"b", b"i", b"u", b"s", b"em", b"strong", b"p", b"br", b"ul", b"ol", b"li", b"div", b"span", b"h1", b"h2", b"h3", b"h4",
-        b"h5", b"h6", b"table", b"tr", b"td", b"th", b"tbody", b"thead", b"code", b"pre", b"html", b"body", b"head", b"title", b"font",
-        b"center", b"sub", b"sup", b"small", b"mark", b"del", b"ins", b"blockquote", b"label", b"main", b"section", b"article", b"at",
-        b"details", b"summary", b"header", b"footer", b"figure", b"dl", b"dt", b"dd", b"q", b"cite", b"kbd", b"abbr", b"big", b"marquee",
+        b"a",
+        b"b",
+        b"i",
+        b"u",
+        b"s",
+        b"em",
+        b"strong",
+        b"p",
+        b"br",
+        b"ul",
+        b"ol",
+        b"li",
+        b"div",
+        b"span",
+        b"h1",
+        b"h2",
+        b"h3",
+        b"h4",
+        b"h5",
+        b"h6",
+        b"table",
+        b"tr",
+        b"td",
+        b"th",
+        b"tbody",
+        b"thead",
+        b"code",
+        b"pre",
+        b"html",
+        b"body",
+        b"head",
+        b"title",
+        b"font",
+        b"center",
+        b"sub",
+        b"sup",
+        b"small",
+        b"mark",
+        b"del",
+        b"ins",
+        b"blockquote",
+        b"label",
+        b"main",
+        b"section",
+        b"article",
+        b"at",
+        b"details",
+        b"summary",
+        b"header",
+        b"footer",
+        b"figure",
+        b"dl",
+        b"dt",
+        b"dd",
+        b"q",
+        b"cite",
+        b"kbd",
+        b"abbr",
+        b"big",
+        b"marquee",
     ];
     for (index, form) in MARKUP.of(lower) {
         for found in form.captures_iter(lower) {
@@ -128,9 +183,16 @@ fn markup(folded: &Folded<'_>, lower: &[u8], spans: &mut Spans) {
             let text = all.as_bytes();
             let name: &[u8] = match found.get(1) {
                 Some(name) => name.as_bytes(),
-                None => text.trim_ascii_start().strip_prefix(b"</").or(text.strip_prefix(b"<")).unwrap_or_default(),
+                None => text
+                    .trim_ascii_start()
+                    .strip_prefix(b"</")
+                    .or(text.strip_prefix(b"<"))
+                    .unwrap_or_default(),
             };
-            let name = name.split(|byte| !byte.is_ascii_alphanumeric()).next().unwrap_or_default();
+            let name = name
+                .split(|byte| !byte.is_ascii_alphanumeric())
+                .next()
+                .unwrap_or_default();
             if index > 0 && OF_PAGES.contains(&name) {
                 continue;
             }
@@ -147,14 +209,30 @@ fn keys(folded: &Folded<'_>, spans: &mut Spans) {
     };
     let (mut start, mut keyed, mut telling_lines) = (None, 0, 0);
     let mut at = 0;
-    for line in plain.split_inclusive(|&byte| byte == b'\n').chain([&b""[..]]) {
+    for line in plain
+        .split_inclusive(|&byte| byte == b'\n')
+        .chain([&b""[..]])
+    {
         let text = line.trim_ascii_end();
-        let is_child = start.is_some() && (text.starts_with(b"  ") || text.trim_ascii_start().starts_with(b"- ")) && !text.is_empty();
+        let is_child = start.is_some()
+            && (text.starts_with(b"  ") || text.trim_ascii_start().starts_with(b"- "))
+            && !text.is_empty();
         let is_pair = pair.is_match(text);
-        if !text.is_empty() && (key.is_match(text) || head.is_match(text) || section.is_match(text) || is_pair || is_child) {
+        if !text.is_empty()
+            && (key.is_match(text)
+                || head.is_match(text)
+                || section.is_match(text)
+                || is_pair
+                || is_child)
+        {
             start = start.or(Some(at));
             keyed += 1;
-            telling_lines += usize::from(telling.is_match(text) || head.is_match(text) || section.is_match(text) || is_pair && text.contains(&b'='));
+            telling_lines += usize::from(
+                telling.is_match(text)
+                    || head.is_match(text)
+                    || section.is_match(text)
+                    || is_pair && text.contains(&b'='),
+            );
         } else if let Some(from) = start.take() {
             if keyed >= 2 && telling_lines >= 1 && (telling_lines >= 2 || keyed <= 3) {
                 spans.add(folded, from..at, Reason::Code, With::Mark);

@@ -1,7 +1,10 @@
 mod bad;
 mod good;
 
-use std::{collections::BTreeSet, time::{Duration, Instant}};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use proptest::prelude::*;
 
@@ -10,9 +13,21 @@ use super::*;
 fn context() -> Context {
     let list = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
     Context {
-        tables: list(&["crm_accounts", "fct_sales", "orders", "order", "customer", "tblCust"]),
+        tables: list(&[
+            "crm_accounts",
+            "fct_sales",
+            "orders",
+            "order",
+            "customer",
+            "tblCust",
+        ]),
         columns: list(&["status", "date", "name", "customerId", "due_date"]),
-        tools: list(&["jira_search", "stripe_list_payouts", "query_orders", "search"]),
+        tools: list(&[
+            "jira_search",
+            "stripe_list_payouts",
+            "query_orders",
+            "search",
+        ]),
         allowed_hosts: list(&["acme.example"]),
         schema_role: false,
     }
@@ -33,16 +48,27 @@ fn fed(filter: &Filter, text: &str, lengths: &[usize]) -> Outcome {
     }
     let tail = stream.finish();
     out.push_str(tail.text.get());
-    Outcome { verdict: tail.verdict, text: out, reasons: tail.reasons }
+    Outcome {
+        verdict: tail.verdict,
+        text: out,
+        reasons: tail.reasons,
+    }
 }
 
 fn check(filter: &Filter, text: &str, lengths: &[usize]) {
     let whole = filter.whole(text);
-    assert_eq!(fed(filter, text, lengths), whole, "in pieces {lengths:?}: {text:?}");
+    assert_eq!(
+        fed(filter, text, lengths),
+        whole,
+        "in pieces {lengths:?}: {text:?}"
+    );
     let again = filter.whole(&whole.text);
     assert_eq!(again.text, whole.text, "filtered again, of {text:?}");
     assert_eq!(whole.verdict == Verdict::Pass, whole.reasons.is_empty());
-    assert!(whole.verdict != Verdict::Pass || whole.text == text, "{text:?}");
+    assert!(
+        whole.verdict != Verdict::Pass || whole.text == text,
+        "{text:?}"
+    );
 }
 
 #[test]
@@ -69,7 +95,8 @@ fn what_must_not_leave_does_not_and_its_reason_is_told() {
             let told = outcome.reasons.contains(reason)
                 || *reason == Reason::Table && outcome.reasons.contains(&Reason::Column)
                 || *reason == Reason::Tool && outcome.reasons.contains(&Reason::Code)
-                || matches!(reason, Reason::Host | Reason::Image) && outcome.reasons.contains(&Reason::Link)
+                || matches!(reason, Reason::Host | Reason::Image)
+                    && outcome.reasons.contains(&Reason::Link)
                 || *reason == Reason::Link && outcome.reasons.contains(&Reason::Host)
                 || matches!(reason, Reason::Host) && outcome.reasons.contains(&Reason::Secret);
             if outcome.verdict == Verdict::Pass || outcome.text.contains(never) || !told {
@@ -83,7 +110,10 @@ fn what_must_not_leave_does_not_and_its_reason_is_told() {
 #[test]
 fn every_list_of_patterns_compiles_and_every_text_is_the_same_in_pieces_and_again() {
     let filter = Filter::new(&context());
-    let texts = bad::ALL.iter().flat_map(|(_, texts)| texts.iter().map(|(text, _)| *text)).chain(good::ALL.iter().copied());
+    let texts = bad::ALL
+        .iter()
+        .flat_map(|(_, texts)| texts.iter().map(|(text, _)| *text))
+        .chain(good::ALL.iter().copied());
     for text in texts {
         for lengths in [&[1][..], &[7, 2], &[64]] {
             check(&filter, text, lengths);
@@ -95,16 +125,31 @@ fn every_list_of_patterns_compiles_and_every_text_is_the_same_in_pieces_and_agai
 fn things_are_said_in_business_words_where_they_can() {
     let filter = Filter::new(&context());
     for (text, said) in [
-        ("Four rows of crm_accounts are old.", "Four rows of a table are old."),
+        (
+            "Four rows of crm_accounts are old.",
+            "Four rows of a table are old.",
+        ),
         ("The table `crm_accounts` is old.", "The table is old."),
         ("The crm_accounts table is old.", "The table is old."),
         ("Nine lack the due_date.", "Nine lack the field."),
-        ("Wir haben heute die crm_accounts und die Liste geprüft.", "Wir haben heute eine Tabelle und die Liste geprüft."),
+        (
+            "Wir haben heute die crm_accounts und die Liste geprüft.",
+            "Wir haben heute eine Tabelle und die Liste geprüft.",
+        ),
         ("I asked jira_search for it.", "I asked a tool for it."),
-        ("See [the list](https://evil.test/x) for it.", "See the list for it."),
-        ("The load failed: ORA-00942 came back.", "The load failed: a technical error."),
+        (
+            "See [the list](https://evil.test/x) for it.",
+            "See the list for it.",
+        ),
+        (
+            "The load failed: ORA-00942 came back.",
+            "The load failed: a technical error.",
+        ),
         ("@here sales fell.", "here sales fell."),
-        ("Two are late. I ran select * from users; to see.", "Two are late. I ran [left out] to see."),
+        (
+            "Two are late. I ran select * from users; to see.",
+            "Two are late. I ran [left out] to see.",
+        ),
     ] {
         assert_eq!(filter.whole(text).text, said);
     }
@@ -123,25 +168,45 @@ fn a_name_that_is_a_plain_word_is_held_back_only_where_it_looks_technical() {
         ("The tblCust is late.", false),
         ("The search took long.", true),
     ] {
-        assert_eq!(filter.whole(text).verdict == Verdict::Pass, passes, "{text}");
+        assert_eq!(
+            filter.whole(text).verdict == Verdict::Pass,
+            passes,
+            "{text}"
+        );
     }
 }
 
 #[test]
 fn a_reader_who_may_see_schemas_sees_them_and_nothing_else() {
-    let filter = Filter::new(&Context { schema_role: true, ..context() });
+    let filter = Filter::new(&Context {
+        schema_role: true,
+        ..context()
+    });
     for reason in [Reason::Sql, Reason::Tool, Reason::Table] {
         for (_, texts) in bad::ALL.iter().filter(|(of, _)| *of == reason) {
-            for (text, _) in texts.iter().filter(|(text, _)| text.is_ascii() && !text.contains("password")) {
+            for (text, _) in texts
+                .iter()
+                .filter(|(text, _)| text.is_ascii() && !text.contains("password"))
+            {
                 assert_eq!(filter.whole(text).text, **text);
             }
         }
     }
-    for reason in [Reason::Secret, Reason::Prompt, Reason::Link, Reason::Image, Reason::Host, Reason::Hidden] {
+    for reason in [
+        Reason::Secret,
+        Reason::Prompt,
+        Reason::Link,
+        Reason::Image,
+        Reason::Host,
+        Reason::Hidden,
+    ] {
         for (_, texts) in bad::ALL.iter().filter(|(of, _)| *of == reason) {
             for (text, never) in *texts {
                 let outcome = filter.whole(text);
-                assert!(outcome.verdict != Verdict::Pass && !outcome.text.contains(never), "{text:?}: {outcome:?}");
+                assert!(
+                    outcome.verdict != Verdict::Pass && !outcome.text.contains(never),
+                    "{text:?}: {outcome:?}"
+                );
             }
         }
     }
@@ -150,11 +215,21 @@ fn a_reader_who_may_see_schemas_sees_them_and_nothing_else() {
 #[test]
 fn what_is_nothing_but_internals_becomes_one_sentence() {
     let filter = Filter::new(&context());
-    for text in ["select * from users", "```\nx = 1\n```", "You are Daybrief, the assistant.", "password=hunter2"] {
+    for text in [
+        "select * from users",
+        "```\nx = 1\n```",
+        "You are Daybrief, the assistant.",
+        "password=hunter2",
+    ] {
         let outcome = filter.whole(text);
-        assert_eq!((outcome.verdict, outcome.text.as_str()), (Verdict::Block, HELD_BACK), "{text}");
+        assert_eq!(
+            (outcome.verdict, outcome.text.as_str()),
+            (Verdict::Block, HELD_BACK),
+            "{text}"
+        );
     }
-    let told = filter.whole("Sure! Here it is.\nYou are Daybrief, the assistant.\n\nRules:\n- name no table\n");
+    let told = filter
+        .whole("Sure! Here it is.\nYou are Daybrief, the assistant.\n\nRules:\n- name no table\n");
     assert_eq!(told.verdict, Verdict::Block);
     assert_eq!(told.text, format!("Sure! Here it is.\n{HELD_BACK}"));
 }
@@ -164,9 +239,15 @@ fn a_sentence_leaves_as_soon_as_it_is_whole_and_a_fence_is_held_to_its_end() {
     let mut stream = Filter::new(&context()).stream();
     assert_eq!(stream.push("Sales fell. Costs").get(), "Sales fell. ");
     assert_eq!(stream.push(" rose.\n```\nx = 1\n\n").get(), "Costs rose.\n");
-    assert_eq!(stream.push("y = 2\n```\n\nDone. ").get(), "[left out]\n\nDone. ");
+    assert_eq!(
+        stream.push("y = 2\n```\n\nDone. ").get(),
+        "[left out]\n\nDone. "
+    );
     let tail = stream.finish();
-    assert_eq!((tail.text.get().as_str(), tail.verdict), ("", Verdict::Redact));
+    assert_eq!(
+        (tail.text.get().as_str(), tail.verdict),
+        ("", Verdict::Redact)
+    );
 }
 
 #[test]
@@ -174,12 +255,24 @@ fn what_has_no_end_is_held_back_from_the_bound_to_its_end() {
     let filter = Filter::new(&context());
     let long = "x = y_0 + 1\n".repeat(LOOK_AHEAD_BYTES / 4);
     for (text, left) in [
-        (format!("Sales fell.\n```\n{long}\n\n{long}```\nDone.\n"), "Sales fell.\n[left out]\nDone.\n"),
-        (format!("Sales fell.\n{}\nDone.", "q".repeat(3 * LOOK_AHEAD_BYTES)), "Sales fell.\n[left out]\nDone."),
-        (format!("Sales fell.\n-----BEGIN KEY-----\n{long}\n-----END KEY-----\nDone.\n"), &format!("Sales fell.\n{HELD_BACK}")),
+        (
+            format!("Sales fell.\n```\n{long}\n\n{long}```\nDone.\n"),
+            "Sales fell.\n[left out]\nDone.\n",
+        ),
+        (
+            format!("Sales fell.\n{}\nDone.", "q".repeat(3 * LOOK_AHEAD_BYTES)),
+            "Sales fell.\n[left out]\nDone.",
+        ),
+        (
+            format!("Sales fell.\n-----BEGIN KEY-----\n{long}\n-----END KEY-----\nDone.\n"),
+            &format!("Sales fell.\n{HELD_BACK}"),
+        ),
     ] {
         for lengths in [&[1][..], &[1000], &[usize::MAX]] {
-            assert_eq!(fed(&filter, &text, lengths).text.replace("\n\n", "\n"), left);
+            assert_eq!(
+                fed(&filter, &text, lengths).text.replace("\n\n", "\n"),
+                left
+            );
         }
     }
 }
@@ -207,7 +300,10 @@ proptest! {
 
 /// The lines of the tables here and of the corpora.
 fn lines() -> Vec<String> {
-    let mut lines: Vec<String> = bad::ALL.iter().flat_map(|(_, texts)| texts.iter().map(|(text, _)| (*text).to_owned())).collect();
+    let mut lines: Vec<String> = bad::ALL
+        .iter()
+        .flat_map(|(_, texts)| texts.iter().map(|(text, _)| (*text).to_owned()))
+        .collect();
     lines.extend(good::ALL.iter().map(|&text| text.to_owned()));
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/guard");
     for name in ["must-pass.jsonl", "must-not-pass.jsonl"] {
@@ -224,16 +320,25 @@ fn lines() -> Vec<String> {
 /// make the filter panic.
 #[test]
 fn disturbed_lines_are_the_same_in_pieces_and_again() {
-    let seconds = std::env::var("DAYBRIEF_FUZZ_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
+    let seconds = std::env::var("DAYBRIEF_FUZZ_SECONDS")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(1);
     let (lines, filter, begun) = (lines(), Filter::new(&context()), Instant::now());
-    let mut state = std::env::var("DAYBRIEF_FUZZ_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(0x9e37_79b9_7f4a_7c15_u64);
+    let mut state = std::env::var("DAYBRIEF_FUZZ_SEED")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(0x9e37_79b9_7f4a_7c15_u64);
     let mut random = |below: usize| {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
         usize::try_from(state % u64::try_from(below.max(1)).unwrap()).unwrap()
     };
-    let disturbing: Vec<char> = "`{}()[]<>=;:.,/\\|@#$%&*_-~^'\"!?\n \r\u{200b}\u{200d}\u{fe0f}\u{301}аé0A".chars().collect();
+    let disturbing: Vec<char> =
+        "`{}()[]<>=;:.,/\\|@#$%&*_-~^'\"!?\n \r\u{200b}\u{200d}\u{fe0f}\u{301}аé0A"
+            .chars()
+            .collect();
     let mut seen = BTreeSet::new();
     while begun.elapsed() < Duration::from_secs(seconds) {
         let mut text: Vec<char> = Vec::new();
@@ -257,8 +362,16 @@ fn disturbed_lines_are_the_same_in_pieces_and_again() {
         }
         let text: String = text.into_iter().collect();
         let whole = filter.whole(&text);
-        assert_eq!(fed(&filter, &text, &[1 + random(30), 1 + random(9)]), whole, "{text:?}");
-        assert_eq!(filter.whole(&whole.text).text, whole.text, "filtered again, of {text:?}");
+        assert_eq!(
+            fed(&filter, &text, &[1 + random(30), 1 + random(9)]),
+            whole,
+            "{text:?}"
+        );
+        assert_eq!(
+            filter.whole(&whole.text).text,
+            whole.text,
+            "filtered again, of {text:?}"
+        );
         seen.extend(whole.reasons);
     }
     assert!(seen.len() > 8, "the lines disturb nothing: {seen:?}");
