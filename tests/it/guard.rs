@@ -1,100 +1,130 @@
-//! Two corpora that were written without knowledge of the filter: what must not pass, and what must.
+//! The filter as others check it: texts that must not leave, and texts that must leave as they are.
 
 use std::{
-    collections::BTreeMap,
+    fs,
     io::Write,
     path::Path,
-    process::{Command, Stdio},
+    process::{Command, Output, Stdio},
+    thread,
 };
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-/// Shares that a filter must reach to be one: of the bad caught, of the good touched, in thousandths.
-const FEWEST_CAUGHT: usize = 990;
-const MOST_TOUCHED: usize = 5;
+/// `daybrief guard --json` over these lines, in a folder without settings.
+fn guard(input: Vec<u8>) -> Output {
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_daybrief"))
+        .args(["guard", "--json"])
+        .current_dir(folder.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let writer = thread::spawn(move || stdin.write_all(&input));
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap().unwrap();
+    output
+}
 
-fn corpus(name: &str) -> Vec<Value> {
+fn lines(bytes: &[u8]) -> Vec<Value> {
+    bytes
+        .split(|&byte| byte == b'\n')
+        .filter(|line| !line.trim_ascii().is_empty())
+        .map(|line| serde_json::from_slice(line).unwrap())
+        .collect()
+}
+
+/// Each line of a corpus beside what the program made of it.
+fn corpus(name: &str) -> Vec<(Value, Value)> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/data/guard")
         .join(name);
-    std::fs::read_to_string(path)
-        .unwrap()
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
-}
-
-/// What the program says of each text, by id.
-fn verdicts(lines: &[Value]) -> BTreeMap<String, Value> {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_daybrief"))
-        .args(["guard", "--json"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let input: String = lines
-        .iter()
-        .map(|line| {
-            let context = line.get("context").cloned().unwrap_or(json!({}));
-            let line = json!({ "id": line["id"], "text": line["text"], "context": context });
-            format!("{line}\n")
-        })
-        .collect();
-    let mut stdin = child.stdin.take().unwrap();
-    let writer = std::thread::spawn(move || stdin.write_all(input.as_bytes()).unwrap());
-    let output = child.wait_with_output().unwrap();
-    writer.join().unwrap();
-    assert!(output.status.success(), "{output:?}");
-    String::from_utf8(output.stdout)
-        .unwrap()
-        .split('\n')
-        .filter(|line| !line.is_empty())
-        .map(|line| {
-            let said: Value = serde_json::from_str(line).unwrap();
-            (said["id"].as_str().unwrap().to_owned(), said)
-        })
-        .collect()
-}
-
-#[test]
-fn of_what_must_not_pass_hardly_anything_does() {
-    let lines = corpus("must-not-pass.jsonl");
-    assert!(lines.len() >= 500);
-    let said = verdicts(&lines);
-    let missed: Vec<&str> = lines
-        .iter()
-        .filter(|line| {
-            let said = &said[line["id"].as_str().unwrap()];
-            let text = said["text"].as_str().unwrap();
-            let never = line["never"].as_array().unwrap();
-            said["verdict"] == "pass"
-                || never
-                    .iter()
-                    .any(|never| text.contains(never.as_str().unwrap()))
-        })
-        .map(|line| line["id"].as_str().unwrap())
-        .collect();
-    let caught = lines.len() - missed.len();
-    println!("caught {caught} of {}: missed {missed:?}", lines.len());
-    assert!(caught * 1000 >= lines.len() * FEWEST_CAUGHT, "{missed:?}");
-}
-
-#[test]
-fn of_what_must_pass_hardly_anything_is_touched() {
-    let lines = corpus("must-pass.jsonl");
-    assert!(lines.len() >= 500);
-    let said = verdicts(&lines);
-    let touched: Vec<&str> = lines
-        .iter()
-        .filter(|line| {
-            let said = &said[line["id"].as_str().unwrap()];
-            said["verdict"] != "pass" || said["text"] != line["text"]
-        })
-        .map(|line| line["id"].as_str().unwrap())
-        .collect();
-    println!("touched {} of {}: {touched:?}", touched.len(), lines.len());
+    let input = fs::read(path).unwrap();
+    let given = lines(&input);
+    let output = guard(input);
     assert!(
-        touched.len() * 1000 <= lines.len() * MOST_TOUCHED,
-        "{touched:?}"
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
     );
+    let made = lines(&output.stdout);
+    assert_eq!(given.len(), made.len());
+    given
+        .into_iter()
+        .zip(made)
+        .inspect(|(given, made)| assert_eq!(given["id"], made["id"]))
+        .collect()
+}
+
+#[test]
+fn what_must_not_leave_does_not() {
+    let all = corpus("must-not-pass.jsonl");
+    assert!(all.len() >= 400);
+    let leaked = |given: &Value, made: &Value| {
+        let text = made["text"].as_str().unwrap();
+        let never = given["never"].as_array().unwrap();
+        made["verdict"] == "pass"
+            || never
+                .iter()
+                .any(|never| text.contains(never.as_str().unwrap()))
+    };
+    let failed: Vec<_> = all
+        .iter()
+        .filter(|(given, made)| leaked(given, made))
+        .collect();
+    for (given, made) in &failed {
+        println!("leaked: {given}\n     as: {made}");
+    }
+    assert!(
+        failed.len() * 100 <= all.len(),
+        "{} of {} leaked",
+        failed.len(),
+        all.len()
+    );
+}
+
+#[test]
+fn ordinary_business_language_leaves_as_it_is() {
+    let all = corpus("must-pass.jsonl");
+    assert!(all.len() >= 400);
+    let failed: Vec<_> = all
+        .iter()
+        .filter(|(given, made)| made["verdict"] != "pass" || made["text"] != given["text"])
+        .collect();
+    for (given, made) in &failed {
+        println!("touched: {given}\n     as: {made}");
+    }
+    assert!(
+        failed.len() * 200 <= all.len(),
+        "{} of {} touched",
+        failed.len(),
+        all.len()
+    );
+}
+
+#[test]
+fn a_line_that_cannot_be_read_is_told_by_its_number_and_the_others_go_on() {
+    let input = "{\"id\":1,\"text\":\"Sales fell.\"}\n\nnot json\n{\"id\":3}\n{\"id\":\"d\",\"text\":\"See jira_search.\",\"context\":{\"tools\":[\"jira_search\"]}}";
+    let output = guard(input.as_bytes().to_vec());
+    assert_eq!(output.status.code(), Some(1));
+    let made = lines(&output.stdout);
+    assert_eq!(made.len(), 2);
+    assert_eq!(
+        made[0],
+        serde_json::json!({"id": 1, "verdict": "pass", "text": "Sales fell.", "reasons": []})
+    );
+    assert_eq!(
+        made[1],
+        serde_json::json!({"id": "d", "verdict": "redact", "text": "See a tool.", "reasons": ["tool"]})
+    );
+    let said = String::from_utf8(output.stderr).unwrap();
+    let told: Vec<&str> = said.lines().collect();
+    assert_eq!(told.len(), 2, "{said}");
+    assert!(
+        told[0].starts_with("line 3: ") && told[1].starts_with("line 4: "),
+        "{said}"
+    );
+    assert!(told[1].contains("text"), "{said}");
 }

@@ -13,29 +13,47 @@ pub struct Folded<'a> {
     /// For each byte of the copies the offset in `raw` of the character it comes from; none where the copies are as long
     /// as the text, character for character.
     origins: Option<Vec<usize>>,
+    /// How long the copies' beginning is that stands for the text before.
+    before: usize,
 }
 
+/// Where in a line a text begins: patterns of whole lines hold for the beginning of one only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    Line,
+    Within,
+}
+
+/// What stands for the text before, in a copy of a text that begins within a line.
+const BEFORE: &str = ". ";
+
 impl<'a> Folded<'a> {
-    pub fn new(raw: &'a str) -> Self {
+    pub fn new(raw: &'a str, start: Start) -> Self {
+        let before = match start {
+            Start::Line => "",
+            Start::Within => BEFORE,
+        };
+        let mut plain = before.to_owned();
+        let mut origins = None;
         if raw.is_ascii() {
-            return Self {
-                raw,
-                plain: raw.to_owned(),
-                lower: raw.to_ascii_lowercase(),
-                origins: None,
-            };
+            plain.push_str(raw);
+        } else {
+            let (folded, at) = fold(raw);
+            plain.push_str(&folded);
+            origins = Some(at);
         }
-        let (plain, origins) = fold(raw);
         Self {
             raw,
             lower: plain.to_ascii_lowercase(),
             plain,
-            origins: Some(origins),
+            origins,
+            before: before.len(),
         }
     }
 
     /// The place in the text of a place in the copies, grown to whole characters.
     pub fn origin(&self, range: Range<usize>) -> Range<usize> {
+        let range = range.start.saturating_sub(self.before)..range.end.saturating_sub(self.before);
         let Some(origins) = &self.origins else {
             return range;
         };

@@ -8,7 +8,7 @@ use crate::text::visible;
 pub struct Cleaner {
     /// The last character that was given on: a joiner and a variation selector may stand only after some.
     last: Option<char>,
-    /// A character of which the next decides: a carriage return or a joiner.
+    /// A character of which the next decides: a carriage return, a joiner, a selector.
     waiting: Option<char>,
     /// How many bytes were given on.
     given: usize,
@@ -48,7 +48,8 @@ impl Cleaner {
                 self.change();
                 self.give_all("\n", into);
             }
-            Some(joiner) if is_picture(c) => self.give(joiner, into),
+            Some('\u{fe0f}') if c == '\u{20e3}' => self.give('\u{fe0f}', into),
+            Some('\u{200d}') if is_picture(c) => self.give('\u{200d}', into),
             Some(_) => self.change(),
             None => {}
         }
@@ -60,6 +61,10 @@ impl Cleaner {
                     .is_some_and(|last| is_picture(last) || last == '\u{fe0f}') =>
             {
                 self.waiting = Some(c);
+            }
+            // The form of a key: a digit in a box.
+            '\u{fe0f}' if self.last.is_some_and(|last| last.is_ascii_digit()) => {
+                self.waiting = Some(c)
             }
             '\n' | '\t' => self.give(c, into),
             '\u{fe0f}' if self.last.is_some_and(may_have_form) => self.give(c, into),
@@ -122,7 +127,7 @@ fn is_picture(c: char) -> bool {
     matches!(c, '\u{2600}'..='\u{27bf}' | '\u{2b00}'..='\u{2bff}' | '\u{1f300}'..='\u{1faff}')
 }
 
-/// May a selector of the form follow: a symbol or a digit, never a letter.
+/// May a selector of the form follow: a symbol, never a letter.
 fn may_have_form(c: char) -> bool {
-    !c.is_alphabetic() && !c.is_whitespace() && !is_blank(c)
+    !c.is_ascii() && !c.is_alphanumeric() && !c.is_whitespace() && !is_blank(c)
 }

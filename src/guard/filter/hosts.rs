@@ -52,142 +52,18 @@ static CONNECTIONS: LazyLock<Patterns> = LazyLock::new(|| {
 });
 
 /// Last labels that make a name a host of the net. A host inside is told by [`INSIDE`].
-const NET: &[&str] = &[
-    "com",
-    "net",
-    "org",
-    "io",
-    "dev",
-    "app",
-    "co",
-    "de",
-    "fr",
-    "es",
-    "uk",
-    "eu",
-    "us",
-    "ch",
-    "at",
-    "it",
-    "nl",
-    "be",
-    "pl",
-    "ai",
-    "info",
-    "biz",
-    "ru",
-    "cn",
-    "in",
-    "jp",
-    "br",
-    "me",
-    "tv",
-    "cc",
-    "to",
-    "ly",
-    "sh",
-    "gg",
-    "xyz",
-    "top",
-    "site",
-    "online",
-    "store",
-    "shop",
-    "cloud",
-    "tech",
-    "link",
-    "click",
-    "live",
-    "page",
-    "pages",
-    "run",
-    "host",
-    "website",
-    "example",
-    "edu",
-    "gov",
-    "mil",
-    "int",
-    "su",
-    "tk",
-    "ml",
-    "ga",
-    "cf",
-    "pw",
-    "ws",
-    "icu",
-    "zip",
-    "mov",
-    "digital",
-    "company",
-    "agency",
-    "systems",
-    "solutions",
-    "email",
-    "news",
-    "blog",
-    "club",
-    "pro",
-    "mobi",
-    "asia",
-    "cat",
-    "onion",
-    "goog",
-    "aws",
-    "azure",
-    "se",
-    "no",
-    "dk",
-    "fi",
-    "pt",
-    "ie",
-    "gr",
-    "cz",
-    "hu",
-    "ro",
-    "tr",
-    "ua",
-    "ca",
-    "au",
-    "nz",
-    "mx",
-    "ar",
-    "cl",
-    "za",
-    "sg",
-    "hk",
-    "kr",
-    "tw",
-    "id",
-];
+const NET: &str = "com net org io dev app co de fr es uk eu us ch at it nl be pl ai info biz ru cn in jp br me tv cc to ly sh gg xyz \
+    top site online store shop cloud tech link click live page pages run host website example edu gov mil int su tk ml \
+    ga cf pw ws icu zip mov digital company agency systems solutions email news blog club pro mobi asia cat onion goog \
+    aws azure se no dk fi pt ie gr cz hu ro tr ua ca au nz mx ar cl za sg hk kr tw id";
 
 /// Last labels of hosts that only a network of its own knows.
-const INSIDE: &[&str] = &[
-    "internal",
-    "local",
-    "lan",
-    "corp",
-    "intranet",
-    "localdomain",
-    "svc",
-    "home",
-    "private",
-    "test",
-    "invalid",
-    "localhost",
-    "intern",
-    "intra",
-    "prod",
-    "staging",
-    "cluster",
-    "consul",
-    "vpn",
-    "arpa",
-    "domain",
-    "interne",
-    "interno",
-    "priv",
-];
+const INSIDE: &str = "internal local lan corp intranet localdomain svc home private test invalid localhost intern intra prod staging \
+    cluster consul vpn arpa domain interne interno priv";
+
+fn is_one_of(words: &str, word: &str) -> bool {
+    words.split_ascii_whitespace().any(|one| one == word)
+}
 
 pub fn find(folded: &Folded<'_>, allowed: &Guard, spans: &mut Spans) {
     let lower = folded.lower.as_bytes();
@@ -351,8 +227,8 @@ fn dotted(folded: &Folded<'_>, range: Range<usize>, allowed: &Guard, spans: &mut
     // "…done.It goes on": a sentence without its space; the last label of a host has one case.
     let one_case =
         written_last.chars().all(|c| !c.is_uppercase()) || plain.chars().all(|c| !c.is_lowercase());
-    let known = NET.contains(&last) && one_case && plain != "ASP.NET";
-    let inside = INSIDE.contains(&last) && (labels > 2 || one_case);
+    let known = is_one_of(NET, last) && one_case && plain != "ASP.NET";
+    let inside = is_one_of(INSIDE, last) && (labels > 2 || one_case);
     let word_in_front = clean.split('.').next().unwrap_or_default();
     let is_abbreviation = labels == 2 && word_in_front.len() < 2 && !has_more;
     let is_number = clean
@@ -369,7 +245,7 @@ fn dotted(folded: &Folded<'_>, range: Range<usize>, allowed: &Guard, spans: &mut
         && !has_more
         && clean == host
         && plain.starts_with(|c: char| c.is_ascii_uppercase())
-        && NET.contains(&last);
+        && is_one_of(NET, last);
     // Three labels or more in small letters are the name of a machine or of a program's part, never a word.
     let is_machine = labels >= 3
         && plain.bytes().all(|byte| !byte.is_ascii_uppercase())

@@ -29,6 +29,7 @@ mod spans;
 mod sql;
 mod stream;
 mod structures;
+mod triggers;
 
 #[cfg(test)]
 mod tests;
@@ -40,6 +41,7 @@ use serde::{Deserialize, Serialize};
 pub use stream::{LOOK_AHEAD_BYTES, Stream, Tail};
 
 use super::{Cleared, Guard};
+use fold::Start;
 use names::Names;
 
 /// What stands in the place of a piece for which there are no business words.
@@ -194,35 +196,30 @@ impl Filter {
         Stream::new(self.clone())
     }
 
-    /// Looks closely at one piece of text until nothing more is found in it.
-    fn piece(&self, text: &str, bits: scan::Bits) -> spans::Piece {
+    /// Looks closely at one piece of text until nothing more is found in it. `start` says where in a line it begins.
+    fn piece(&self, text: &str, start: Start, bits: scan::Bits) -> spans::Piece {
         /// A replacement may bring together what was apart; what is not quiet after so many looks is left out.
         const LOOKS: usize = 4;
         let mut piece = spans::Piece::untouched(text);
-        let (mut text, mut bits) = (text.to_owned(), bits);
+        let mut bits = bits;
         for _ in 0..LOOKS {
-            let found = self.find(&text, bits);
+            let found = self.find(&fold::Folded::new(&piece.text, start), bits);
             if found.is_empty() {
                 return piece;
             }
-            let next = found.render(&text);
-            text.clone_from(&next.text);
-            bits = self.look(&text);
+            let next = found.render(&piece.text);
             piece = piece.then(next);
-            if bits.is_empty() {
-                return piece;
-            }
+            // What has become of it must be quiet for every scanner, whichever will look at it next time.
+            bits = scan::Bits::ALL;
         }
-        if self.find(&text, bits).is_empty() {
+        if self
+            .find(&fold::Folded::new(&piece.text, start), bits)
+            .is_empty()
+        {
             piece
         } else {
             piece.left_out()
         }
-    }
-
-    #[doc(hidden)]
-    pub fn debug_look(&self, text: &str) -> String {
-        format!("{:?}", self.look(text))
     }
 
     /// The cheap look: which scanners must run over this text?
@@ -230,40 +227,39 @@ impl Filter {
         scan::look(text, &self.0.names)
     }
 
-    fn find(&self, text: &str, bits: scan::Bits) -> spans::Spans {
+    fn find(&self, folded: &fold::Folded<'_>, bits: scan::Bits) -> spans::Spans {
         use scan::Bits;
         let parts = &*self.0;
-        let folded = fold::Folded::new(text);
         let mut spans = spans::Spans::new(parts.schema_role);
         if bits.any(Bits::HOST | Bits::MENTION | Bits::CODE) {
-            links::find(&folded, &parts.links, &mut spans);
-            mentions::find(&folded, &mut spans);
+            links::find(folded, &parts.links, &mut spans);
+            mentions::find(folded, &mut spans);
         }
         if bits.any(Bits::PROMPT | Bits::CODE) {
-            prompts::find(&folded, &mut spans);
+            prompts::find(folded, &mut spans);
         }
         if bits.any(Bits::SECRET) {
-            secrets::find(&folded, &mut spans);
+            secrets::find(folded, &mut spans);
         }
         if bits.any(Bits::HOST) {
-            hosts::find(&folded, &parts.links, &mut spans);
+            hosts::find(folded, &parts.links, &mut spans);
         }
         if parts.schema_role {
             return spans;
         }
         if bits.any(Bits::SQL) {
-            sql::find(&folded, &parts.names, &mut spans);
+            sql::find(folded, &parts.names, &mut spans);
         }
-        if bits.any(Bits::ERROR | Bits::CODE | Bits::HOST | Bits::SQL) {
-            errors::find(&folded, &mut spans);
+        if bits.any(Bits::ERROR | Bits::CODE | Bits::HOST) {
+            errors::find(folded, &mut spans);
         }
-        if bits.any(Bits::CODE | Bits::SQL) {
-            structures::find(&folded, &mut spans);
-            code::find(&folded, &mut spans);
+        if bits.any(Bits::CODE) {
+            structures::find(folded, &mut spans);
+            code::find(folded, &mut spans);
         }
         if bits.any(Bits::NAME) {
-            parts.names.find(&folded, &mut spans);
-            names::find_unknown(&folded, &parts.names, &mut spans);
+            parts.names.find(folded, &mut spans);
+            names::find_unknown(folded, &parts.names, &mut spans);
         }
         spans
     }

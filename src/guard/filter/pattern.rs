@@ -19,9 +19,12 @@ pub struct Patterns {
 impl Patterns {
     /// The patterns that are in the text, with their places in the list.
     pub fn of<'a>(&'a self, text: &[u8]) -> impl Iterator<Item = (usize, &'a Regex)> + use<'a> {
+        // That none is there is told much faster than which are.
         self.set
-            .matches(text)
+            .is_match(text)
+            .then(|| self.set.matches(text))
             .into_iter()
+            .flatten()
             .filter_map(|index| Some((index, self.each.get(index)?)))
     }
 

@@ -1,14 +1,13 @@
 //! The cheap look: one pass over the bytes and one over the trigger words say which scanners must look closely.
 //! It may cry wolf; it must not miss what a scanner would find.
 
-use std::{
-    ops::{BitOr, BitOrAssign, Range},
-    sync::LazyLock,
+use std::ops::{BitOr, BitOrAssign, Range};
+
+use super::{
+    fold::{Folded, Start},
+    names::Names,
+    triggers::TRIGGERS,
 };
-
-use aho_corasick::{AhoCorasick, AhoCorasickKind};
-
-use super::{fold::Folded, names::Names, prompts};
 
 /// Which scanners must run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -23,6 +22,9 @@ impl Bits {
     pub const PROMPT: Self = Self(1 << 5);
     pub const SECRET: Self = Self(1 << 6);
     pub const MENTION: Self = Self(1 << 7);
+
+    /// Every scanner.
+    pub const ALL: Self = Self(u16::MAX);
 
     pub fn any(self, of: Self) -> bool {
         self.0 & of.0 != 0
@@ -46,441 +48,10 @@ impl BitOrAssign for Bits {
     }
 }
 
-/// Words after which a scanner must look, as whole words; at an end with `…` the word may go on.
-const WORDS: &[(Bits, &[&str])] = &[
-    (
-        Bits::SQL,
-        &[
-            "select",
-            "insert",
-            "update",
-            "delete",
-            "create",
-            "alter",
-            "drop",
-            "truncate",
-            "grant",
-            "revoke",
-            "join",
-            "where",
-            "union",
-            "having",
-            "group by",
-            "order by",
-            "limit",
-            "explain",
-            "pragma…",
-            "describe",
-            "show tables",
-            "show databases",
-            "show columns",
-            "show create",
-            "show full",
-            "merge into",
-            "exec…",
-            "information_schema…",
-            "pg_…",
-            "sqlite_…",
-            "sys.…",
-            "match",
-            "is not null",
-            "varchar",
-            "jql",
-            "primary key",
-            "foreign key",
-            "not exists",
-            "values",
-            "returning",
-            "offset",
-            "over (",
-            "over(",
-            "declare",
-            "lock tables",
-            "lock table",
-            "refresh",
-            "copy",
-            "upsert",
-            "case when",
-            "#standardsql",
-            "vacuum",
-            "reindex",
-            "qualify",
-            "rollup",
-            "cube",
-            "seq scan",
-            "index scan",
-            "hash join",
-            "nested loop",
-        ],
-    ),
-    (
-        Bits::CODE,
-        &[
-            "import",
-            "def",
-            "defn",
-            "function",
-            "const",
-            "sudo",
-            "curl",
-            "wget",
-            "ssh",
-            "scp",
-            "kubectl",
-            "helm",
-            "docker…",
-            "git",
-            "npm",
-            "npx",
-            "yarn",
-            "pip",
-            "pip3",
-            "apt",
-            "apt-get",
-            "brew",
-            "psql",
-            "mysql…",
-            "mongosh",
-            "mongo",
-            "redis-cli",
-            "chmod",
-            "chown",
-            "rm -…",
-            "systemctl",
-            "journalctl",
-            "cargo",
-            "python…",
-            "node",
-            "grep",
-            "awk",
-            "sed",
-            "tail",
-            "cat",
-            "ls",
-            "cd",
-            "mkdir",
-            "tar",
-            "terraform",
-            "aws",
-            "gcloud",
-            "openssl",
-            "export",
-            "powershell",
-            "println…",
-            "console.…",
-            "#include",
-            "fn",
-            "func",
-            "lambda",
-            "await",
-            "async",
-            "apiversion…",
-            "action:",
-            "action input",
-            "tool_…",
-            "function_call…",
-            "mcp__…",
-            "functions.…",
-            "class",
-            "return",
-            "mutation",
-            "query",
-            "#!",
-            "public static",
-            "-----begin…",
-            "nmap",
-            "ping",
-            "telnet",
-            "crontab",
-            "elif",
-            "printf…",
-        ],
-    ),
-    (
-        Bits::ERROR,
-        &[
-            "traceback",
-            "exception…",
-            "panicked",
-            "goroutine",
-            "sqlstate…",
-            "ora-…",
-            "error…",
-            "refused",
-            "denied",
-            "violates",
-            "no such",
-            "does not exist",
-            "doesn't exist",
-            "deadlock",
-            "psycopg…",
-            "sqlalchemy…",
-            "pymysql…",
-            "e11000",
-            "segmentation",
-            "core dumped",
-            "undefined",
-            "nullpointer…",
-            "econn…",
-            "etimedout",
-            "enotfound",
-            "hang up",
-            "dial tcp",
-            "getaddrinfo",
-            "x509",
-            "java.…",
-            "org.…",
-            "timed out",
-            "timeout",
-            "unhandled",
-            "fatal",
-            "stack trace",
-            "stacktrace",
-            "line",
-            "failed",
-            "too many connections",
-            "lock wait",
-            "null pointer",
-            "out of memory",
-            "…error…",
-            "…exception…",
-            "fehler",
-            "erreur",
-            "odbc",
-            "ole db",
-            "library not loaded",
-            "…killed",
-            "database is locked",
-            "exit code",
-            "sqlite_…",
-            "warn",
-            "fatal exception",
-            "permission denied",
-            "syntax",
-            "caused by",
-            "status code",
-            "http",
-        ],
-    ),
-    (
-        Bits::PROMPT,
-        &[
-            "ignore",
-            "ignoriere…",
-            "ignorez",
-            "ignora",
-            "ignorer",
-            "ignorar",
-            "disregard",
-            "forget",
-            "vergiss…",
-            "oubliez",
-            "oublie",
-            "olvida",
-            "override",
-            "prompt",
-            "prompts",
-            "systemprompt…",
-            "system-prompt…",
-            "daybrief",
-            "assistant",
-            "you are",
-            "you're",
-            "du bist",
-            "tu es",
-            "eres",
-            "sie sind",
-            "vous êtes",
-            "language model",
-            "sprachmodell",
-            "instructions",
-            "instruction",
-            "anweisungen",
-            "instrucciones",
-            "system:",
-            "developer",
-            "[inst",
-            "[/inst",
-            "<<sys",
-            "<|…",
-            "### …",
-            "jailbreak…",
-            "human:",
-            "user:",
-            "systemnachricht",
-            "systemmeldung",
-            "systemanweisung…",
-            "système",
-            "systeme",
-            "sistema",
-            "consigne…",
-            "reglas",
-            "regeln",
-            "regel",
-            "règles",
-            "meines prompts",
-            "tu rédiges",
-            "utilisateur",
-            "du formulierst",
-            "rules",
-            "my rules",
-            "instructed",
-            "prompted",
-            "programmed",
-            "guidelines",
-            "als ki…",
-            "as an ai",
-            "en tant",
-            "como modelo",
-            "never reveal",
-            "do not reveal",
-        ],
-    ),
-    (
-        Bits::SECRET,
-        &[
-            "password…",
-            "passwords",
-            "passwd",
-            "pwd",
-            "passwort…",
-            "kennwort…",
-            "mot de passe",
-            "contrase…",
-            "secret…",
-            "token…",
-            "api key…",
-            "api-key…",
-            "apikey…",
-            "api_key…",
-            "credential…",
-            "passphrase",
-            "bearer",
-            "akia…",
-            "asia…",
-            "sk-…",
-            "sk_…",
-            "pk_…",
-            "rk_…",
-            "ghp_…",
-            "gho_…",
-            "ghu_…",
-            "ghs_…",
-            "ghr_…",
-            "github_pat_…",
-            "glpat-…",
-            "xox…",
-            "xapp-…",
-            "aiza…",
-            "ya29.…",
-            "sg.…",
-            "npm_…",
-            "pypi-…",
-            "hf_…",
-            "eyj…",
-            "-----begin…",
-            "-----end…",
-            "whsec_…",
-            "shpat_…",
-            "accountkey…",
-            "private key",
-            "ssh-rsa",
-            "ssh-ed25519",
-            "pin",
-            "api-schl…",
-            "zugangsdaten",
-            "geheim…",
-            "clave",
-            "access key",
-            "secret key",
-            "atatt…",
-            "lin_api_…",
-            "dapi…",
-            "hvs.…",
-            "gsk_…",
-            "xai-…",
-            "pat",
-            "key",
-            "schlüssel",
-            "secreto",
-            "login",
-            "authorization",
-        ],
-    ),
-    (
-        Bits::HOST,
-        &[
-            "localhost",
-            "www.…",
-            "javascript:…",
-            "vbscript:…",
-            "data:…",
-            "mailto:…",
-            "tel:…",
-            "port",
-            "ports",
-            "-prod",
-            "prod-…",
-            "db-…",
-            "-db",
-            "srv-…",
-            "-srv…",
-            "server-…",
-            "-server…",
-            "-staging",
-            "staging-…",
-            "redis-…",
-            "mysql-…",
-            "postgres-…",
-            "mongo-…",
-            "kafka-…",
-            "ip-…",
-            "-prod-…",
-            "-db-…",
-            "vm-…",
-            "hostname",
-            "docker-compose",
-            "dockerfile",
-            "makefile",
-            "id_rsa",
-            "id_ed25519",
-            "authorized_keys",
-        ],
-    ),
-];
-
-struct Triggers {
-    automaton: Option<AhoCorasick>,
-    /// For each pattern what it triggers, and whether a word must begin and end with it.
-    kinds: Vec<(Bits, bool, bool)>,
-}
-
-static TRIGGERS: LazyLock<Triggers> = LazyLock::new(|| {
-    let (mut patterns, mut kinds) = (Vec::new(), Vec::new());
-    for (bits, words) in WORDS {
-        for word in *words {
-            kinds.push((*bits, !word.starts_with('…'), !word.ends_with('…')));
-            patterns.push(word.trim_matches('…').to_owned());
-        }
-    }
-    for sentence in prompts::shipped() {
-        kinds.push((Bits::PROMPT, true, false));
-        patterns.push(sentence.clone());
-    }
-    Triggers {
-        automaton: AhoCorasick::builder()
-            .ascii_case_insensitive(true)
-            .kind(Some(AhoCorasickKind::DFA))
-            .build(&patterns)
-            .ok(),
-        kinds,
-    }
-});
-
 /// Which scanners must look at this text?
 pub fn look(text: &str, names: &Names) -> Bits {
     if !text.is_ascii() && text.chars().any(must_fold) {
-        look_folded(&Folded::new(text).lower, names)
+        look_folded(&Folded::new(text, Start::Line).lower, names)
     } else {
         look_folded(text, names)
     }
@@ -525,43 +96,39 @@ fn must_fold(c: char) -> bool {
 }
 
 /// How a byte counts for the shape of a text.
-const PLAIN: u8 = 0;
-const GAP: u8 = 1;
-const ODD: u8 = 2;
+#[derive(Clone, Copy)]
+enum Class {
+    Plain,
+    Gap,
+    Odd,
+}
 
-const CLASSES: [u8; 256] = {
-    let mut classes = [PLAIN; 256];
-    let (gaps, odd) = (b" \n\t", b"(:./\\`{}<>=;$|~\"'@!#]&_^-?");
-    let mut index = 0;
-    while index < gaps.len() {
-        classes[gaps[index] as usize] = GAP;
-        index += 1;
+const fn class(byte: u8) -> Class {
+    match byte {
+        b' ' | b'\n' | b'\t' => Class::Gap,
+        b'(' | b':' | b'.' | b'/' | b'\\' | b'`' | b'{' | b'}' | b'<' | b'>' | b'=' | b';'
+        | b'$' | b'|' | b'~' | b'"' | b'\'' | b'@' | b'!' | b'#' | b']' | b'&' | b'_' | b'^'
+        | b'-' | b'?' => Class::Odd,
+        _ => Class::Plain,
     }
-    index = 0;
-    while index < odd.len() {
-        classes[odd[index] as usize] = ODD;
-        index += 1;
-    }
-    classes
-};
+}
 
 /// A run without a gap of this length that holds a digit may be a secret.
 const LONG_RUN_BYTES: usize = 20;
 
-#[allow(clippy::indexing_slicing)] // The table has an entry for every byte.
 fn shape(bytes: &[u8]) -> Bits {
     let mut bits = Bits::default();
     let mut run = 0;
     for (at, &byte) in bytes.iter().enumerate() {
-        match CLASSES[byte as usize] {
-            PLAIN => {}
-            GAP => {
+        match class(byte) {
+            Class::Plain => {}
+            Class::Gap => {
                 if at - run >= LONG_RUN_BYTES {
                     bits |= long_run(bytes.get(run..at).unwrap_or_default());
                 }
                 run = at + 1;
             }
-            _ => bits |= odd(bytes, at, byte),
+            Class::Odd => bits |= odd(bytes, at, byte),
         }
     }
     if bytes.len() - run >= LONG_RUN_BYTES {

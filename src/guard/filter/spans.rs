@@ -61,6 +61,13 @@ impl Spans {
             start += piece.len() - piece.trim_start().len();
             end -= piece.trim_start().len() - piece.trim().len();
         }
+        // A joiner or a selector goes with what it belongs to.
+        end += raw.get(end..).map_or(0, |rest| {
+            rest.len()
+                - rest
+                    .trim_start_matches(['\u{200d}', '\u{fe0f}', '\u{20e3}'])
+                    .len()
+        });
         // What is left out already is not left out again.
         let inside = raw.get(start..end).unwrap_or_default();
         if start < end

@@ -176,10 +176,7 @@ pub fn find(folded: &Folded<'_>, names: &Names, spans: &mut Spans) {
     starts.sort_by_key(|range| range.start);
     let mut end = 0;
     for range in starts {
-        if range.start >= end {
-            end = statement_end(folded, range.end);
-            spans.add(folded, range.start..end, Reason::Sql, With::Mark);
-        } else if range.end > end {
+        if range.end > end {
             end = statement_end(folded, range.end);
             spans.add(folded, range.start..end, Reason::Sql, With::Mark);
         }

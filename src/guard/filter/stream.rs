@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use super::{
     Cleared, Filter, HELD_BACK, LEFT_OUT, Reason, Verdict,
+    fold::Start,
     hidden::Cleaner,
     once,
     scan::Bits,
@@ -36,6 +37,8 @@ pub struct Stream {
     kept_bytes: usize,
     secret_bytes: usize,
     blocked: bool,
+    /// The pending text begins a line.
+    starts_line: bool,
     /// Bytes of clean text that are done with.
     consumed: usize,
     ends_with_space: bool,
@@ -92,6 +95,7 @@ impl Stream {
             kept_bytes: 0,
             secret_bytes: 0,
             blocked: false,
+            starts_line: true,
             consumed: 0,
             ends_with_space: true,
             reasons: BTreeSet::new(),
@@ -157,6 +161,7 @@ impl Stream {
                 break;
             }
             at += used;
+            self.starts_line = pending.get(..at).is_some_and(|done| done.ends_with('\n'));
             self.consumed += used;
         }
         if !self.blocked {
@@ -236,7 +241,12 @@ impl Stream {
     fn close(&mut self, rest: &str, end: usize, forced: bool, out: &mut String) {
         let held = std::mem::take(&mut self.held);
         let text = rest.get(..end).unwrap_or_default();
-        let piece = self.filter.piece(text, held.bits);
+        let start = if self.starts_line {
+            Start::Line
+        } else {
+            Start::Within
+        };
+        let piece = self.filter.piece(text, start, held.bits);
         if forced && !piece.reasons.is_empty() && piece.text.trim_end().ends_with(LEFT_OUT) {
             self.dropping = Some(if held.fences % 2 == 1 {
                 Until::Fence

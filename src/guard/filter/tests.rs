@@ -286,7 +286,7 @@ proptest! {
     }
 
     #[test]
-    fn any_mixture_of_lines_is_the_same_in_pieces(
+    fn any_mixture_of_lines_is_the_same_in_pieces_and_again(
         picks in prop::collection::vec(0_usize..10_000, 1..12),
         lengths in prop::collection::vec(1_usize..200, 1..6),
         joint in prop::sample::select(vec!["\n", " ", "\n\n"]),
@@ -294,7 +294,7 @@ proptest! {
         let lines = lines();
         let text = picks.iter().map(|pick| lines[pick % lines.len()].as_str()).collect::<Vec<_>>().join(joint);
         let filter = Filter::new(&context());
-        prop_assert_eq!(fed(&filter, &text, &lengths), filter.whole(&text));
+        check(&filter, &text, &lengths);
     }
 }
 
@@ -319,7 +319,7 @@ fn lines() -> Vec<String> {
 /// Cuts, doubles, joins and disturbs lines for `DAYBRIEF_FUZZ_SECONDS`; every text must be the same in pieces, and none may
 /// make the filter panic.
 #[test]
-fn disturbed_lines_are_the_same_in_pieces() {
+fn disturbed_lines_are_the_same_in_pieces_and_again() {
     let seconds = std::env::var("DAYBRIEF_FUZZ_SECONDS")
         .ok()
         .and_then(|text| text.parse().ok())
@@ -366,6 +366,11 @@ fn disturbed_lines_are_the_same_in_pieces() {
             fed(&filter, &text, &[1 + random(30), 1 + random(9)]),
             whole,
             "{text:?}"
+        );
+        assert_eq!(
+            filter.whole(&whole.text).text,
+            whole.text,
+            "filtered again, of {text:?}"
         );
         seen.extend(whole.reasons);
     }
