@@ -406,8 +406,8 @@ async fn a_role_that_comes_with_a_group_lasts_as_long_as_the_group() {
 }
 
 #[tokio::test]
-async fn nobody_acts_as_another_role_and_no_action_is_without_a_person() {
-    let (_, access) = instance().await;
+async fn nobody_acts_as_another_role_and_no_action_is_just_called() {
+    let (store, access) = instance().await;
     let (eng, other) = (role("eng", ALL), role("other", ALL));
     assert!(
         one(&access, &person(&[]), &other, "jira_search")
@@ -420,9 +420,31 @@ async fn nobody_acts_as_another_role_and_no_action_is_without_a_person() {
         assert!(action.is_err(), "{surface}");
         assert!(one(&access, &nobody, &other, "jira_search").await.is_err());
     }
-    let permit = one(&access, &person(&[]), &eng, "jira_add_comment")
-        .await
-        .unwrap();
+    // Not even by a person who may propose it: only an approval gives a permit for it.
+    let called = one(&access, &person(&[]), &eng, "jira_add_comment").await;
+    assert!(called.is_err());
+    let connector = connector();
+    let approve = async |approving: &Role| {
+        put(&store, Kind::Role, "eng", approving).await;
+        let call = Wanted {
+            connector: &connector,
+            tool: "jira_add_comment",
+            args: Map::new(),
+        };
+        let by = person(&[]);
+        access
+            .approved(
+                (&by, approving),
+                (&by, approving),
+                call,
+                Timestamp::UNIX_EPOCH,
+            )
+            .await
+            .unwrap()
+    };
+    assert!(approve(&eng).await.is_err());
+    let may = role("eng", &format!("{ALL}\napprove = ['*']"));
+    let permit = approve(&may).await.unwrap();
     assert_eq!(permit.class(), ToolClass::Action);
 }
 

@@ -80,7 +80,7 @@ impl Model for OpenAi {
     ) -> Result<BoxStream<'static, Result<Event, ModelError>>, ModelError> {
         wire::admit(&self.settings, &reservation, &request)?;
         let (begun, timing) = (Instant::now(), Timing::of(&self.settings));
-        let (bytes, window) = (wire::bytes_of(&request), self.settings.context_tokens);
+        let (bytes, window) = (wire::bytes_of_words(&request), self.settings.context_tokens);
         let body = body(&self.settings, &request).map_err(|error| failure(&error))?;
         let answer = timing
             .first(begun, async {

@@ -158,6 +158,16 @@ pub(super) fn admit(
     Ok(())
 }
 
+/// Bytes of what a request says without its tools: what every server counts. Some leave tools out of their count.
+pub(super) fn bytes_of_words(request: &Request) -> usize {
+    let tools: usize = request
+        .tools
+        .iter()
+        .map(|tool| tool.name.len() + tool.description.len() + tool.input_schema.to_string().len())
+        .sum();
+    bytes_of(request) - tools
+}
+
 /// Did the server read all of the prompt? By its own count of tokens against what was sent.
 pub(super) fn read_whole(bytes: usize, read: u64, window: u32) -> Result<(), ModelError> {
     let fewest = u64::try_from(bytes / MOST_BYTES_OF_A_TOKEN).unwrap_or(u64::MAX);

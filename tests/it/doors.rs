@@ -34,7 +34,7 @@ fn errors(code: &str) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("attempt.rs");
     let code = format!(
-        "use daybrief::{{access::*, channels::*, connectors::*, guard::*, limits::*, models::*}};\n{code}\n"
+        "use daybrief::{{access::Permit, channels::Channel, connectors::Connectors, guard::Cleared, limits::Reservation, models::{{Model, Request}}}};\n{code}\n"
     );
     fs::write(&file, code).unwrap();
     let output = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()))
@@ -72,7 +72,7 @@ fn what_goes_around_a_door_does_not_compile() {
     for (attempt, code, why) in [
         (
             "a permit made by hand",
-            "pub fn f() -> Permit { Permit { principal: todo!(), connector: todo!(), tool: todo!(), args: todo!(), class: todo!() } }",
+            "pub fn f() -> Permit { Permit { principal: todo!(), connector: todo!(), tool: todo!(), args: todo!(), class: todo!(), row: todo!() } }",
             "E0451",
         ),
         (

@@ -106,7 +106,7 @@ fn plain(bench: &Bench) {
 
 /// Letters as characters that no reader sees.
 fn hidden(text: &str, at: usize) -> String {
-    if at % 2 == 0 {
+    if at.is_multiple_of(2) {
         text.chars()
             .map(|c| match u32::from(c) {
                 0x20..=0x7E => char::from_u32(u32::from(c) + 0xE0000).unwrap(),

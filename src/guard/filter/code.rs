@@ -33,6 +33,7 @@ static SOURCE: LazyLock<Patterns> = LazyLock::new(|| {
         r"\b[\w\[\].-]+=[^\s&;=]+(?:[&;]|\s+)[\w\[\].-]+=[^\s&;=]+|\bv=(?:spf1|dkim1|dmarc1)\b[^\n]*",
         r"\(defn?\s|\(\w+\??\s*\[\w|\(\s*[<>=+*/-]\s+\(|\[\s*\w+\s+for\s+\w+\s+in\s|[<>=!]=?\s*\S+\s+\?\s+\S[^?\n]{0,40}?\s+:\s+\S|;\s*(?:do|then)\s+(?:echo|mv|cp|rm|cat|\w+\s+[\x22$-])|;\s*(?:done|fi|esac)\s*(?:$|[<|;&)\x22`])|\bdo\s+echo\b|<-\s*\w+\(",
         r"^(?:FROM\s+[\w./-]+:[\w.-]+|(?:RUN|COPY|CMD|ENTRYPOINT|WORKDIR|ENV|EXPOSE|ADD)\s+\S.*)$|^\s*(?:end\s+sub|End\s+Sub|End\s+If|Sub\s+\w+\()",
+        r"\$(?:HOME|PATH|USER|PWD|SHELL|[A-Z]+_[A-Z_]+)\b",
         r"\bconsole\.(?:log|error|warn)\b|\bSystem\.out\b|\bprocess\.env\b|\bos\.environ\b|\bwindow\.\w+|\bdocument\.(?:cookie|\w+\()|<%[=\s]|\beval\(|\bnew\s+[A-Z]\w+\(",
     ])
 });

@@ -35,7 +35,7 @@ impl<'a> Folded<'a> {
         };
         let mut plain = before.to_owned();
         let mut origins = None;
-        if raw.is_ascii() {
+        if raw.is_ascii() && !raw.contains(ESCAPED) {
             plain.push_str(raw);
         } else {
             let (folded, at) = fold(raw);
@@ -84,11 +84,17 @@ pub fn fold_name(name: &str) -> String {
     }
 }
 
+/// Markdown's way to write an underscore that is one.
+const ESCAPED: &str = "\\_";
+
 fn fold(raw: &str) -> (String, Vec<usize>) {
     let mut plain = String::with_capacity(raw.len());
     let mut origins = Vec::with_capacity(raw.len());
     let mut chars = raw.char_indices().peekable();
     while let Some((at, c)) = chars.next() {
+        if c == '\\' && chars.peek().is_some_and(|(_, next)| *next == '_') {
+            continue;
+        }
         if c.is_ascii() && chars.peek().is_none_or(|(_, next)| next.is_ascii()) {
             plain.push(c);
             origins.push(at);

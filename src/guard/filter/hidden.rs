@@ -106,7 +106,7 @@ impl Cleaner {
 fn is_plain(text: &str) -> bool {
     let bytes = text.as_bytes();
     if bytes.iter().all(|&byte| {
-        (byte >= b' ' && byte < 0x7f) || matches!(byte, b'\n' | b'\t' | 0xc3 | 0x80..=0xbf)
+        (b' '..0x7f).contains(&byte) || matches!(byte, b'\n' | b'\t' | 0xc3 | 0x80..=0xbf)
     }) {
         return true;
     }

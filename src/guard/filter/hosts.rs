@@ -38,7 +38,7 @@ static FILES: LazyLock<Patterns> = LazyLock::new(|| {
         r#"\b[a-z]:\\[^\s"'`<>|]*(?:\s[^\s"'`<>|\\]+\\[^\s"'`<>|]*)*|\b[a-z]:/[^\s"'`<>|]+|\\\\[a-z0-9._$-]+\\[^\s"'`<>|]*|%(?:appdata|userprofile|temp|windir|programfiles)%\S*"#,
         r"\b(?:[\w.-]+/)+[\w.-]+\.(?:py|rs|jsx?|tsx?|java|go|rb|php|cs|cpp|cc?|h|sh|ya?ml|json|toml|sql|conf|cfg|env|ini|xml|log|key|pem|crt|db|sqlite3?|vue|kt|swift|scala|pl|lua|tf|lock|gradle|ipynb|parquet|avro|bak|dump|proto)\b(?::\d+(?::\d+)?)?",
         r"(?:\b[\w-]+|\B)\.(?:py|rs|tsx|jsx|java|rb|php|sh|ya?ml|toml|sql|conf|cfg|env|ini|log|pem|sqlite3?|tf|ipynb|bak|dump|tfstate|htaccess|bashrc|npmrc|pgpass)\b(?::\d+(?::\d+)?)?",
-        r"\bid_(?:rsa|ed25519|ecdsa|dsa)\b|\b(?:etc/passwd|etc/shadow|authorized_keys|docker-compose|dockerfile|makefile)\b",
+        r"\B\.[a-z][\w-]+/[\w./-]+|\bid_(?:rsa|ed25519|ecdsa|dsa)\b|\b(?:etc/passwd|etc/shadow|authorized_keys|docker-compose|dockerfile|makefile)\b",
     ])
 });
 

@@ -209,6 +209,12 @@ impl Filter {
             }
             let next = found.render(&piece.text);
             piece = piece.then(next);
+            if piece.dump {
+                // One sentence will stand for the rest: what is left before it must be quiet alone.
+                let kept = piece.text.trim_end();
+                let length = kept.strip_suffix(LEFT_OUT).unwrap_or(kept).len();
+                piece.text.truncate(length);
+            }
             // What has become of it must be quiet for every scanner, whichever will look at it next time.
             bits = scan::Bits::ALL;
         }

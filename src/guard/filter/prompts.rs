@@ -44,9 +44,9 @@ static TELLS: LazyLock<Patterns> = LazyLock::new(|| {
         // Who it is told to be.
         r"\b(?:you\s+are\s+(?:now\s+)?(?:called\s+|named\s+)?|du\s+bist\s+|sie\s+sind\s+|tu\s+es\s+|vous\s+(?:e|\xc3\xaa)tes\s+|eres\s+|usted\s+es\s+)daybrief\b",
         r"\byou(?:\s+are|'re)\s+(?:an?\s+|the\s+)?(?:\w+\s+){0,4}(?:ai\s+(?:assistant|model|agent|system|chatbot)|(?:helpful|virtual|digital|ai|expert|friendly|concise|data|reporting|business|briefing|sql|intelligent|professional)\s+assistant|assistant\s+(?:that|who|which|for\s+the\s+company)|language\s+model|chatbot|llm|agent\s+that)\b|\byou\s+are\s+an\s+ai\s*[.,;:]",
-        r"\b(?:du\s+bist|sie\s+sind)\s+(?:ein\w*\s+)?(?:\w+\s+){0,3}(?:ki|assistent|ki-assistent|assistenz|sprachmodell|chatbot)\w*\b",
-        r"\b(?:tu\s+es|vous\s+(?:e|\xc3\xaa)tes)\s+(?:une?\s+)?(?:\w+\s+){0,3}(?:assistante?|ia|mod(?:e|\xc3\xa8)le\s+de\s+langage|chatbot)\b",
-        r"\b(?:eres|usted\s+es)\s+(?:una?\s+)?(?:\w+\s+){0,3}(?:asistente|ia|modelo\s+de\s+lenguaje|chatbot)\b",
+        r"\b(?:du\s+bist|sie\s+sind)\s+(?:ein\w*\s+)?(?:\w+\s+){0,3}(?:ki\b|ki-\w+|sprachmodell|chatbot|(?:hilfreich\w*|virtuell\w*|digital\w*)\s+assisten[tz])|\bdu\s+bist\s+(?:ein|der|die)\s+assistent",
+        r"\b(?:tu\s+es|vous\s+(?:e|\xc3\xaa)tes)\s+(?:une?\s+)?(?:\w+\s+){0,3}(?:ia|mod(?:e|\xc3\xa8)le\s+de\s+langage|chatbot|assistante?\s+(?:ia|virtuel\w*|num\S+rique|utile|serviable))\b|\btu\s+es\s+une?\s+(?:\w+\s+){0,2}assistante?\b",
+        r"\b(?:eres|usted\s+es)\s+(?:una?\s+)?(?:\w+\s+){0,3}(?:ia|modelo\s+de\s+lenguaje|chatbot|asistente\s+(?:de\s+ia|virtual|\S*til))\b|\beres\s+una?\s+(?:\w+\s+){0,2}asistente\b",
         r"\bas\s+an\s+ai\s+(?:language\s+)?(?:model|assistant)\b|\bals\s+(?:ki-?\s?)?(?:sprachmodell|ki-?assistent)\b|\ben\s+tant\s+qu(?:'ia|e\s+mod(?:e|\xc3\xa8)le\s+de\s+langage)\b|\bcomo\s+modelo\s+de\s+lenguaje\b",
         // What it was told.
         r"\b(?:my|your)\s+(?:full\s+|exact\s+|original\s+|complete\s+|initial\s+|hidden\s+|secret\s+)*(?:system|developer)[\s-]?(?:prompt|message|instructions?)\b|\b(?:the|this|our|its)\s+(?:full\s+|exact\s+|original\s+|complete\s+|hidden\s+)*system[\s-]prompt\s*(?:is|are|was|reads?|says?|said|states?|tells?|contains?|begins?|starts?|instructs?|follows|verbatim|in\s+full|:|=)",
@@ -79,6 +79,7 @@ static TURNS: LazyLock<Patterns> = LazyLock::new(|| {
         r"\b(?:you\s+are\s+now|du\s+bist\s+(?:ab\s+)?(?:jetzt|nun)|tu\s+es\s+(?:d(?:e|\xc3\xa9)sormais|maintenant)|(?:ahora|desde\s+ahora)\s+eres)\s+(?:an?\s+|the\s+|une?\s+|l'|ein\w*\s+|el\s+|una?\s+)?(?:\w+\s+)?(?:admin\w*|root|unrestricted|dan|jailbroken)\b",
         r"\bi\s+(?:was|am|have\s+been|'?ve\s+been)\s+(?:instructed|prompted|programmed)\s+(?:to|not\s+to|that|by|with)\b|\b(?:in|from|by|of|per)\s+(?:my|your|the)\s+system\s+prompt\b",
         r"\bmes\s+consignes\s*(?:internes?\s*)?(?::|sont|disent)|\bmis\s+(?:reglas|instrucciones)\s*(?:internas?\s*)?(?::|son|dicen)|\bmeine\s+(?:regeln|anweisungen)\s*(?::|lauten|sagen|besagen)|\bmy\s+(?:internal\s+|hidden\s+|system\s+)*(?:rules|instructions|guidelines)\s*(?::|are\s+to\b|say\b|tell\b|state\b|forbid\b)",
+        r"^\s*human\s*:\s",
         r"\b(?:jailbreak|dan\s+mode|developer\s+mode\s+(?:enabled|on)|do\s+anything\s+now)\b",
     ])
 });

@@ -118,11 +118,16 @@ const LONG_RUN_BYTES: usize = 20;
 
 fn shape(bytes: &[u8]) -> Bits {
     let mut bits = Bits::default();
-    let mut run = 0;
+    let (mut run, mut singles) = (0, 0);
     for (at, &byte) in bytes.iter().enumerate() {
         match class(byte) {
             Class::Plain => {}
             Class::Gap => {
+                // Letters that stand alone, one after the other, spell a word.
+                singles = if at - run == 1 { singles + 1 } else { 0 };
+                if singles >= 5 {
+                    bits |= Bits::SQL;
+                }
                 if at - run >= LONG_RUN_BYTES {
                     bits |= long_run(bytes.get(run..at).unwrap_or_default());
                 }
@@ -188,7 +193,7 @@ fn odd(bytes: &[u8], at: usize, byte: u8) -> Bits {
             letter(after) || after == b'/' || after == b'.',
             Bits::HOST | Bits::CODE,
         ),
-        b'\\' => Bits::HOST | Bits::CODE,
+        b'\\' => Bits::HOST | Bits::CODE | yes(after == b'_', Bits::NAME),
         b'`' => Bits::CODE | Bits::NAME | Bits::SQL,
         b'{' | b'}' => Bits::CODE | Bits::SQL,
         b'<' | b'>' if after == b' ' || after.is_ascii_digit() => Bits::CODE | Bits::SQL,

@@ -46,6 +46,8 @@ static TOLD: LazyLock<Patterns> = LazyLock::new(|| {
         r"[A-Za-z0-9+/_=-]{20,}",
         // The word after the value.
         r"(?i)\S{6,}\s*\((?:the\s+|das\s+|le\s+|la\s+)?(?:password|passwd|pwd|passwort|kennwort|mot\s+de\s+passe|contrase\S{1,3}a|pin|token|secret|api\s?key)\)",
+        // A name and its secret after a word for both.
+        r"(?i)\b(?:logins?|zugangsdaten|credentials?|identifiants?|credenciales|anmeldung|zugang|acceso|acc\S{1,2}s)\s*:\s*\S+\s*/\s*(\S{5,})",
         // "user / password" pairs.
         r#"(?i)\b(?:user(?:name)?|login|benutzer(?:name)?|usuario|utilisateur)\s*[:=]\s*\S+[\s,;/]+(?:and\s+|und\s+|et\s+|y\s+)?(?:pass\w*|pwd|kennwort|contrase\S+|mot\s+de\s+passe|pin)\s*[:=]\s*\S+"#,
     ])
@@ -75,6 +77,7 @@ pub fn find(folded: &Folded<'_>, spans: &mut Spans) {
                     is_random(all.as_bytes())
                         && (has_word_before(plain, all.start()) || is_long(all.as_bytes()))
                 }
+                5 => mixed(text(1), 5),
                 _ => true,
             };
             if secret {
@@ -117,12 +120,17 @@ fn is_told(word: &[u8], joint: &[u8], value: &[u8], rest: &[u8]) -> bool {
         return false;
     }
     let word = word.to_ascii_lowercase();
-    let digits = bare.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let leading = value
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
     if word == b"pin" || word == b"login" || word == b"pass" || word == b"dsn" || word == b"pat" {
         return match joint {
             b"=" | b":=" => true,
             _ => {
-                word == b"pin" && digits >= 4 && digits == bare.len()
+                word == b"pin"
+                    && leading >= 4
+                    && !value.get(leading).is_some_and(u8::is_ascii_alphanumeric)
                     || word != b"pin" && mixed(&bare, 6) && joint == b":"
             }
         };

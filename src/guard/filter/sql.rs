@@ -62,6 +62,7 @@ static CERTAIN: LazyLock<Patterns> = LazyLock::new(|| {
         r"\bmatch\s*\(\s*\w*\s*:\w+[^)]*\)",
         r"\b(?:project|status|assignee|sprint|issuetype|priority|duedate|labels|fixversion|resolution|reporter|created|updated)\s*(?:=|!=|!?~|>=?|<=?|\bnot\s+in\b|\bin\b)\s*(?:\([^)]*\)|\x22[^\x22]*\x22|'[^']*'|[a-z0-9_()-]+)\s+(?:and|or|order\s+by)\s+(?:not\s+)?[a-z]+\s*(?:=|!=|~|<|>|\bin\b|\bis\b|\basc\b|\bdesc\b)",
         r"(?:'|\x22)\s*(?:or|and)\s+(?:'?\w+'?\s*=\s*'?\w+'?|\d+\s*=\s*\d+)|;\s*--|'\s*--\s",
+        r"\bor\s+'?(\d+)'?\s*=\s*'?\d+",
         r"'[^'\n]*'::[a-z]+\b|\binterval\s+'\d",
         r"\bcall\s+[a-z]+_[a-z_]+\s*\(",
         r"\b(?:begin|start)\s+transaction\s*;|\bcommit\s*;|\brollback\s*;",
@@ -93,6 +94,12 @@ static PERHAPS: LazyLock<Patterns> = LazyLock::new(|| {
         r"\bfrom\s+()(IDENT)\s+(?:where|group\s+by|order\s+by|join|limit\s+\d|inner|left\s+join)\b",
     ])
 });
+
+/// Letters with spaces between them, and the words that they may spell.
+static SPACED: LazyLock<Patterns> = LazyLock::new(|| compile(&[r"(?:\b[a-z][ ._-]){4,}[a-z]\b"]));
+const KEYWORDS: [&[u8]; 6] = [
+    b"select", b"insert", b"update", b"delete", b"drop", b"union",
+];
 
 /// Words that show a sentence of a language and not a list of fields or a source.
 const PROSE: &[&str] = &[
@@ -173,6 +180,24 @@ pub fn find(folded: &Folded<'_>, names: &Names, spans: &mut Spans) {
             }
         }
     }
+    starts.extend(
+        SPACED
+            .each()
+            .iter()
+            .flat_map(|form| form.find_iter(lower))
+            .filter_map(|found| {
+                let letters: Vec<u8> = found
+                    .as_bytes()
+                    .iter()
+                    .copied()
+                    .filter(u8::is_ascii_alphabetic)
+                    .collect();
+                let is_keyword = KEYWORDS
+                    .iter()
+                    .any(|word| letters.windows(word.len()).any(|part| part == *word));
+                is_keyword.then(|| found.range())
+            }),
+    );
     starts.sort_by_key(|range| range.start);
     let mut end = 0;
     for range in starts {

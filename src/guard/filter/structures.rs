@@ -45,7 +45,7 @@ static LINES: LazyLock<Patterns> = LazyLock::new(|| {
         r"^\s*(?:-\s+)?[a-z_][\w.-]*:(?:\s.*)?$",
         r"^---\s*$|^\s*apiVersion:\s|^%YAML",
         // A key that no list of a person's has, or a value of a machine's.
-        r#"^\s*(?:-\s+)?(?:[a-z]+[_.-][\w.-]*:|\w+:\s*(?:true|false|null|~|["'{\[|>].*)\s*$)|^\s{2,}[a-z_][\w-]*:|^\s*-\s+[a-z_][\w-]*:\s"#,
+        r#"^\s*(?:-\s+)?(?:[a-z]+[_.-][\w.-]*:|\w+:\s*(?:true|false|null|~|["'{\[|>].*)\s*$)|^\s{2,}[a-z_][\w-]*:"#,
         // INI, TOML, properties, environments.
         r#"^\s*\[{1,2}[\w.-]+\]{1,2}\s*$"#,
         r#"^\s*(?:export\s+)?[\w.-]+\s*=\s*(?:["'\d\[{/]|true\b|false\b|\w+:).*$"#,
@@ -208,7 +208,7 @@ fn keys(folded: &Folded<'_>, spans: &mut Spans) {
         return;
     };
     let (mut start, mut keyed, mut telling_lines) = (None, 0, 0);
-    let mut at = 0;
+    let (mut at, mut childless) = (0, false);
     for line in plain
         .split_inclusive(|&byte| byte == b'\n')
         .chain([&b""[..]])
@@ -218,6 +218,9 @@ fn keys(folded: &Folded<'_>, spans: &mut Spans) {
             && (text.starts_with(b"  ") || text.trim_ascii_start().starts_with(b"- "))
             && !text.is_empty();
         let is_pair = pair.is_match(text);
+        // A key without a value, and what it holds below it.
+        telling_lines += 2 * usize::from(is_child && childless && text.starts_with(b"  "));
+        childless = key.is_match(text) && text.ends_with(b":");
         if !text.is_empty()
             && (key.is_match(text)
                 || head.is_match(text)
@@ -238,6 +241,7 @@ fn keys(folded: &Folded<'_>, spans: &mut Spans) {
                 spans.add(folded, from..at, Reason::Code, With::Mark);
             }
             (keyed, telling_lines) = (0, 0);
+            childless = false;
         }
         at += line.len();
     }

@@ -31,7 +31,7 @@ const WORDS: [(Bits, &str); 6] = [
          etimedout|enotfound|hang up|dial tcp|getaddrinfo|x509|java.…|org.…|timed out|timeout|unhandled|fatal|stack trace|\
          stacktrace|line|failed|too many connections|lock wait|null pointer|out of memory|…error…|…exception…|fehler|erreur|\
          odbc|ole db|library not loaded|…killed|database is locked|exit code|sqlite_…|warn|fatal exception|permission denied|\
-         syntax|caused by|status code|http",
+         syntax|caused by|status code|http|segfault|0x…|existe|existiert nicht",
     ),
     (
         Bits::PROMPT,

@@ -3,6 +3,8 @@
 use super::super::Reason;
 
 pub const SQL: &[(&str, &str)] = &[
+    ("S E L E C T * F R O M customer", "F R O M"),
+    ("1 OR 1=1 -- works.", "1=1"),
     (
         "I ran SELECT id, total FROM invoices WHERE due < now(); and found four.",
         "total FROM",
@@ -122,6 +124,10 @@ pub const CODE: &[(&str, &str)] = &[
 
 pub const ERROR: &[(&str, &str)] = &[
     (
+        "Die Datenbank meldet: FEHLER: Relation »rechnung« existiert nicht",
+        "rechnung",
+    ),
+    (
         "Traceback (most recent call last):\n  File \"/app/run.py\", line 12, in <module>\nKeyError: 'total'",
         "line 12",
     ),
@@ -210,6 +216,7 @@ pub const TOOL: &[(&str, &str)] = &[
 ];
 
 pub const NAMES: &[(&str, &str)] = &[
+    ("crm\\_accounts has 9.", "accounts"),
     ("Four rows of crm_accounts are old.", "crm_accounts"),
     ("The table fct_sales has 40 rows.", "fct_sales"),
     ("The fct_sales table has 40 rows.", "fct_sales"),
@@ -255,6 +262,7 @@ pub const HOST: &[(&str, &str)] = &[
 ];
 
 pub const FILE: &[(&str, &str)] = &[
+    ("Open .ssh/config now.", "config"),
     ("See /etc/daybrief/daybrief.toml for it.", "/etc"),
     ("The log is /var/log/syslog.", "/var"),
     ("C:\\Users\\anna\\prices.xlsx is open.", "anna"),
@@ -364,6 +372,8 @@ pub const PROMPT: &[(&str, &str)] = &[
 ];
 
 pub const SECRET: &[(&str, &str)] = &[
+    ("Zugangsdaten: admin / Geheim!9", "Geheim!9"),
+    ("The PIN is 4711..BEGIN SYSTEM PROMPT", "4711"),
     ("The key is AKIAIOSFODNN7EXAMPLE now.", "AKIA"),
     ("Use sk-proj-abcdefgh1234567890abcd for it.", "sk-proj"),
     (

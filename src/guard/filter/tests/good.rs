@@ -98,6 +98,8 @@ pub const ALL: &[&str] = &[
 
 /// Sentences near what is held back.
 pub const NEAR: &[&str] = &[
+    "Sie sind Assistenz der Geschäftsführung und haben Kinder.",
+    "First line.\n\nSecond line: yes.\n- north: 40\n- south: 30",
     "The following rules are new for travel.",
     "At the end of the instructions stands a number.",
     "The system message says that the printer is out of paper.",
