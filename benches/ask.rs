@@ -1,8 +1,9 @@
 //! What a question costs besides its model and its sources: `cargo bench --bench ask`.
 //!
-//! Prints how long a question takes from being handed over to the first request to the model, at 128 questions at once (what is
-//! read, checked, counted, written into the trail and reserved), over a store in memory and over one in a file; and what a
-//! streamed token costs on its way through grounding and guard.
+//! Prints how long a question takes from being handed over to the first request to the model (what is read, checked, counted,
+//! written into the trail and reserved), over a store in memory and over one in a file: while 128 people are in conversation,
+//! each asking anew once their answer is there, with a model that takes half a second to one and a half; and when 128 ask in the
+//! same instant. Also what a streamed token costs on its way through grounding and guard.
 
 use std::{
     collections::BTreeMap,
@@ -34,6 +35,8 @@ use tokio_util::sync::CancellationToken;
 /// Questions at once.
 const AT_ONCE: usize = 128;
 const ROUNDS: usize = 8;
+/// The model's shortest time to its first token, and by how much that varies.
+const THINKS: (u64, u64) = (500, 1_000);
 /// Tokens of a long answer.
 const TOKENS: usize = 1_000;
 
@@ -46,9 +49,10 @@ impl SecretSource for NoSecrets {
     }
 }
 
-/// Notes when it was asked which question, and says as many tokens as the question ends with.
+/// Notes when it was asked which question, and says as many tokens as the question ends with, at once or after a while.
 struct Notes {
     id: ModelId,
+    thinks: bool,
     asked: Mutex<BTreeMap<String, Instant>>,
 }
 
@@ -76,6 +80,9 @@ impl Model for Notes {
         if let Ok(mut asked) = self.asked.lock() {
             asked.insert(text.clone(), now);
         }
+        let slot = request.messages.len() as u64 + text.bytes().map(u64::from).sum::<u64>() * 37;
+        let delay = Duration::from_millis(THINKS.0 + slot % THINKS.1);
+        let delay = if self.thinks { delay } else { Duration::ZERO };
         let words = (0..tokens.unwrap_or(1_usize)).map(|at| {
             let word = if at % 12 == 11 { "matter. " } else { "words " };
             Ok(Event::Text(word.to_owned()))
@@ -87,9 +94,12 @@ impl Model for Notes {
             },
             stop: Stop::End,
         };
-        Ok(stream::iter(words.collect::<Vec<_>>())
-            .chain(stream::iter([Ok(done)]))
-            .boxed())
+        let words = stream::iter(words.collect::<Vec<_>>()).chain(stream::iter([Ok(done)]));
+        if delay.is_zero() {
+            return Ok(words.boxed());
+        }
+        let pause = stream::once(tokio::time::sleep(delay)).filter_map(|()| async { None });
+        Ok(pause.chain(words).boxed())
     }
 }
 
@@ -99,12 +109,13 @@ struct Instance {
 }
 
 impl Instance {
-    async fn over(store: Store) -> Self {
+    async fn over(store: Store, thinks: bool) -> Self {
         let clock = Arc::new(SystemClock);
         let audit = Audit::new(store.clone(), [7; 32]);
         let id = ModelId::new("notes").expect("a name");
         let model = Arc::new(Notes {
             id: id.clone(),
+            thinks,
             asked: Mutex::default(),
         });
         let mut role = Role::without_rights(RoleId::new("vp").expect("a name"), "VP");
@@ -177,24 +188,45 @@ impl Instance {
         took
     }
 
-    /// From each question to its model, at many at once.
-    async fn to_the_model(&self) -> Vec<Duration> {
+    /// From a question to its model.
+    async fn to_the_model(&self, round: usize, number: usize) -> Duration {
+        let text = format!("round {round} question {number} says 1");
+        let begun = Instant::now();
+        self.ask(number, &text).await;
+        let noted = self.model.asked.lock().expect("nobody panicked");
+        let at = noted.get(&text).expect("the model was asked");
+        at.duration_since(begun)
+    }
+
+    /// [`to_the_model`](Self::to_the_model) where all ask in the same instant. The first round warms up.
+    async fn together(&self) -> Vec<Duration> {
         let mut all = Vec::new();
         for round in 0..ROUNDS {
-            let asked = (0..AT_ONCE).map(|number| async move {
-                let text = format!("round {round} question {number} says 1");
-                let begun = Instant::now();
-                self.ask(number, &text).await;
-                let noted = self.model.asked.lock().expect("nobody panicked");
-                let at = noted.get(&text).expect("the model was asked");
-                at.duration_since(begun)
-            });
+            let asked = (0..AT_ONCE).map(|number| self.to_the_model(round, number));
             let took = futures_util::future::join_all(asked).await;
-            // The first round warms up.
-            if round > 0 {
-                all.extend(took);
-            }
+            all.extend(took.into_iter().filter(|_| round > 0));
         }
+        all.sort();
+        all
+    }
+
+    /// [`to_the_model`](Self::to_the_model) where each asks anew once they were answered.
+    async fn in_conversation(self: Arc<Self>) -> Vec<Duration> {
+        let people = (0..AT_ONCE).map(|number| {
+            let instance = self.clone();
+            tokio::spawn(async move {
+                let mut took = Vec::new();
+                for round in 0..ROUNDS {
+                    took.push(instance.to_the_model(round, number).await);
+                }
+                took.split_off(1)
+            })
+        });
+        let took = futures_util::future::join_all(people).await;
+        let mut all: Vec<_> = took
+            .into_iter()
+            .flat_map(Result::unwrap_or_default)
+            .collect();
         all.sort();
         all
     }
@@ -228,19 +260,19 @@ fn at(sorted: &[Duration], part: f64) -> Duration {
 
 #[tokio::main]
 async fn main() {
-    let folder = tempfile::tempdir().expect("a folder can be made");
-    let in_memory = Store::in_memory().await.expect("a store can be made");
-    let in_file = Store::open(&settings::Store::default(), None, folder.path()).await;
-    let in_file = in_file.expect("a store can be made");
-    for (name, store) in [("in memory", in_memory), ("in a file", in_file)] {
-        let instance = Instance::over(store).await;
+    for (name, in_file) in [("in memory", false), ("in a file", true)] {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let store = async |name: &str| {
+            let store = if in_file {
+                Store::open(&settings::Store::default(), None, &folder.path().join(name)).await
+            } else {
+                Store::in_memory().await
+            };
+            store.expect("a store can be made")
+        };
+        let instance = Instance::over(store("at once").await, false).await;
         let alone = instance.ask(0, "alone 1").await;
-        let took = instance.to_the_model().await;
-        println!(
-            "{name}: to the first request to the model, {AT_ONCE} questions at once: p50 {:?}, p99 {:?}; one alone, whole turn: {alone:?}",
-            at(&took, 0.5),
-            at(&took, 0.99),
-        );
+        let together = instance.together().await;
         let (mut short, mut long) = (Duration::MAX, Duration::MAX);
         for _ in 0..ROUNDS {
             short = short.min(instance.ask(0, "short 12").await);
@@ -248,6 +280,17 @@ async fn main() {
         }
         let tokens = u32::try_from(TOKENS - 12).unwrap_or(u32::MAX);
         let each = long.saturating_sub(short) / tokens;
-        println!("{name}: a streamed token through grounding and guard: {each:?}");
+        let thinking = Arc::new(Instance::over(store("thinking").await, true).await);
+        let conversing = thinking.in_conversation().await;
+        println!(
+            "{name}, question to first request to the model: {AT_ONCE} in conversation p50 {:?}, p99 {:?}; {AT_ONCE} in one instant p50 {:?}, p99 {:?}",
+            at(&conversing, 0.5),
+            at(&conversing, 0.99),
+            at(&together, 0.5),
+            at(&together, 0.99),
+        );
+        println!(
+            "{name}: the first whole turn of all {alone:?}; a streamed token through grounding and guard {each:?}"
+        );
     }
 }

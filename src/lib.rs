@@ -61,6 +61,7 @@ pub mod domain;
 pub mod clock;
 pub mod error;
 pub mod ids;
+pub mod lane;
 pub mod money;
 pub mod secrets;
 pub mod settings;

@@ -20,7 +20,7 @@ use crate::{
     },
     guard::Guard,
     ids::{BriefingId, RunId},
-    provision::{self, Objects},
+    provision::Objects,
     run::audiences,
     store::Scope,
     text::Language,
@@ -241,7 +241,7 @@ pub async fn latest(
     caller: &Caller,
     briefing: Option<&BriefingId>,
 ) -> Result<Option<BriefView>, Refusal> {
-    let objects = provision::load(&programs.converse.store).await?;
+    let objects = programs.converse.objects().await?;
     let runs = runs(programs, caller, &objects, briefing).await?;
     let brief = runs.into_iter().find_map(|run| run.state.brief().cloned());
     Ok(brief.map(|brief| BriefView::of(brief, &guard(programs, &objects))))
@@ -261,7 +261,7 @@ pub async fn list(
         let what = format!("`limit` is 1 to {MOST_LISTED}");
         return Err(Refusal::unprocessable(what));
     }
-    let objects = provision::load(&programs.converse.store).await?;
+    let objects = programs.converse.objects().await?;
     let guard = guard(&programs, &objects);
     let briefs = runs(&programs, &caller, &objects, None)
         .await?
@@ -296,6 +296,6 @@ pub async fn get(
     let run = run.filter(|run| went_to(&caller, run));
     let brief = run.and_then(|run| run.state.brief().cloned());
     let brief = brief.ok_or_else(not_found)?;
-    let objects = provision::load(&programs.converse.store).await?;
+    let objects = programs.converse.objects().await?;
     Ok(Json(BriefView::of(brief, &guard(&programs, &objects))))
 }

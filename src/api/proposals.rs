@@ -1,5 +1,7 @@
 //! `/api/v1/proposals`: actions that wait for approval, and deciding them.
 
+use std::sync::Arc;
+
 use axum::{
     Json,
     extract::{Path, State},
@@ -16,7 +18,7 @@ use crate::{
     act::{Approver, Desk, NotDecided},
     domain::proposal::Proposal,
     ids::{ConnectorId, ProposalId, UserId},
-    provision::{self, Objects},
+    provision::Objects,
     store::Scope,
 };
 
@@ -113,7 +115,7 @@ pub async fn list(
     caller: Caller,
 ) -> Result<Json<ProposalList>, Refusal> {
     caller.needs(&[Scope::Read, Scope::Approve])?;
-    let objects = provision::load(&programs.converse.store).await?;
+    let objects = programs.converse.objects().await?;
     let proposals = desk(&programs).list(LISTED).await?;
     let proposals = proposals.into_iter().filter_map(|proposal| {
         let may = may_decide(&caller, &proposal, &objects);
@@ -160,10 +162,10 @@ async fn begin(
     programs: &Programs,
     caller: &Caller,
     text: String,
-) -> Result<(ProposalId, Objects), Refusal> {
+) -> Result<(ProposalId, Arc<Objects>), Refusal> {
     caller.needs(&[Scope::Approve])?;
     let id = ProposalId::new(text).map_err(|_| Refusal::not_found("proposal"))?;
-    Ok((id, provision::load(&programs.converse.store).await?))
+    Ok((id, programs.converse.objects().await?))
 }
 
 fn by(caller: &Caller) -> Approver<'_> {

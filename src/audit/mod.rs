@@ -36,6 +36,7 @@ use serde_json::{Map, Value, json};
 use tokio::sync::{Mutex, Notify};
 
 use crate::{
+    lane::{Lane, Wish},
     settings::KeepArguments,
     store::{AuditHead, AuditRow, AuditText, FoundRow, Store, StoreError},
 };
@@ -52,10 +53,31 @@ pub struct Audit {
     store: Store,
     key: Arc<Key>,
     keep: KeepArguments,
-    /// Number and hash of the row that this node believes to be the last: saves reading it for each append.
-    last: Arc<Mutex<Option<(u64, String)>>>,
+    /// What this node believes to be the end: saves reading it for each append.
+    last: Arc<Mutex<Option<End>>>,
+    /// Records at once are appended together.
+    lane: Lane<Records, Result<Vec<u64>, StoreError>>,
     /// Told after each append.
     written: Arc<Notify>,
+}
+
+/// What the next row follows.
+struct End {
+    /// Number and hash of the last row.
+    number: u64,
+    hash: String,
+    /// The version of the mark that names it; nothing where there is none yet.
+    head: Option<i64>,
+}
+
+/// Records that somebody wants in the trail.
+struct Records(Vec<Record>);
+
+impl Wish for Records {
+    /// What is said to have happened is written down, whoever waits for it.
+    fn outlives_its_caller(&self) -> bool {
+        true
+    }
 }
 
 /// A record as it goes into the store, but for its number.
@@ -72,6 +94,7 @@ impl Audit {
             key: Arc::new(Key(key)),
             keep: KeepArguments::default(),
             last: Arc::default(),
+            lane: Lane::default(),
             written: Arc::default(),
         }
     }
@@ -101,42 +124,76 @@ impl Audit {
     }
 
     /// [`write`](Self::write) for entries with what belongs to them.
-    ///
-    /// Texts are written before the rows that seal them and the head after: a crash in between leaves a text that no row
-    /// names, or a head that is behind by one batch. Before the next batch the head is brought up, so it is never behind
-    /// by two.
     pub async fn record(&self, records: &[Record]) -> Result<Vec<u64>, StoreError> {
         if records.is_empty() {
             return Ok(Vec::new());
         }
+        let audit = self.clone();
+        let commit = move |wishes| {
+            let audit = audit.clone();
+            async move { audit.append_all(wishes).await }
+        };
+        let numbers = self.lane.submit(Records(records.to_vec()), commit).await;
+        numbers.unwrap_or_else(|| Err(StoreError::broken_off()))
+    }
+
+    /// Appends the records of all; the numbers of each one's.
+    async fn append_all(&self, wishes: Vec<Records>) -> Vec<Result<Vec<u64>, StoreError>> {
+        let sizes: Vec<usize> = wishes.iter().map(|wish| wish.0.len()).collect();
+        let records: Vec<Record> = wishes.into_iter().flat_map(|wish| wish.0).collect();
+        match self.append(&records).await {
+            Ok(numbers) => {
+                let mut numbers = numbers.into_iter();
+                let of = |size| Ok(numbers.by_ref().take(size).collect());
+                sizes.into_iter().map(of).collect()
+            }
+            Err(error) => sizes.iter().map(|_| Err(error.clone())).collect(),
+        }
+    }
+
+    /// Texts are written before the rows that seal them and the head after: a crash in between leaves a text that no row
+    /// names, or a head that is behind by one batch. Before the next batch the head is brought up, so it is never behind
+    /// by two.
+    async fn append(&self, records: &[Record]) -> Result<Vec<u64>, StoreError> {
         let prepared = self.prepare(records).await?;
         let mut rest = prepared.as_slice();
         let mut numbers = Vec::with_capacity(records.len());
         let mut last = self.last.lock().await;
         for _ in 0..MOST_APPENDS {
-            let (number, hash) = match last.take() {
+            let end = match last.take() {
                 Some(known) => known,
                 None => self.end().await?,
             };
-            let (rows, texts) = self.rows(rest, number, hash);
-            if !texts.is_empty() {
-                self.store.audit().add_texts(&texts).await?;
-            }
-            let done = self.store.audit().append(&rows).await?;
-            if done < rows.len() {
+            let (rows, texts) = self.rows(rest, end.number, end.hash);
+            let Some(newest) = rows.last() else {
+                return Ok(numbers);
+            };
+            let head = self.head(newest.number, &newest.hash);
+            let trail = self.store.audit();
+            let done = trail.append(&texts, &rows, (&head, end.head)).await?;
+            if done.rows < rows.len() {
                 // Another node was first: the next turn reads what it wrote.
-                let end = rows.get(done).map_or(0, |row| row.number);
-                let lost = texts.iter().filter(|text| text.number >= end);
-                let lost = lost.map(|text| text.id.as_str());
-                self.store.audit().remove_texts(lost).await?;
+                let taken = rows.get(done.rows).map_or(0, |row| row.number);
+                let lost = texts.iter().filter(|text| text.number >= taken);
+                trail
+                    .remove_texts(lost.map(|text| text.id.as_str()))
+                    .await?;
             }
-            let written = rows.get(..done).unwrap_or_default();
-            rest = rest.get(done..).unwrap_or_default();
+            let written = rows.get(..done.rows).unwrap_or_default();
+            rest = rest.get(done.rows..).unwrap_or_default();
             if let Some(row) = written.last() {
-                self.advance(row.number, &row.hash).await?;
+                if !done.head {
+                    self.advance(row.number, &row.hash).await?;
+                }
                 numbers.extend(written.iter().map(|row| row.number));
                 if rest.is_empty() {
-                    *last = Some((row.number, row.hash.clone()));
+                    if done.head {
+                        *last = Some(End {
+                            number: row.number,
+                            hash: row.hash.clone(),
+                            head: Some(end.head.map_or(1, |version| version + 1)),
+                        });
+                    }
                     self.written.notify_waiters();
                     return Ok(numbers);
                 }
@@ -254,10 +311,15 @@ impl Audit {
     /// Where rows are missing behind those that are there, the chain goes on behind the number that the head names; where
     /// the head itself is missing or not ours, a number is left out. Either way a hole stays for [`verify`](Self::verify)
     /// to find, and the daemon goes on.
-    async fn end(&self) -> Result<(u64, String), StoreError> {
+    async fn end(&self) -> Result<End, StoreError> {
         let rows = self.store.audit();
         // In this order: a head never names a row that is not yet there.
-        let head = rows.head().await?;
+        let (head, version) = rows.versioned_head().await?;
+        let at = |number, hash| End {
+            number,
+            hash,
+            head: version,
+        };
         let last = rows.last().await?;
         let head = head.map(|head| {
             let ours = self.key.head(head.number, &head.hash) == head.seal;
@@ -276,39 +338,50 @@ impl Audit {
             Some(FoundRow { place, .. })
                 if head.as_ref().is_none_or(|(head, _)| head.number < place) =>
             {
-                return Ok((place, String::new()));
+                return Ok(at(place, String::new()));
             }
             _ => None,
         };
         match (head, end) {
             (Some((head, true)), Some(row)) if row.number > head.number => {
-                self.advance(row.number, &row.hash).await?;
-                Ok((row.number, row.hash))
+                self.caught_up(row).await
             }
-            (Some((head, true)), _) => Ok((head.number, head.hash)),
-            (None, None) if begin.0 == 0 => Ok(begin),
+            (Some((head, true)), _) => Ok(at(head.number, head.hash)),
+            (None, None) if begin.0 == 0 => Ok(at(begin.0, begin.1)),
             // The first batch of all: its head was still to be written.
-            (None, Some(row)) if row.first == 1 => {
-                self.advance(row.number, &row.hash).await?;
-                Ok((row.number, row.hash))
-            }
+            (None, Some(row)) if row.first == 1 => self.caught_up(row).await,
             (_, row) => {
                 tracing::error!(
                     "the audit trail's head is missing or was changed: run `daybrief audit verify`"
                 );
                 let (number, hash) = row.map_or(begin, |row| (row.number, row.hash));
-                Ok((number + 1, hash))
+                Ok(at(number + 1, hash))
             }
+        }
+    }
+
+    /// The end once the head, which was behind, names this row.
+    async fn caught_up(&self, row: AuditRow) -> Result<End, StoreError> {
+        self.advance(row.number, &row.hash).await?;
+        let (_, head) = self.store.audit().versioned_head().await?;
+        Ok(End {
+            number: row.number,
+            hash: row.hash,
+            head,
+        })
+    }
+
+    fn head(&self, number: u64, hash: &str) -> AuditHead {
+        AuditHead {
+            number,
+            hash: hash.to_owned(),
+            seal: self.key.head(number, hash),
         }
     }
 
     /// Says that this row is the last, unless a later one is said to be.
     async fn advance(&self, number: u64, hash: &str) -> Result<(), StoreError> {
-        let head = AuditHead {
-            number,
-            hash: hash.to_owned(),
-            seal: self.key.head(number, hash),
-        };
+        let head = self.head(number, hash);
         let later = |before: &AuditHead| {
             before.number >= number && self.key.head(before.number, &before.hash) == before.seal
         };

@@ -11,7 +11,8 @@ pub const SERVER_WORD_CHARS: usize = 200;
 const SHORTEST_STRUCK_SECRET_BYTES: usize = 4;
 
 /// What a server said of itself: hostile text, without control characters, at most [`SERVER_WORD_CHARS`] long.
-/// For the admin only; it never stands in a brief and never reaches a model.
+/// For the admin; it never stands in a brief and is never said to a reader. In a turn a model is told why a tool refused
+/// its call, as data like any other answer of the source.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ServerWord(String);
 

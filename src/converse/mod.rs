@@ -44,7 +44,8 @@ use crate::{
     ids::{ConnectorId, ConversationId, RunId},
     limits::Limits,
     models::Model,
-    store::Store,
+    provision::{InForce, Objects},
+    store::{Store, StoreError},
     text::Language,
 };
 
@@ -119,6 +120,7 @@ pub struct Converse {
     /// How long conversations are kept after their last turn.
     pub keep_days: u32,
     pub turn_limits: TurnLimits,
+    objects: InForce,
     tools: Arc<Mutex<BTreeMap<ConnectorId, Listed>>>,
     filters: Arc<Mutex<Vec<(filter::Context, filter::Filter)>>>,
 }
@@ -150,6 +152,7 @@ pub struct Parts {
 impl Converse {
     pub fn new(parts: Parts) -> Self {
         Self {
+            objects: InForce::new(parts.store.clone(), parts.clock.clone()),
             store: parts.store,
             audit: parts.audit,
             access: parts.access,
@@ -178,6 +181,11 @@ impl Converse {
         stop: CancellationToken,
     ) -> Result<Done, Problem> {
         turn::run(self, question, events, stop).await
+    }
+
+    /// The objects that are in force at this moment.
+    pub async fn objects(&self) -> Result<Arc<Objects>, StoreError> {
+        self.objects.objects().await
     }
 
     /// The filter of a context, made once: its patterns cost more than all else that a short answer takes of our own time.

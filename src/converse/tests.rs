@@ -1,6 +1,7 @@
 //! Turns against real MCP servers in child processes and models that misbehave.
 
 pub mod bench;
+mod costs;
 mod ends;
 mod injection;
 mod obeying;

@@ -22,6 +22,8 @@ pub struct Words {
     pub too_often: &'static str,
     pub no_tools: &'static str,
     pub too_long: &'static str,
+    pub nearly_used_by_you: &'static str,
+    pub nearly_used_by_role: &'static str,
 }
 
 impl Words {
@@ -56,9 +58,11 @@ static ENGLISH: Words = Words {
     left_out_one: "One sentence was left out: it could not be traced to a source.",
     left_out: "{} sentences were left out: they could not be traced to a source.",
     over_budget: "this month's budget is used up",
-    too_often: "That were many questions at once: {}.",
+    too_often: "Too many questions at once: {}.",
     no_tools: "I may not ask any source for you here.",
     too_long: "Please ask in fewer words: at most {} characters.",
+    nearly_used_by_you: "With this, {} % of your budget for this month are used.",
+    nearly_used_by_role: "With this, {} % of your role’s budget for this month are used.",
 };
 
 static GERMAN: Words = Words {
@@ -80,6 +84,8 @@ static GERMAN: Words = Words {
     too_often: "Das waren viele Fragen auf einmal: {}.",
     no_tools: "Ich darf hier keine Quelle für Sie fragen.",
     too_long: "Bitte fragen Sie kürzer: höchstens {} Zeichen.",
+    nearly_used_by_you: "Damit sind {} % Ihres Budgets für diesen Monat aufgebraucht.",
+    nearly_used_by_role: "Damit sind {} % des Budgets Ihrer Rolle für diesen Monat aufgebraucht.",
 };
 
 static FRENCH: Words = Words {
@@ -101,6 +107,8 @@ static FRENCH: Words = Words {
     too_often: "Cela fait beaucoup de questions à la fois : {}.",
     no_tools: "Je ne peux interroger aucune source pour vous ici.",
     too_long: "Posez la question en moins de mots : {} caractères au plus.",
+    nearly_used_by_you: "Avec cela, {} % de votre budget de ce mois sont utilisés.",
+    nearly_used_by_role: "Avec cela, {} % du budget de votre rôle pour ce mois sont utilisés.",
 };
 
 static SPANISH: Words = Words {
@@ -122,4 +130,6 @@ static SPANISH: Words = Words {
     too_often: "Son muchas preguntas a la vez: {}.",
     no_tools: "Aquí no puedo consultar ninguna fuente para usted.",
     too_long: "Pregunte con menos palabras: {} caracteres como máximo.",
+    nearly_used_by_you: "Con esto se ha usado el {} % de su presupuesto de este mes.",
+    nearly_used_by_role: "Con esto se ha usado el {} % del presupuesto de su función de este mes.",
 };

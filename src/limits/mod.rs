@@ -9,7 +9,6 @@
 
 mod books;
 mod budget;
-mod lane;
 mod rate;
 mod report;
 
@@ -23,18 +22,19 @@ pub use report::{Balance, Statement, UsageRow};
 use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp, ToSpan, civil::Date, tz::TimeZone};
+use rust_decimal::prelude::ToPrimitive;
 
 use crate::{
     access::Surface,
     domain::people::{Role, User},
     ids::{ModelId, RoleId, ScheduleId, fresh},
+    lane::{Lane, Wish},
     money::Money,
     settings::Settings,
     store::{Change, Of, Settled, Store, StoreError},
 };
 use books::{Books, Wanted};
 use budget::Rules;
-use lane::{Lane, Wish};
 
 /// A call is over in any case after this; a reservation older than it counts as spent.
 const RESERVATION_ENDS: SignedDuration = SignedDuration::from_mins(30);
@@ -143,6 +143,22 @@ impl Warning {
         }
     }
 
+    /// How much of it is taken, in whole percent.
+    pub fn percent(&self) -> u64 {
+        match self {
+            Self::Tokens { cap, taken, .. } => {
+                let percent = u128::from(*taken) * 100 / u128::from(*cap).max(1);
+                u64::try_from(percent).unwrap_or(u64::MAX)
+            }
+            Self::Cost { cap, taken, .. } => taken
+                .amount
+                .checked_mul(100.into())
+                .and_then(|percent| percent.checked_div(cap.amount))
+                .and_then(|percent| percent.trunc().to_u64())
+                .unwrap_or(100),
+        }
+    }
+
     /// What it is told under, once a month.
     fn key(&self) -> String {
         match self {
@@ -220,8 +236,8 @@ pub struct Limits {
     /// In which zone a month begins.
     zone: TimeZone,
     rules: Arc<Rules>,
-    months: Arc<Lane<Booking, Booked>>,
-    minutes: Arc<Lane<rate::Asked, rate::Admitted>>,
+    months: Lane<Booking, Booked>,
+    minutes: Lane<rate::Asked, rate::Admitted>,
 }
 
 /// One entry into a month's books.
@@ -267,8 +283,8 @@ impl Limits {
             store,
             zone,
             rules: Arc::new(Rules::of(settings)),
-            months: Arc::default(),
-            minutes: Arc::default(),
+            months: Lane::default(),
+            minutes: Lane::default(),
         }
     }
 
@@ -349,9 +365,13 @@ impl Limits {
     }
 
     async fn book(&self, booking: Booking) -> Booked {
-        self.months
-            .submit(booking, |bookings| self.book_all(bookings))
-            .await
+        let limits = self.clone();
+        let commit = move |bookings| {
+            let limits = limits.clone();
+            async move { limits.book_all(bookings).await }
+        };
+        let booked = self.months.submit(booking, commit).await;
+        booked.unwrap_or_else(|| Err(StoreError::broken_off()))
     }
 
     /// Makes all bookings, with one write for each month. What came of each, in their order.

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Limits, lane::Wish};
+use super::Limits;
 use crate::{
     domain::people::{Role, User},
     ids::UserId,
+    lane::Wish,
     store::{Change, StoreError},
 };
 
@@ -54,8 +55,7 @@ impl Share {
     }
 }
 
-/// A question that wants to be counted. One that is counted a second time, because the caller that had the turn was given
-/// up, takes a minute's place too much and nothing else.
+/// A question that wants to be counted.
 #[derive(Debug, Clone)]
 pub(super) struct Asked {
     minute: i64,
@@ -87,10 +87,13 @@ impl Limits {
                 .questions_per_minute
                 .unwrap_or(self.rules.limits.questions_per_minute),
         };
-        let admitted = self
-            .minutes
-            .submit(asked, |asked| self.count_all(asked))
-            .await?;
+        let limits = self.clone();
+        let commit = move |asked| {
+            let limits = limits.clone();
+            async move { limits.count_all(asked).await }
+        };
+        let admitted = self.minutes.submit(asked, commit).await;
+        let admitted = admitted.unwrap_or_else(|| Err(StoreError::broken_off()))?;
         admitted.map_err(|(share, cap)| RateLimited::TooMany {
             share,
             cap,

@@ -16,6 +16,7 @@ mod tests;
 pub use check::{Ability, check};
 pub use ledger::BudgetLedger;
 pub use route::{Ledger, Reply, Route, Spoken, Tried};
+pub use wire::estimate;
 
 use std::sync::Arc;
 

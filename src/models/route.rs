@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Event, Model, ModelError, Request, Stop, ToolCall, Usage};
 use crate::{
     ids::ModelId,
-    limits::{OverBudget, Reservation},
+    limits::{OverBudget, Reservation, Warning},
 };
 
 /// Where reservations come from and what was used goes.
@@ -43,6 +43,8 @@ pub struct Spoken {
     pub usage: Usage,
     /// It was cut at its longest answer.
     pub cut: bool,
+    /// Budgets that this brought near their end.
+    pub warnings: Vec<Warning>,
 }
 
 /// Why one model of a route gave no answer.
@@ -159,6 +161,7 @@ impl Route {
                 calls: Vec::new(),
                 usage: Usage::default(),
                 cut: false,
+                warnings: reservation.warnings().to_vec(),
             };
             let outcome = tokio::select! {
                 biased;

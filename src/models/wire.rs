@@ -137,7 +137,7 @@ pub(super) fn bound(request: &Request) -> u64 {
 }
 
 /// Tokens that a request's prompt has by rule of thumb.
-pub(super) fn estimate(request: &Request) -> u64 {
+pub fn estimate(request: &Request) -> u64 {
     u64::try_from(bytes_of(request) / USUAL_BYTES_OF_A_TOKEN).unwrap_or(u64::MAX)
 }
 

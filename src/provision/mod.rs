@@ -2,11 +2,13 @@
 //! briefings are in the binary.
 
 mod check;
+mod in_force;
 mod read;
 mod stored;
 
 pub use crate::store::Kind;
 pub use check::{Checked, check};
+pub use in_force::InForce;
 pub use read::{read, shipped};
 pub use stored::{Change, ChangeKind, apply, load, plan};
 

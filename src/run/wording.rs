@@ -1,12 +1,10 @@
 //! Has a model word a brief, within the role's budget and the sources' conditions.
 
-use std::{collections::BTreeMap, fmt::Write, sync::Arc};
-
-use async_trait::async_trait;
+use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
     access::Principal,
-    audit::{Act, Audit, Outcome},
+    audit::Audit,
     clock::Clock,
     compose::{self, Form, Sight},
     domain::{
@@ -16,8 +14,8 @@ use crate::{
         people::Role,
     },
     ids::{ConnectorId, ModelId},
-    limits::{Limits, OverBudget, Reservation, Source, Spender},
-    models::{Ledger, Message, Model, ModelError, Request, Route, Schema, Tried, Usage},
+    limits::{Limits, Source, Spender},
+    models::{BudgetLedger, Ledger, Message, Model, ModelError, Request, Route, Schema, Tried},
 };
 
 /// Who words briefs: models by their id, and the order in which they are asked.
@@ -54,15 +52,16 @@ impl Wording {
         source: Source,
         clock: &'a dyn Clock,
     ) -> impl Ledger + 'a {
-        RoleLedger {
-            wording: self,
+        BudgetLedger {
+            limits: &self.limits,
+            audit: &self.audit,
+            clock,
             spender: Spender {
                 role,
                 user: None,
                 source,
             },
             principal,
-            clock,
         }
     }
 
@@ -143,55 +142,5 @@ fn reason(tried: &[Tried]) -> &'static str {
             "these data may be shown to a local model only, and none is set"
         }
         _ => "the model did not answer",
-    }
-}
-
-/// The budgets of a spender, with each call in the audit trail before it is made.
-struct RoleLedger<'a> {
-    wording: &'a Wording,
-    spender: Spender<'a>,
-    principal: &'a Principal,
-    clock: &'a dyn Clock,
-}
-
-#[async_trait]
-impl Ledger for RoleLedger<'_> {
-    async fn reserve(&self, model: &ModelId, tokens: u64) -> Result<Reservation, OverBudget> {
-        let now = self.clock.now();
-        let reserved = self
-            .wording
-            .limits
-            .reserve(&self.spender, model, tokens, now)
-            .await;
-        let mut entry = self
-            .principal
-            .entry(now, Act::ModelCall, format!("model/{model}"));
-        entry.detail = format!("{tokens} tokens at most");
-        match &reserved {
-            Ok(reservation) => {
-                for warning in reservation.warnings() {
-                    tracing::warn!(%warning, "a budget is nearly used up");
-                    let _ = write!(entry.detail, "; {warning}");
-                }
-            }
-            Err(over) => {
-                entry.outcome = Outcome::Denied;
-                entry.why = over.to_string();
-            }
-        }
-        self.wording.audit.write(&[entry]).await?;
-        reserved
-    }
-
-    async fn settle(&self, reservation: &str, usage: Usage) {
-        let settled = self
-            .wording
-            .limits
-            .settle(reservation, usage.tokens_in, usage.tokens_out)
-            .await;
-        if let Err(error) = settled {
-            // It stays reserved and counts as spent.
-            tracing::warn!(%error, "a model call was not settled");
-        }
     }
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::{
     Store, StoreError,
-    driver::{Collection, Content, Document, Range},
+    driver::{Collection, Content, Document, Fits, Range, Write},
     from_body, to_body,
 };
 
@@ -104,6 +104,15 @@ struct Cursor {
     until: Timestamp,
 }
 
+/// How far an append came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Appended {
+    /// So many rows were appended.
+    pub rows: usize,
+    /// And the last of them is said to be the last.
+    pub head: bool,
+}
+
 /// The trail of a store.
 pub struct AuditRows<'a>(pub(super) &'a Store);
 
@@ -113,6 +122,13 @@ fn key(number: u64) -> String {
 
 fn order(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn head_content(head: &AuditHead) -> Result<Content, StoreError> {
+    Ok(Content {
+        body: to_body(Collection::AuditMarks, HEAD, head)?,
+        ..Content::default()
+    })
 }
 
 fn numbered(
@@ -132,16 +148,44 @@ fn numbered(
 }
 
 impl AuditRows<'_> {
-    /// Appends rows up to the first whose number is taken, because another node has appended in the meantime; how many.
-    pub async fn append(&self, rows: &[AuditRow]) -> Result<usize, StoreError> {
-        let documents = rows
-            .iter()
-            .map(|row| numbered(Collection::Audit, key(row.number), row.number, row))
-            .collect::<Result<Vec<_>, _>>()?;
-        self.0
-            .driver
-            .insert_all(Collection::Audit, &documents)
-            .await
+    /// Adds texts, appends the rows beside which they stand, and says that `head` is the last, in this order and as one
+    /// write where the driver can. It ends before the first row whose number is taken, because another node has appended
+    /// in the meantime, and leaves the head alone where that is not of `version` any more.
+    pub async fn append(
+        &self,
+        texts: &[AuditText],
+        rows: &[AuditRow],
+        (head, version): (&AuditHead, Option<i64>),
+    ) -> Result<Appended, StoreError> {
+        let fresh = |(key, content), collection| Write {
+            collection,
+            key,
+            content,
+            fits: Fits::Fresh,
+        };
+        let mut writes = Vec::with_capacity(texts.len() + rows.len() + 1);
+        for text in texts {
+            let text = numbered(Collection::AuditTexts, text.id.clone(), text.number, text)?;
+            writes.push(fresh(text, Collection::AuditTexts));
+        }
+        for row in rows {
+            let row = numbered(Collection::Audit, key(row.number), row.number, row)?;
+            writes.push(fresh(row, Collection::Audit));
+        }
+        writes.push(Write {
+            collection: Collection::AuditMarks,
+            key: HEAD.to_owned(),
+            content: head_content(head)?,
+            fits: version.map_or(Fits::Fresh, Fits::Version),
+        });
+        let made = self.0.driver.write_all(&writes).await?;
+        if made < texts.len() {
+            return Err(StoreError::Contended);
+        }
+        Ok(Appended {
+            rows: (made - texts.len()).min(rows.len()),
+            head: made == writes.len(),
+        })
     }
 
     /// At most `limit` rows from a number on.
@@ -223,23 +267,6 @@ impl AuditRows<'_> {
         Ok(removed)
     }
 
-    /// Adds texts.
-    pub async fn add_texts(&self, texts: &[AuditText]) -> Result<(), StoreError> {
-        let documents = texts
-            .iter()
-            .map(|text| numbered(Collection::AuditTexts, text.id.clone(), text.number, text))
-            .collect::<Result<Vec<_>, _>>()?;
-        let added = self
-            .0
-            .driver
-            .insert_all(Collection::AuditTexts, &documents)
-            .await?;
-        if added < documents.len() {
-            return Err(StoreError::Contended);
-        }
-        Ok(())
-    }
-
     /// The texts of the rows within these bounds, both inclusive, by their ids. What cannot be read is left out.
     pub async fn texts(
         &self,
@@ -310,7 +337,16 @@ impl AuditRows<'_> {
 
     /// What is said to be the last row; nothing where that is not there or cannot be read.
     pub async fn head(&self) -> Result<Option<AuditHead>, StoreError> {
-        Ok(self.mark(HEAD).await?.ok())
+        Ok(self.versioned_head().await?.0)
+    }
+
+    /// [`head`](Self::head), and the version of what stands in its place.
+    pub async fn versioned_head(&self) -> Result<(Option<AuditHead>, Option<i64>), StoreError> {
+        let document = self.0.driver.get(Collection::AuditMarks, HEAD).await?;
+        let head = document
+            .as_ref()
+            .and_then(|document| from_body(Collection::AuditMarks, document).ok());
+        Ok((head, document.map(|document| document.version)))
     }
 
     /// Where the rows that were removed ended. The error is a mark that cannot be read.
@@ -335,10 +371,7 @@ impl AuditRows<'_> {
         head: &AuditHead,
         keep: impl Fn(&AuditHead) -> bool,
     ) -> Result<(), StoreError> {
-        let content = Content {
-            body: to_body(Collection::AuditMarks, HEAD, head)?,
-            ..Content::default()
-        };
+        let content = head_content(head)?;
         self.0
             .put(Collection::AuditMarks, HEAD, |before| {
                 let before = before.and_then(|document| {

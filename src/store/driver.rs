@@ -91,6 +91,26 @@ pub struct Document {
     pub fence: i64,
 }
 
+/// One of several writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Write {
+    pub collection: Collection,
+    pub key: String,
+    pub content: Content,
+    pub fits: Fits,
+}
+
+/// When a write is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fits {
+    /// Unless there is a document with this key.
+    Fresh,
+    /// If the document has still this version.
+    Version(i64),
+    /// Whatever is there.
+    Always,
+}
+
 /// Which documents of a group, by their place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Range {
@@ -131,13 +151,9 @@ pub trait Driver: Send + Sync {
     async fn insert(&self, c: Collection, key: &str, content: &Content)
     -> Result<bool, StoreError>;
 
-    /// Inserts documents in this order up to the first whose key exists; how many were inserted. After a crash a
-    /// beginning of the list may be there.
-    async fn insert_all(
-        &self,
-        c: Collection,
-        documents: &[(String, Content)],
-    ) -> Result<usize, StoreError>;
+    /// Makes these writes in their order up to the first that does not fit; how many were made. After a crash a beginning
+    /// of the list may be there.
+    async fn write_all(&self, writes: &[Write]) -> Result<usize, StoreError>;
 
     async fn get(&self, c: Collection, key: &str) -> Result<Option<Document>, StoreError>;
 

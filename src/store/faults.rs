@@ -9,7 +9,7 @@ use async_trait::async_trait;
 
 use super::{
     Store, StoreError,
-    driver::{Collection, Content, Document, Driver, Range},
+    driver::{Collection, Content, Document, Driver, Range, Write},
 };
 
 struct Faulty {
@@ -56,13 +56,15 @@ impl Driver for Faulty {
         self.inner.insert(c, key, content).await
     }
 
-    async fn insert_all(
-        &self,
-        c: Collection,
-        documents: &[(String, Content)],
-    ) -> Result<usize, StoreError> {
-        self.write()?;
-        self.inner.insert_all(c, documents).await
+    /// One by one, as a driver may make them that has no transactions: the power goes between any two.
+    async fn write_all(&self, writes: &[Write]) -> Result<usize, StoreError> {
+        for (done, write) in writes.iter().enumerate() {
+            self.write()?;
+            if self.inner.write_all(std::slice::from_ref(write)).await? == 0 {
+                return Ok(done);
+            }
+        }
+        Ok(writes.len())
     }
 
     async fn get(&self, c: Collection, key: &str) -> Result<Option<Document>, StoreError> {

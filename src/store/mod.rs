@@ -22,7 +22,9 @@ mod tests;
 mod tokens;
 mod usage;
 
-pub use audit::{AuditCheckpoint, AuditHead, AuditRow, AuditRows, AuditText, FoundRow, Subject};
+pub use audit::{
+    Appended, AuditCheckpoint, AuditHead, AuditRow, AuditRows, AuditText, FoundRow, Subject,
+};
 pub use conversations::Conversations;
 pub use objects::{Kind, Objects, Pause, Stored};
 pub use outbox::Outbox;
@@ -68,6 +70,13 @@ pub enum StoreError {
     /// Others kept changing the same document.
     #[error("too many write to the same place at once")]
     Contended,
+}
+
+impl StoreError {
+    /// A write that was shared with others broke off, or the process ends.
+    pub fn broken_off() -> Self {
+        Self::Unavailable("a write broke off".to_owned())
+    }
 }
 
 impl From<StoreError> for crate::error::Problem {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
     Store, StoreError,
-    driver::{Collection, Content, Range},
+    driver::{Collection, Content, Fits, Range, Write},
     from_body, to_body,
 };
 use crate::ids::ScheduleId;
@@ -73,6 +73,22 @@ pub struct Pause {
 /// The objects of a store.
 pub struct Objects<'a>(pub(super) &'a Store);
 
+/// Lies beside the objects, in no kind's list.
+const REVISION: &str = "revision";
+
+/// The write that makes the revision grow: its document's version is what counts.
+fn revision() -> Write {
+    Write {
+        collection: Collection::Objects,
+        key: REVISION.to_owned(),
+        content: Content {
+            body: "{}".to_owned(),
+            ..Content::default()
+        },
+        fits: Fits::Always,
+    }
+}
+
 fn key(kind: Kind, id: &str) -> String {
     format!("{}/{id}", kind.name())
 }
@@ -116,17 +132,37 @@ impl Objects<'_> {
             group: Some(kind.name().to_owned()),
             ..Content::default()
         };
-        self.0
-            .put(Collection::Objects, &key, |_| Ok(Some(content.clone())))
-            .await
+        let object = Write {
+            collection: Collection::Objects,
+            key,
+            content,
+            fits: Fits::Always,
+        };
+        let writes = [object, revision()];
+        self.0.driver.write_all(&writes).await.map(|_| ())
     }
 
     /// Removes an object; false where there was none.
     pub async fn delete(&self, kind: Kind, id: &str) -> Result<bool, StoreError> {
-        self.0
+        let deleted = self
+            .0
             .driver
             .delete(Collection::Objects, &key(kind, id))
-            .await
+            .await?;
+        self.revise().await?;
+        Ok(deleted)
+    }
+
+    /// Grows with every change of an object, once that is written; 0 before the first. Whoever keeps what they read
+    /// sees by it whether that still holds, but for a change whose writer died between the two writes.
+    pub async fn revision(&self) -> Result<i64, StoreError> {
+        let document = self.0.driver.get(Collection::Objects, REVISION).await?;
+        Ok(document.map_or(0, |document| document.version))
+    }
+
+    /// Says that objects have changed.
+    pub(super) async fn revise(&self) -> Result<(), StoreError> {
+        self.0.driver.write_all(&[revision()]).await.map(|_| ())
     }
 
     /// Pauses a schedule, or lets it go on from `now`.

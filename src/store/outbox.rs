@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     Leased, Store, StoreError,
-    driver::{Collection, Content, Range},
+    driver::{Collection, Content, Fits, Range, Write},
     from_body, kept_until, micros,
     runs::KEPT_DAYS,
     to_body,
@@ -38,15 +38,22 @@ fn content(delivery: &Delivery) -> Result<Content, StoreError> {
 impl Outbox<'_> {
     /// Queues deliveries; those that are queued already stay as they are.
     pub async fn queue(&self, deliveries: &[Delivery]) -> Result<(), StoreError> {
-        let rows = deliveries
+        let writes = deliveries
             .iter()
-            .map(|delivery| Ok((delivery.id.to_string(), content(delivery)?)))
+            .map(|delivery| {
+                Ok(Write {
+                    collection: Collection::Outbox,
+                    key: delivery.id.to_string(),
+                    content: content(delivery)?,
+                    fits: Fits::Fresh,
+                })
+            })
             .collect::<Result<Vec<_>, StoreError>>()?;
-        let mut rest = rows.as_slice();
-        // `insert_all` ends at the first that exists: go on behind it.
+        let mut rest = writes.as_slice();
+        // What is queued already does not fit: go on behind it.
         loop {
-            let inserted = self.0.driver.insert_all(Collection::Outbox, rest).await?;
-            match rest.get(inserted + 1..) {
+            let made = self.0.driver.write_all(rest).await?;
+            match rest.get(made + 1..) {
                 Some(after) if !after.is_empty() => rest = after,
                 _ => return Ok(()),
             }

@@ -199,8 +199,8 @@ impl Person<'_> {
         self.0
             .driver
             .replace_body(Collection::Objects, &key, document.version, &body)
-            .await
-            .map(|_| ())
+            .await?;
+        self.0.objects().revise().await
     }
 
     /// Removes the person's object, as the last step.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    driver::{Collection, Content, Driver, Range},
+    driver::{Collection, Content, Driver, Fits, Range, Write},
     drivers::{Mongo, Sqlite},
 };
 use crate::testing::peer;
@@ -55,19 +55,37 @@ async fn of_many_at_once_one_inserts(driver: Arc<dyn Driver>) {
     assert_eq!(won, 1);
 }
 
-async fn insert_all_ends_before_the_first_key_that_exists(driver: Arc<dyn Driver>) {
-    driver
-        .insert(Collection::Audit, "3", &content("there"))
-        .await
-        .unwrap();
-    let rows: Vec<_> = (1..=5).map(|n| (n.to_string(), content("new"))).collect();
-    assert_eq!(
-        driver.insert_all(Collection::Audit, &rows).await.unwrap(),
-        2
-    );
+async fn several_writes_end_before_the_first_that_does_not_fit(driver: Arc<dyn Driver>) {
+    let write = |c, key: &str, body: &str, fits| Write {
+        collection: c,
+        key: key.to_owned(),
+        content: content(body),
+        fits,
+    };
+    let fresh = |n: u32| write(Collection::Audit, &n.to_string(), "new", Fits::Fresh);
+    let there = [write(Collection::Audit, "3", "there", Fits::Fresh)];
+    assert_eq!(driver.write_all(&there).await.unwrap(), 1);
+    let rows: Vec<_> = (1..=5).map(fresh).collect();
+    assert_eq!(driver.write_all(&rows).await.unwrap(), 2);
     assert!(driver.get(Collection::Audit, "2").await.unwrap().is_some());
     assert!(driver.get(Collection::Audit, "4").await.unwrap().is_none());
-    assert_eq!(driver.insert_all(Collection::Audit, &[]).await.unwrap(), 0);
+    assert_eq!(driver.write_all(&[]).await.unwrap(), 0);
+    // Over several collections, with versions.
+    let mark = |fits| write(Collection::AuditMarks, "head", "two", fits);
+    let put = [mark(Fits::Always)];
+    assert_eq!(driver.write_all(&put).await.unwrap(), 1);
+    let stale = [fresh(6), mark(Fits::Version(7)), fresh(7)];
+    assert_eq!(driver.write_all(&stale).await.unwrap(), 1);
+    let right = [
+        fresh(7),
+        mark(Fits::Version(1)),
+        mark(Fits::Always),
+        fresh(8),
+    ];
+    assert_eq!(driver.write_all(&right).await.unwrap(), 4);
+    let head = driver.get(Collection::AuditMarks, "head").await.unwrap();
+    assert_eq!(head.unwrap().version, 3);
+    assert!(driver.get(Collection::Audit, "8").await.unwrap().is_some());
 }
 
 async fn a_replace_needs_the_version_that_was_read(driver: Arc<dyn Driver>) {
@@ -378,7 +396,7 @@ macro_rules! suite {
 suite!(
     an_insert_of_a_key_that_exists_changes_nothing,
     of_many_at_once_one_inserts,
-    insert_all_ends_before_the_first_key_that_exists,
+    several_writes_end_before_the_first_that_does_not_fit,
     a_replace_needs_the_version_that_was_read,
     of_many_replaces_at_once_none_is_lost,
     a_group_is_listed_in_its_order,

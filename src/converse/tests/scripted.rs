@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use futures_util::stream::{self, BoxStream, StreamExt};
 use serde_json::Value;
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 
 use crate::{
     ids::ModelId,
@@ -19,6 +20,8 @@ pub enum Piece {
     Say(String),
     Call(String, Value),
     Wait(Duration),
+    /// Waits for leave, one for each call.
+    Until(Arc<Semaphore>),
     /// Nothing more comes.
     Hang,
     Fail(ModelError),
@@ -126,6 +129,10 @@ impl Model for Scripted {
                 }))),
                 Piece::Wait(time) => {
                     tokio::time::sleep(time).await;
+                    None
+                }
+                Piece::Until(leave) => {
+                    leave.acquire().await.unwrap().forget();
                     None
                 }
                 Piece::Hang => std::future::pending().await,

@@ -16,7 +16,7 @@ use mongodb::{
 
 use crate::store::{
     StoreError,
-    driver::{Collection, Content, Document, Driver, Range},
+    driver::{Collection, Content, Document, Driver, Fits, Range, Write},
 };
 
 /// How long a primary is looked for.
@@ -94,6 +94,59 @@ impl Mongo {
     }
 }
 
+impl Mongo {
+    async fn write(&self, write: &Write) -> Result<bool, StoreError> {
+        let (c, key, content) = (write.collection, write.key.as_str(), &write.content);
+        match write.fits {
+            Fits::Fresh => self.insert(c, key, content).await,
+            Fits::Version(version) => self.replace(c, key, version, content).await,
+            Fits::Always => self
+                .of(c)?
+                .update_one(
+                    doc! { "_id": key },
+                    doc! {
+                        "$set": fields(content),
+                        "$inc": { "version": 1_i64 },
+                        "$setOnInsert": { "fence": 0_i64 },
+                    },
+                )
+                .upsert(true)
+                .await
+                .map(|_| true)
+                .map_err(unavailable),
+        }
+    }
+
+    /// Inserts in this order up to the first whose key exists; how many. All are of one collection.
+    async fn insert_many(&self, writes: &[Write]) -> Result<usize, StoreError> {
+        let Some(first) = writes.first() else {
+            return Ok(0);
+        };
+        let all = writes
+            .iter()
+            .map(|write| new_document(&write.key, &write.content));
+        match self
+            .of(first.collection)?
+            .insert_many(all)
+            .ordered(true)
+            .await
+        {
+            Ok(_) => Ok(writes.len()),
+            Err(error) if is_duplicate(&error) => Ok(match error.kind.as_ref() {
+                ErrorKind::InsertMany(error) => error
+                    .write_errors
+                    .iter()
+                    .flatten()
+                    .map(|error| error.index)
+                    .min()
+                    .unwrap_or(0),
+                _ => 0,
+            }),
+            Err(error) => Err(unavailable(error)),
+        }
+    }
+}
+
 fn unavailable(error: Error) -> StoreError {
     StoreError::Unavailable(crate::text::shorten(&error.kind.to_string(), 200))
 }
@@ -158,31 +211,23 @@ impl Driver for Mongo {
         }
     }
 
-    async fn insert_all(
-        &self,
-        c: Collection,
-        documents: &[(String, Content)],
-    ) -> Result<usize, StoreError> {
-        if documents.is_empty() {
-            return Ok(0);
+    async fn write_all(&self, writes: &[Write]) -> Result<usize, StoreError> {
+        let mut made = 0;
+        // Inserts of one collection that follow each other go as one.
+        let alike = |a: &Write, b: &Write| {
+            a.collection == b.collection && (a.fits, b.fits) == (Fits::Fresh, Fits::Fresh)
+        };
+        for some in writes.chunk_by(alike) {
+            let done = match some {
+                [write] => usize::from(self.write(write).await?),
+                all => self.insert_many(all).await?,
+            };
+            made += done;
+            if done < some.len() {
+                break;
+            }
         }
-        let all = documents
-            .iter()
-            .map(|(key, content)| new_document(key, content));
-        match self.of(c)?.insert_many(all).ordered(true).await {
-            Ok(_) => Ok(documents.len()),
-            Err(error) if is_duplicate(&error) => Ok(match error.kind.as_ref() {
-                ErrorKind::InsertMany(error) => error
-                    .write_errors
-                    .iter()
-                    .flatten()
-                    .map(|error| error.index)
-                    .min()
-                    .unwrap_or(0),
-                _ => 0,
-            }),
-            Err(error) => Err(unavailable(error)),
-        }
+        Ok(made)
     }
 
     async fn get(&self, c: Collection, key: &str) -> Result<Option<Document>, StoreError> {

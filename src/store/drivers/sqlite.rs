@@ -12,7 +12,7 @@ use sqlx::{
 
 use crate::store::{
     StoreError,
-    driver::{Collection, Content, Document, Driver, Range},
+    driver::{Collection, Content, Document, Driver, Fits, Range, Write},
 };
 
 /// How long a write waits for another process's, such as a command beside the daemon.
@@ -103,13 +103,21 @@ fn document(row: &SqliteRow) -> Result<Document, StoreError> {
 const INSERT: &str = "INSERT INTO documents (collection, key, version, body, grp, ord, due, expires) \
                       VALUES (?, ?, 1, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
 
+const PUT: &str = "INSERT INTO documents (collection, key, version, body, grp, ord, due, expires) \
+                   VALUES (?, ?, 1, ?, ?, ?, ?, ?) ON CONFLICT (collection, key) DO UPDATE SET version = version + 1, \
+                   body = excluded.body, grp = excluded.grp, ord = excluded.ord, due = excluded.due, \
+                   expires = excluded.expires";
+
+type Statement<'q> = sqlx::query::Query<'q, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>;
+
 /// An insert with its values.
 fn insert<'q>(
+    sql: &'static str,
     c: Collection,
     key: &'q str,
     content: &'q Content,
-) -> sqlx::query::Query<'q, sqlx::Sqlite, sqlx::sqlite::SqliteArguments> {
-    sqlx::query(INSERT)
+) -> Statement<'q> {
+    sqlx::query(sql)
         .bind(c.name())
         .bind(key)
         .bind(&content.body)
@@ -117,6 +125,22 @@ fn insert<'q>(
         .bind(content.order)
         .bind(content.due)
         .bind(content.expires)
+}
+
+/// The replacement of one version with its values.
+fn replace<'q>(c: Collection, key: &'q str, version: i64, content: &'q Content) -> Statement<'q> {
+    sqlx::query(
+        "UPDATE documents SET version = version + 1, body = ?, grp = ?, ord = ?, due = ?, expires = ? \
+         WHERE collection = ? AND key = ? AND version = ?",
+    )
+    .bind(&content.body)
+    .bind(&content.group)
+    .bind(content.order)
+    .bind(content.due)
+    .bind(content.expires)
+    .bind(c.name())
+    .bind(key)
+    .bind(version)
 }
 
 #[async_trait]
@@ -127,36 +151,38 @@ impl Driver for Sqlite {
         key: &str,
         content: &Content,
     ) -> Result<bool, StoreError> {
-        let done = insert(c, key, content)
+        let done = insert(INSERT, c, key, content)
             .execute(&self.writer)
             .await
             .map_err(unavailable)?;
         Ok(done.rows_affected() == 1)
     }
 
-    async fn insert_all(
-        &self,
-        c: Collection,
-        documents: &[(String, Content)],
-    ) -> Result<usize, StoreError> {
+    async fn write_all(&self, writes: &[Write]) -> Result<usize, StoreError> {
         let mut transaction = self
             .writer
             .begin_with("BEGIN IMMEDIATE")
             .await
             .map_err(unavailable)?;
-        let mut inserted = 0;
-        for (key, content) in documents {
-            let done = insert(c, key, content)
+        let mut made = 0;
+        for write in writes {
+            let (c, key, content) = (write.collection, write.key.as_str(), &write.content);
+            let statement = match write.fits {
+                Fits::Fresh => insert(INSERT, c, key, content),
+                Fits::Version(version) => replace(c, key, version, content),
+                Fits::Always => insert(PUT, c, key, content),
+            };
+            let done = statement
                 .execute(&mut *transaction)
                 .await
                 .map_err(unavailable)?;
             if done.rows_affected() == 0 {
                 break;
             }
-            inserted += 1;
+            made += 1;
         }
         transaction.commit().await.map_err(unavailable)?;
-        Ok(inserted)
+        Ok(made)
     }
 
     async fn get(&self, c: Collection, key: &str) -> Result<Option<Document>, StoreError> {
@@ -207,21 +233,10 @@ impl Driver for Sqlite {
         version: i64,
         content: &Content,
     ) -> Result<bool, StoreError> {
-        let done = sqlx::query(
-            "UPDATE documents SET version = version + 1, body = ?, grp = ?, ord = ?, due = ?, expires = ? \
-             WHERE collection = ? AND key = ? AND version = ?",
-        )
-        .bind(&content.body)
-        .bind(&content.group)
-        .bind(content.order)
-        .bind(content.due)
-        .bind(content.expires)
-        .bind(c.name())
-        .bind(key)
-        .bind(version)
-        .execute(&self.writer)
-        .await
-        .map_err(unavailable)?;
+        let done = replace(c, key, version, content)
+            .execute(&self.writer)
+            .await
+            .map_err(unavailable)?;
         Ok(done.rows_affected() == 1)
     }
 

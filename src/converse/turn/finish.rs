@@ -1,0 +1,223 @@
+//! The end of a turn: its last words, and what is kept of it.
+
+use super::{End, Turn, milliseconds};
+use crate::{
+    access::Principal,
+    audit::{Act, Outcome, Record},
+    converse::{
+        evidence::Place,
+        speech::{Speech, Told},
+        words::{Words, with},
+    },
+    domain::turn::{Conversation, Done, Said, TurnEvent, TurnOutcome},
+    error::Problem,
+    limits::{Budget, Warning},
+    models::{ModelError, Tried},
+};
+
+impl Turn<'_> {
+    pub(super) fn ended_by(&self, tried: &[Tried]) -> End {
+        for tried in tried {
+            tracing::warn!(%tried, "a model did not answer a question");
+        }
+        match tried.last() {
+            Some(Tried::Stopped(_)) => End::Stopped,
+            Some(Tried::OverBudget(..)) => End::NoModel(self.words.over_budget.to_owned()),
+            Some(Tried::Failed(_, ModelError::Timeout { seconds })) => {
+                End::NoModel(format!("{seconds} s"))
+            }
+            Some(other) => End::NoModel(match other {
+                Tried::Failed(id, _)
+                | Tried::Refused(id)
+                | Tried::TooLong(id)
+                | Tried::NotLocal(id)
+                | Tried::OverBudget(id, _)
+                | Tried::Stopped(id) => format!("{id}"),
+            }),
+            None => End::NoModel("no model is set up".to_owned()),
+        }
+    }
+
+    /// The last words: what could not be checked, what was left out, how it ended. Then the conversation is kept.
+    pub(super) async fn finish(mut self, mut speech: Speech, end: End) -> Result<Done, Problem> {
+        let words = self.words;
+        let mut lines: Vec<String> = Vec::new();
+        let mut outcome = match &end {
+            End::Said | End::Cut if self.missing.is_empty() => TurnOutcome::Answered,
+            End::Said | End::Cut => TurnOutcome::InPart,
+            End::NoModel(_) => TurnOutcome::WithoutModel,
+            End::Stopped => TurnOutcome::Cancelled,
+            End::Revoked => TurnOutcome::Revoked,
+        };
+        match &end {
+            End::Said | End::Cut => {
+                let struck = speech.grounding.struck;
+                // Words that rest on nothing say nothing: what was read stands beside them.
+                let rests_on_nothing =
+                    self.reading.citations().is_empty() && self.reading.last_with_rows().is_some();
+                if speech.nothing_stood() || rests_on_nothing {
+                    self.say_what_is_there(&mut speech).await;
+                } else if struck == 1 {
+                    lines.push(words.left_out_one.to_owned());
+                } else if struck > 1 {
+                    lines.push(with(words.left_out, &struck.to_string()));
+                }
+                if matches!(end, End::Cut) {
+                    lines.push(words.cut.to_owned());
+                }
+            }
+            End::NoModel(why) => {
+                lines.push(with(words.no_model, why));
+                if self.reading.last_with_rows().is_some() {
+                    self.say_what_is_there(&mut speech).await;
+                } else if self.usage.tool_calls == 0 {
+                    outcome = TurnOutcome::Failed;
+                }
+            }
+            End::Stopped => lines.push(words.cancelled.to_owned()),
+            End::Revoked => lines.push(words.revoked.to_owned()),
+        }
+        if !matches!(end, End::Stopped | End::Revoked) {
+            if !self.missing.is_empty() {
+                let missing: Vec<String> = self
+                    .missing
+                    .iter()
+                    .map(|(source, why)| format!("{source} ({why})"))
+                    .collect();
+                lines.push(with(words.not_reached, &missing.join(", ")));
+            }
+            for proposal in &self.proposals {
+                lines.push(with(words.proposed, proposal));
+            }
+            lines.extend(
+                self.warnings
+                    .iter()
+                    .filter_map(|warning| nearly_used(warning, words)),
+            );
+            if self.only_alone {
+                lines.push(words.only_alone.to_owned());
+            }
+        }
+        for line in lines {
+            let line = if speech.is_silent() {
+                line
+            } else {
+                format!("\n{line}")
+            };
+            let told = speech.say(&line);
+            self.channel.told(told).await;
+        }
+        let ended = speech.end();
+        self.channel.tell(&ended.last).await;
+        if !ended.reasons.is_empty() {
+            self.channel
+                .send(TurnEvent::HeldBack {
+                    count: ended.reasons.len(),
+                    reasons: ended.reasons.clone(),
+                })
+                .await;
+        }
+        self.keep(&ended.text, outcome, ended.reasons.len()).await?;
+        let done = Done {
+            conversation: self.id.clone(),
+            outcome,
+            usage: self.usage,
+            grounding: ended.grounding,
+            took_ms: milliseconds(self.begun),
+            retry_after_seconds: None,
+        };
+        self.channel.send(TurnEvent::Done(done.clone())).await;
+        Ok(done)
+    }
+
+    /// Where no sentence of the model's could stand: the last result as it is.
+    pub(super) async fn say_what_is_there(&mut self, speech: &mut Speech) {
+        let words = self.words;
+        let handle = self.reading.last_with_rows();
+        let line = match (&handle, speech.grounding.written) {
+            (Some(_), 0) => words.found.to_owned(),
+            (Some(_), _) if !speech.nothing_stood() => format!("\n{}", words.found),
+            (Some(_), _) => format!("{} {}", words.nothing_stood, words.found),
+            (None, 0) if self.offers.is_empty() => words.no_tools.to_owned(),
+            (None, 0) => words.nothing_found.to_owned(),
+            (None, _) => words.nothing_stood.to_owned(),
+        };
+        let told = speech.say(&line);
+        self.channel.told(told).await;
+        if let Some(handle) = handle {
+            let place = Place {
+                result: self.reading.number_of(&handle),
+                row: None,
+                column: String::new(),
+            };
+            let (marks, citations) = self.reading.cite([place]);
+            let marks: String = marks.iter().map(|number| format!(" [{number}]")).collect();
+            let told = Told {
+                citations,
+                ..speech.say(&marks)
+            };
+            self.channel.told(told).await;
+            let title = self.reading.title_of(&handle);
+            self.table(&handle, &title).await;
+        }
+    }
+
+    /// The answer in the audit trail and in the conversation, before its end is told.
+    pub(super) async fn keep(
+        &self,
+        text: &str,
+        outcome: TurnOutcome,
+        held_back: usize,
+    ) -> Result<(), Problem> {
+        let now = self.converse.clock.now();
+        let principal: &Principal = &self.question.principal;
+        let mut entry = principal.entry(now, Act::Answer, format!("conversation/{}", self.id));
+        entry.outcome = match outcome {
+            TurnOutcome::Answered | TurnOutcome::InPart => Outcome::Done,
+            TurnOutcome::Revoked | TurnOutcome::Refused => Outcome::Denied,
+            _ => Outcome::Failed,
+        };
+        entry.detail = format!(
+            "{} tool calls, {} model calls, {held_back} places left out",
+            self.usage.tool_calls, self.usage.model_calls
+        );
+        let record = Record::from(entry).text(text).answers(self.number);
+        self.converse.audit.record(&[record]).await?;
+        let Some(user) = &principal.user else {
+            return Ok(());
+        };
+        let conversation = Conversation {
+            id: self.id.clone(),
+            user: user.clone(),
+            role: self.who.role.id.clone(),
+            surface: principal.surface.name().to_owned(),
+            begun: self.now,
+            about: self.question.about.clone(),
+            turns: Vec::new(),
+        };
+        let said = Said {
+            at: now,
+            question: self.question.text.clone(),
+            answer: text.to_owned(),
+            outcome,
+            asked: self.asked.clone(),
+            citations: self.reading.citations().to_vec(),
+        };
+        self.converse
+            .store
+            .conversations()
+            .add(&conversation, &said, self.converse.keep_days)
+            .await?;
+        Ok(())
+    }
+}
+
+/// What the asker is told of a budget that is theirs; the company's is the admin's to know.
+fn nearly_used(warning: &Warning, words: &Words) -> Option<String> {
+    let sentence = match warning.budget() {
+        Budget::User(_) => words.nearly_used_by_you,
+        Budget::Role(_) => words.nearly_used_by_role,
+        _ => return None,
+    };
+    Some(with(sentence, &warning.percent().to_string()))
+}
