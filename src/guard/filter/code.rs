@@ -99,6 +99,7 @@ pub fn find(folded: &Folded<'_>, spans: &mut Spans) {
     for found in TICKS
         .each()
         .iter()
+        .filter(|_| folded.holds(b"`"))
         .flat_map(|form| form.captures_iter(plain))
     {
         let (Some(all), Some(inside)) = (found.get(0), found.get(1)) else {

@@ -67,7 +67,11 @@ fn is_one_of(words: &str, word: &str) -> bool {
 
 pub fn find(folded: &Folded<'_>, allowed: &Guard, spans: &mut Spans) {
     let lower = folded.lower.as_bytes();
-    for (_, form) in CONNECTIONS.of(lower) {
+    let connections = folded.holds(b"=:").then_some(&CONNECTIONS);
+    for (_, form) in connections
+        .into_iter()
+        .flat_map(|connections| connections.of(lower))
+    {
         for found in form.find_iter(lower) {
             spans.add(
                 folded,

@@ -17,6 +17,8 @@ use crate::text::Language;
 #[derive(Debug, Default)]
 pub struct Names {
     automaton: Option<AhoCorasick>,
+    /// The names that hold no underscore and are no plain word: nothing else tells that they may be there.
+    bare: Option<AhoCorasick>,
     kinds: Vec<(Reason, bool)>,
     known: BTreeMap<String, Reason>,
 }
@@ -42,15 +44,21 @@ impl Names {
             .iter()
             .map(|(name, reason)| (*reason, plain.get(name).copied().unwrap_or_default()))
             .collect();
-        let automaton = AhoCorasick::builder()
-            .ascii_case_insensitive(true)
-            .match_kind(MatchKind::LeftmostLongest)
-            .kind(Some(AhoCorasickKind::ContiguousNFA))
-            .build(known.keys())
-            .ok()
-            .filter(|_| !known.is_empty());
+        let automaton = |names: Vec<&String>| {
+            AhoCorasick::builder()
+                .ascii_case_insensitive(true)
+                .match_kind(MatchKind::LeftmostLongest)
+                .kind(Some(AhoCorasickKind::ContiguousNFA))
+                .build(&names)
+                .ok()
+                .filter(|_| !names.is_empty())
+        };
+        let is_bare = |name: &&String| {
+            !name.contains('_') && !plain.get(*name).copied().unwrap_or_default()
+        };
         Self {
-            automaton,
+            automaton: automaton(known.keys().collect()),
+            bare: automaton(known.keys().filter(is_bare).collect()),
             kinds,
             known,
         }
@@ -64,9 +72,20 @@ impl Names {
             .copied()
     }
 
-    /// Is any name in these bytes, as a whole word, in a form in which it is held back?
+    /// May a name be in these bytes, as a whole word, in a form in which it is held back?
     pub fn are_in(&self, bytes: &[u8]) -> bool {
-        self.matches(bytes).next().is_some()
+        // An underscore, or what makes a plain word look technical.
+        let may = |byte: &u8| matches!(byte, b'_' | b'.' | b'`' | b'"' | b'[');
+        let inner = |at: usize| {
+            bytes.get(at).is_some_and(|byte| *byte != b'.')
+                || bytes.get(at + 1).is_some_and(|next| !next.is_ascii_whitespace())
+        };
+        if bytes.iter().enumerate().any(|(at, byte)| may(byte) && inner(at)) {
+            return self.matches(bytes).next().is_some();
+        }
+        self.bare
+            .as_ref()
+            .is_some_and(|bare| bare.find_iter(bytes).any(|found| is_whole(bytes, &found.range())))
     }
 
     fn matches<'a>(&'a self, bytes: &'a [u8]) -> impl Iterator<Item = (Range<usize>, Reason)> + 'a {

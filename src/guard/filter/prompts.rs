@@ -91,14 +91,15 @@ static REPORTED: LazyLock<Patterns> = LazyLock::new(|| {
     ])
 });
 
-pub fn find(folded: &Folded<'_>, spans: &mut Spans) {
+/// `shipped` says whether sentences of the shipped prompts are looked for.
+pub fn find(folded: &Folded<'_>, shipped: bool, spans: &mut Spans) {
     let lower = folded.lower.as_bytes();
     let mut told = TELLS
         .of(lower)
         .filter_map(|(_, form)| form.find(lower))
         .map(|found| found.start())
         .min();
-    if let Some(sentence) = SAID.as_ref().and_then(|said| said.find(lower)) {
+    if let Some(sentence) = SAID.as_ref().filter(|_| shipped).and_then(|said| said.find(lower)) {
         told = Some(told.map_or(sentence.start(), |at| at.min(sentence.start())));
     }
     if let Some(start) = told {

@@ -161,7 +161,11 @@ pub fn find(folded: &Folded<'_>, names: &Names, spans: &mut Spans) {
     for (_, pattern) in CERTAIN.of(lower) {
         starts.extend(pattern.find_iter(lower).map(|found| found.range()));
     }
-    for (_, pattern) in CAPITALS.of(folded.plain.as_bytes()) {
+    let capitals = folded.has_capitals().then_some(&CAPITALS);
+    for (_, pattern) in capitals
+        .into_iter()
+        .flat_map(|capitals| capitals.of(folded.plain.as_bytes()))
+    {
         starts.extend(
             pattern
                 .find_iter(folded.plain.as_bytes())
@@ -184,6 +188,7 @@ pub fn find(folded: &Folded<'_>, names: &Names, spans: &mut Spans) {
         SPACED
             .each()
             .iter()
+            .filter(|_| is_spaced(lower))
             .flat_map(|form| form.find_iter(lower))
             .filter_map(|found| {
                 let letters: Vec<u8> = found
@@ -206,6 +211,22 @@ pub fn find(folded: &Folded<'_>, names: &Names, spans: &mut Spans) {
             spans.add(folded, range.start..end, Reason::Sql, With::Mark);
         }
     }
+}
+
+/// Do five letters or more stand alone, one after the other?
+fn is_spaced(lower: &[u8]) -> bool {
+    let (mut singles, mut at) = (0, 0);
+    for (end, byte) in lower.iter().enumerate() {
+        if matches!(byte, b' ' | b'.' | b'_' | b'-') {
+            singles = if end - at == 1 { singles + 1 } else { 0 };
+            // What stands before the first and after the last may be longer by what is no letter.
+            if singles >= 3 {
+                return true;
+            }
+            at = end + 1;
+        }
+    }
+    false
 }
 
 /// Do the list and the source look like a query's?
