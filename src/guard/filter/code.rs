@@ -33,6 +33,7 @@ static SOURCE: LazyLock<Patterns> = LazyLock::new(|| {
         r"\b[\w\[\].-]+=[^\s&;=]+(?:[&;]|\s+)[\w\[\].-]+=[^\s&;=]+|\bv=(?:spf1|dkim1|dmarc1)\b[^\n]*",
         r"\(defn?\s|\(\w+\??\s*\[\w|\(\s*[<>=+*/-]\s+\(|\[\s*\w+\s+for\s+\w+\s+in\s|[<>=!]=?\s*\S+\s+\?\s+\S[^?\n]{0,40}?\s+:\s+\S|;\s*(?:do|then)\s+(?:echo|mv|cp|rm|cat|\w+\s+[\x22$-])|;\s*(?:done|fi|esac)\s*(?:$|[<|;&)\x22`])|\bdo\s+echo\b|<-\s*\w+\(",
         r"^(?:FROM\s+[\w./-]+:[\w.-]+|(?:RUN|COPY|CMD|ENTRYPOINT|WORKDIR|ENV|EXPOSE|ADD)\s+\S.*)$|^\s*(?:end\s+sub|End\s+Sub|End\s+If|Sub\s+\w+\()",
+        r"\b[a-z]+[A-Z]\w*\s*:\s*(?:true|false|null|undefined)\b",
         r"\$(?:HOME|PATH|USER|PWD|SHELL|[A-Z]+_[A-Z_]+)\b",
         r"\bconsole\.(?:log|error|warn)\b|\bSystem\.out\b|\bprocess\.env\b|\bos\.environ\b|\bwindow\.\w+|\bdocument\.(?:cookie|\w+\()|<%[=\s]|\beval\(|\bnew\s+[A-Z]\w+\(",
     ])
@@ -64,8 +65,12 @@ static TECHNICAL: LazyLock<Patterns> = LazyLock::new(|| {
 pub fn find(folded: &Folded<'_>, spans: &mut Spans) {
     let (plain, lower) = (folded.plain.as_bytes(), folded.lower.as_bytes());
     let mut ranges = Vec::new();
-    for found in SOURCE.of(plain).flat_map(|(_, form)| form.find_iter(plain)) {
-        if !spans.stands(&folded.origin(found.range())) {
+    for (index, found) in SOURCE
+        .of(plain)
+        .flat_map(|(index, form)| form.find_iter(plain).map(move |found| (index, found)))
+    {
+        let is_set = index == BRACES && is_set(found.as_bytes());
+        if !is_set && !spans.stands(&folded.origin(found.range())) {
             ranges.push(source_range(plain, found.range()));
         }
     }
@@ -128,6 +133,26 @@ fn source_range(plain: &[u8], found: Range<usize>) -> Range<usize> {
     } else {
         start..end
     }
+}
+
+/// The place in [`SOURCE`] of braces around more than one word.
+const BRACES: usize = 11;
+
+/// A set of sizes, grades or numbers as a person writes it, "{S, M, XL}": code has names in small letters.
+fn is_set(braces: &[u8]) -> bool {
+    let inside = braces
+        .strip_prefix(b"{")
+        .and_then(|inside| inside.strip_suffix(b"}"));
+    inside.is_some_and(|inside| {
+        inside.split(|&byte| byte == b',').all(|item| {
+            let item = item.trim_ascii();
+            item.first()
+                .is_some_and(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+                && item
+                    .iter()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b" +/-.%".contains(byte))
+        })
+    })
 }
 
 /// The place in [`COMMANDS`] of a word with an option, and of a time table.

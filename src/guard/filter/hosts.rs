@@ -149,7 +149,9 @@ fn is_address(lower: &[u8], range: &Range<usize>) -> bool {
     numbers.len() == 4
         && numbers.iter().all(|&number| number < 256)
         && !goes_on
-        && (is_inside || has_port || !is_version && (is_large || is_repeated(&numbers)))
+        && (has_port
+            || is_inside && is_large
+            || !is_version && (is_inside || is_large || is_repeated(&numbers)))
 }
 
 /// Words before the number of a version or a section.
@@ -241,6 +243,12 @@ fn dotted(folded: &Folded<'_>, range: Range<usize>, allowed: &Guard, spans: &mut
     let has_port = text
         .get(host_end..)
         .is_some_and(|rest| rest.starts_with(':') && rest.len() > 2);
+    // An address made harmless: 10[.]20[.]31[.]4.
+    if is_number && labels == 4 && clean != host {
+        let words = With::Words("an internal address".into());
+        spans.add(folded, range, Reason::Host, words);
+        return;
+    }
     if is_number || is_abbreviation || clean.starts_with('-') || word_in_front.is_empty() {
         return;
     }

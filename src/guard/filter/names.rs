@@ -152,12 +152,30 @@ fn is_plain_word(name: &str) -> bool {
             })
     });
     words
+        && !begins_as_no_word(&lower)
         && (lower.contains(['a', 'e', 'i', 'o', 'u', 'y']) || !lower.is_ascii() || lower.len() <= 3)
         && !BEGINNINGS.iter().any(|beginning| {
             lower.strip_prefix(beginning).is_some_and(|rest| {
                 !rest.starts_with(['a', 'e', 'i', 'o', 'u', 'y']) && !rest.is_empty()
             })
         })
+}
+
+/// Does a name of four letters or more begin with two consonants with which no word of the four languages begins (`vbak`)?
+/// A shorter one may be an abbreviation that everybody says.
+fn begins_as_no_word(lower: &str) -> bool {
+    const FIRSTS: &str = "bl br bj by ch cl cr cz dr dw dj fl fr fj gl gr gn gh gw kl kr kn kh kw ll mn ph pf pl pr ps pt qu rh \
+        sb sc sch sf sh sk sl sm sn sp sq sr st sv sw sz th tr ts tw tz vl vr wh wr zw zl kv hr hy ny my ty gy ly ry sy cy dy fy py";
+    const LEAST: usize = 4;
+    let consonant = |byte: &u8| byte.is_ascii_lowercase() && !b"aeiouy".contains(byte);
+    match lower.as_bytes() {
+        [first, second, ..] if lower.len() >= LEAST && consonant(first) && consonant(second) => {
+            !FIRSTS
+                .split_ascii_whitespace()
+                .any(|allowed| allowed.as_bytes() == [*first, *second])
+        }
+        _ => false,
+    }
 }
 
 /// Does the name end and begin where an identifier does?

@@ -33,6 +33,7 @@ static CERTAIN: LazyLock<Patterns> = LazyLock::new(|| {
         r"\bwith\s+(?:recursive\s+)?IDENT\s*(?:\([^)]*\)\s*)?as\s*(?:not\s+)?(?:materialized\s*)?\(",
         r"\bmerge\s+into\s+IDENT\s+(?:as\s+)?(?:IDENT\s+)?using\b",
         r"\b(?:inner\s+|left\s+|right\s+|full\s+|outer\s+|cross\s+|natural\s+)*join\s+IDENT(?:\s+(?:as\s+)?IDENT)?\s+(?:on\s+\(?\s*IDENT\s*[=<>]|using\s*\()",
+        r"\b(?:(?:inner|left|right|full|outer|cross|natural)\s+)*join\s[^;\n]{0,80}?\bon\s+\(?[a-z]\w*\.[a-z_]\w*\s*=\s*[a-z]\w*\.[a-z_]|\bon\s+[a-z]\w*\.[a-z_]\w*\s*=\s*[a-z]\w*\.[a-z_]",
         r"\bunion\s+(?:all\s+)?select\b",
         r"\bwhere\s+IDENT\s*(?:=\s*\S|!=|<>|i?like\s+'|(?:not\s+)?in\s*\(\s*(?:'|\d|select\b|:|\$|\?)|is\s+not\s+null\b|is\s+null\s*(?:;|`|$|\)|and\s+IDENT\s*[=<>]|or\s+IDENT\s*[=<>]|order\s+by|group\s+by|limit\s+\d)|between\s+'|~\*?\s*')",
         r"\bwhere\s+[a-z][a-z0-9]*(?:_[a-z0-9]+|\.[a-z][a-z0-9_]*)+\s*(?:[<>]|between\b|like\b|in\b)",

@@ -22,7 +22,7 @@ const WORDS: [(Bits, &str); 6] = [
          brew|psql|mysql…|mongosh|mongo|redis-cli|chmod|chown|rm -…|systemctl|journalctl|cargo|python…|node|grep|awk|sed|\
          tail|cat|ls|cd|mkdir|tar|terraform|aws|gcloud|openssl|export|powershell|println…|console.…|#include|fn|func|lambda|\
          await|async|apiversion…|action:|action input|tool_…|function_call…|mcp__…|functions.…|class|return|mutation|query|\
-         #!|public static|-----begin…|nmap|ping|telnet|crontab|elif|printf…",
+         #!|public static|tools/call|tools/list|: true|: false|: null|: undefined|-----begin…|nmap|ping|telnet|crontab|elif|printf…",
     ),
     (
         Bits::ERROR,
@@ -37,7 +37,9 @@ const WORDS: [(Bits, &str); 6] = [
         Bits::PROMPT,
         "ignore|ignoriere…|ignorez|ignora|ignorer|ignorar|disregard|forget|vergiss…|oubliez|oublie|olvida|override|prompt|\
          prompts|systemprompt…|system-prompt…|daybrief|assistant|you are|you're|du bist|tu es|eres|sie sind|vous êtes|\
-         language model|sprachmodell|instructions|instruction|anweisungen|instrucciones|system:|developer|[inst|[/inst|<<sys|\
+         language model|sprachmodell|instructions|instruction|anweisung…|vorgabe…|richtlinie…|indicaciones|instrucciones|benutzer:|nutzer:|usuario:|usuaria:|\
+         benutzer :|nutzer :|word for word|verbatim|# role|# persona|# rules|# instruction…|# task|# system|# rolle|# regeln|# rol|\
+         # anweisungen|# rôle|# règles|# reglas|**user**|**human**|system:|developer|[inst|[/inst|<<sys|\
          ### …|jailbreak…|human:|user:|systemnachricht|systemmeldung|systemanweisung…|système|systeme|sistema|consigne…|\
          reglas|regeln|regel|règles|meines prompts|tu rédiges|utilisateur|du formulierst|rules|my rules|instructed|prompted|\
          programmed|guidelines|als ki…|as an ai|en tant|como modelo|never reveal|do not reveal",
