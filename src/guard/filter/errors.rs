@@ -60,6 +60,7 @@ static TEXTS: LazyLock<Patterns> = LazyLock::new(|| {
 static CLASSES: LazyLock<Patterns> = LazyLock::new(|| {
     compile(&[
         r"\b(?:[a-z_]\w*\.)*(?:[A-Z][a-z0-9]+){1,8}(?:Error|Exception|Fault|Warning)\b(?::\s*\S)?|\b(?:[a-z_]\w*\.)+(?:[A-Z]\w*)(?:Error|Exception)\b",
+        r"\b(?:[a-z_]\w*\.)*(?:exceptions?|errors?)\.[A-Z]\w+|\b[A-Z][a-z]+(?:[A-Z][a-z]+)*(?:Timeout|Refused|NotFound|Denied|Failure)\b\s?:\s",
         r"\bFATAL:\s+\S|\bERROR:\s+(?:relation|column|syntax|duplicate|permission|function|operator|invalid|null|canceling|deadlock|insert|update|division)\b|\bERROR\s+\d{4}\b|\b(?:ERROR|WARN|WARNING|FATAL|DEBUG|TRACE|INFO)\s+[a-z][\w.]*\.[\w.]+\s+-\s|\b(?:ERROR|WARN|FATAL|DEBUG|TRACE)\s+\[[^\]\n]+\]|\d{2}:\d{2}[.,:\d]*Z?\s+(?:ERROR|WARN|FATAL|DEBUG|TRACE|INFO)\b",
         r"\bPANIC\b:|\bSIG(?:SEGV|KILL|TERM|ABRT)\b",
     ])

@@ -65,7 +65,7 @@ static TELLS: LazyLock<Patterns> = LazyLock::new(|| {
         r"#{1,3}\s*(?:role|persona|instructions?|rules|task|system|rolle|regeln|anweisungen|r(?:o|\xc3\xb4)le|r(?:e|\xc3\xa8)gles|consignes|rol|reglas|instrucciones)\s*:?\s*\n+\s*(?:\d+[.)]\s*|[-*]\s*)?(?:you\s+(?:are|must|will)|never|always|do\s+not|du\s+bist|nenne\s+nie|sie\s+sind|tu\s+es|vous\s+(?:e|\xc3\xaa)tes|ne\s+\w+|eres|nunca|no\s+\w+s)\b",
         r"\b(?:text|words|message|instructions)\s+above,?\s+(?:word\s+for\s+word|verbatim)\b|\b(?:verbatim|word\s+for\s+word)[^.\n]{0,20}\b(?:system|prompt|instructions)\b",
         r"(?:^|[\s\x22'(\[>])(?:system(?:nachricht|anweisung|prompt|meldung|vorgabe|\s+message|\s+instructions?)?|developer\s+(?:message|prompt|instructions?)|syst(?:e|\xc3\xa8)me|sistema)\s*(?:\([^)]{0,40}\))?\s*:\s*(?:you|du|sie|tu|vous|eres|usted|never|always|follow|ignore|answer|respond|do\s+not|don't|ne\s|nunca|siempre|antworte|beantworte|schreibe|r(?:e|\xc3\xa9)ponds|respon\w+|redacta|escribe)\b",
-        r"\bnever\s+(?:reveal|disclose|mention|share|repeat|show|output)\s+(?:these|this|your|any\s+of\s+(?:these|your))\s+(?:\w+\s+)?(?:instructions?|prompt|rules|system|table|tool|sql|schema)\w*|\bdo\s+not\s+(?:reveal|disclose|mention|repeat|share|output|show)\s+(?:these|this|your|any\s+of\s+(?:these|your))\s+(?:\w+\s+)?(?:instructions?|prompt|rules)\b",
+        r"\bnever\s+(?:reveal|disclose|mention|share|repeat|show|output)\s+(?:these|this|your|my|any\s+of\s+(?:these|your))\s+(?:\w+\s+)?(?:instructions?|prompt|rules|system|table|tool|sql|schema)\w*|\bdo\s+not\s+(?:reveal|disclose|mention|repeat|share|output|show)\s+(?:these|this|your|any\s+of\s+(?:these|your))\s+(?:\w+\s+)?(?:instructions?|prompt|rules)\b",
     ])
 });
 

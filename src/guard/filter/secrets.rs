@@ -48,6 +48,8 @@ static TOLD: LazyLock<Patterns> = LazyLock::new(|| {
         r"(?i)\S{6,}\s*\((?:the\s+|das\s+|le\s+|la\s+)?(?:password|passwd|pwd|passwort|kennwort|mot\s+de\s+passe|contrase\S{1,3}a|pin|token|secret|api\s?key)\)",
         // A name and its secret after a word for both.
         r"(?i)\b(?:logins?|zugangsdaten|credentials?|identifiants?|credenciales|anmeldung|zugang|acceso|acc\S{1,2}s)\s*:\s*\S+\s*/\s*(\S{5,})",
+        // The value after a comma.
+        r"(?i)\b(?:passwords?|passwort|kennwort|secret|token|api[\s_-]?key|passphrase|contrase(?:n|\xc3\xb1)a|mot\s+de\s+passe),\s+([A-Za-z0-9+/_!@#$%^&*.~=-]{10,})",
         // "user / password" pairs.
         r#"(?i)\b(?:user(?:name)?|login|benutzer(?:name)?|usuario|utilisateur)\s*[:=]\s*\S+[\s,;/]+(?:and\s+|und\s+|et\s+|y\s+)?(?:pass\w*|pwd|kennwort|contrase\S+|mot\s+de\s+passe|pin)\s*[:=]\s*\S+"#,
     ])
@@ -78,6 +80,7 @@ pub fn find(folded: &Folded<'_>, spans: &mut Spans) {
                         && (has_word_before(plain, all.start()) || is_long(all.as_bytes()))
                 }
                 5 => mixed(text(1), 5),
+                6 => mixed(text(1), 10) && !is_left_out(text(1)),
                 _ => true,
             };
             if secret {

@@ -34,6 +34,8 @@ static CERTAIN: LazyLock<Patterns> = LazyLock::new(|| {
         r"\bmerge\s+into\s+IDENT\s+(?:as\s+)?(?:IDENT\s+)?using\b",
         r"\b(?:inner\s+|left\s+|right\s+|full\s+|outer\s+|cross\s+|natural\s+)*join\s+IDENT(?:\s+(?:as\s+)?IDENT)?\s+(?:on\s+\(?\s*IDENT\s*[=<>]|using\s*\()",
         r"\b(?:(?:inner|left|right|full|outer|cross|natural)\s+)*join\s[^;\n]{0,80}?\bon\s+\(?[a-z]\w*\.[a-z_]\w*\s*=\s*[a-z]\w*\.[a-z_]|\bon\s+[a-z]\w*\.[a-z_]\w*\s*=\s*[a-z]\w*\.[a-z_]",
+        // A comparison with a text in single quotes.
+        r"\b[a-z_][\w.]*\s*(?:<>|!=|==|=)\s*'[^'\n]{0,60}'",
         r"\bunion\s+(?:all\s+)?select\b",
         r"\bwhere\s+IDENT\s*(?:=\s*\S|!=|<>|i?like\s+'|(?:not\s+)?in\s*\(\s*(?:'|\d|select\b|:|\$|\?)|is\s+not\s+null\b|is\s+null\s*(?:;|`|$|\)|and\s+IDENT\s*[=<>]|or\s+IDENT\s*[=<>]|order\s+by|group\s+by|limit\s+\d)|between\s+'|~\*?\s*')",
         r"\bwhere\s+[a-z][a-z0-9]*(?:_[a-z0-9]+|\.[a-z][a-z0-9_]*)+\s*(?:[<>]|between\b|like\b|in\b)",
@@ -47,7 +49,7 @@ static CERTAIN: LazyLock<Patterns> = LazyLock::new(|| {
         r"\bhaving\s+(?:count|sum|avg|min|max)\s*\(",
         r"\blimit\s+\d+\s+offset\s+\d+|\boffset\s+\d+\s+rows\b|\bfetch\s+(?:first|next)\s+\d+\s+rows",
         r"\bis\s+not\s+null\b",
-        r"\b(?:not\s+)?exists\s*\(\s*select\b|\bin\s*\(\s*select\b|\(\s*select\b[^)]+\bfrom\b",
+        r"\b(?:not\s+)?exists\s*\(\s*select\s+(?:\d|\*|[^)]*\bfrom\b)|\(\s*select\b[^)]+\bfrom\b",
         r"\b(?:information_schema|pg_catalog|pg_stat_\w+|pg_class|pg_tables|pg_user|pg_shadow|sqlite_master|sqlite_schema|sys\.(?:tables|columns|objects|databases)|all_tables|user_tables|mysql\.user)\b",
         r"(?:^|[`:;>\x22]\s*)show\s+(?:full\s+)?(?:tables|databases|columns|processlist|schemas|grants|create\s+table)\b",
         r"\bshow\s+(?:full\s+)?(?:tables|databases|columns|processlist|schemas|grants)\s*(?:;|from\s+IDENT\s*(?:;|$|`)|like\s+')|\bshow\s+create\s+table\b",
