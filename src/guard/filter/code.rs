@@ -35,6 +35,8 @@ static SOURCE: LazyLock<Patterns> = LazyLock::new(|| {
         r"\(defn?\s|\(\w+\??\s*\[\w|\(\s*[<>=+*/-]\s+\(|\[\s*\w+\s+for\s+\w+\s+in\s|[<>=!]=?\s*\S+\s+\?\s+\S[^?\n]{0,40}?\s+:\s+\S|;\s*(?:do|then)\s+(?:echo|mv|cp|rm|cat|\w+\s+[\x22$-])|;\s*(?:done|fi|esac)\s*(?:$|[<|;&)\x22`])|\bdo\s+echo\b|<-\s*\w+\(",
         r"^(?:FROM\s+[\w./-]+:[\w.-]+|(?:RUN|COPY|CMD|ENTRYPOINT|WORKDIR|ENV|EXPOSE|ADD)\s+\S.*)$|^\s*(?:end\s+sub|End\s+Sub|End\s+If|Sub\s+\w+\()",
         r"\b[a-z]+[A-Z]\w*\s*:\s*(?:true|false|null|undefined)\b",
+        // Keys and values of JSON without their braces.
+        r#""[\w.-]+"\s*:\s*(?:"[^"\n]*"|-?\d[\d.]*|true|false|null)(?:\s*,\s*"[\w.-]+"\s*:\s*(?:"[^"\n]*"|-?\d[\d.]*|true|false|null))+"#,
         r"\$(?:HOME|PATH|USER|PWD|SHELL|[A-Z]+_[A-Z_]+)\b",
         r"\bconsole\.(?:log|error|warn)\b|\bSystem\.out\b|\bprocess\.env\b|\bos\.environ\b|\bwindow\.\w+|\bdocument\.(?:cookie|\w+\()|<%[=\s]|\beval\(|\bnew\s+[A-Z]\w+\(",
     ])
@@ -99,7 +101,8 @@ pub fn find(folded: &Folded<'_>, spans: &mut Spans) {
             ranges.push(range.start..command_end(lower, found.end()));
         }
     }
-    for range in joined(plain, ranges) {
+    for mut range in joined(plain, ranges) {
+        range.end = block_end(plain, range.end);
         spans.add(folded, range, Reason::Code, With::Mark);
     }
     for found in TICKS
@@ -172,6 +175,27 @@ fn is_command(found: &[u8], before: &[u8]) -> bool {
         .unwrap_or_default();
     let long = found.windows(2).any(|pair| pair == b"--");
     !JOINING.contains(&word) && !word.ends_with(b"-") && (long || !before.ends_with(b"-"))
+}
+
+/// Where what is indented below a line of source ends that opens a block.
+fn block_end(plain: &[u8], from: usize) -> usize {
+    let opens = from
+        .checked_sub(1)
+        .and_then(|at| plain.get(at))
+        .is_some_and(|byte| matches!(byte, b':' | b'{'));
+    let mut end = from;
+    while opens && plain.get(end) == Some(&b'\n') {
+        let next = line_end(plain, end + 1);
+        let line = plain.get(end + 1..next).unwrap_or_default();
+        if !line
+            .first()
+            .is_some_and(|byte| matches!(byte, b' ' | b'\t'))
+        {
+            break;
+        }
+        end = next;
+    }
+    end
 }
 
 /// Words that begin a piece of source.

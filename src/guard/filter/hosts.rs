@@ -168,7 +168,9 @@ fn is_masked(found: &[u8]) -> bool {
         .split(|byte| !byte.is_ascii_digit())
         .filter(|number| !number.is_empty())
         .filter_map(|number| std::str::from_utf8(number).ok()?.parse::<u32>().ok());
-    found.iter().any(|byte| !byte.is_ascii_digit() && *byte != b'.')
+    found
+        .iter()
+        .any(|byte| !byte.is_ascii_digit() && *byte != b'.')
         && numbers.clone().count() == 4
         && numbers.clone().all(|number| number < 256)
 }
@@ -196,26 +198,45 @@ fn before_numbers(before: &[u8]) -> &[u8] {
 }
 
 /// Words before the number of a version or a section.
-const VERSIONS: [&[u8]; 20] = [
+const VERSIONS: [&[u8]; 39] = [
     b"version",
     b"release",
     b"build",
     b" v",
     b"firmware",
+    b"revision",
+    b" rev.",
     b"clause",
+    b"clauses",
     b"section",
     b"sections",
-    b"clauses",
+    b"chapter",
+    b"article",
+    b"paragraph",
+    b"point",
+    b"annex",
+    b"appendix",
+    b"schedule",
     b"abschnitt",
     b"kapitel",
     b"ziffer",
     b"punkt",
-    b"chapter",
-    b"article",
     b"artikel",
-    b"paragraph",
-    b"point",
+    b"absatz",
+    b"anlage",
+    b"anhang",
+    b"annexe",
+    b"chapitre",
+    b"alin\xc3\xa9a",
     b"punto",
+    b"anexo",
+    b"cl\xc3\xa1usula",
+    b"art\xc3\xadculo",
+    b"cap\xc3\xadtulo",
+    b"secci\xc3\xb3n",
+    b"apartado",
+    b" art.",
+    b" abs.",
     b"\xc2\xa7",
 ];
 

@@ -53,9 +53,8 @@ impl Names {
                 .ok()
                 .filter(|_| !names.is_empty())
         };
-        let is_bare = |name: &&String| {
-            !name.contains('_') && !plain.get(*name).copied().unwrap_or_default()
-        };
+        let is_bare =
+            |name: &&String| !name.contains('_') && !plain.get(*name).copied().unwrap_or_default();
         Self {
             automaton: automaton(known.keys().collect()),
             bare: automaton(known.keys().filter(is_bare).collect()),
@@ -78,14 +77,21 @@ impl Names {
         let may = |byte: &u8| matches!(byte, b'_' | b'.' | b'`' | b'"' | b'[');
         let inner = |at: usize| {
             bytes.get(at).is_some_and(|byte| *byte != b'.')
-                || bytes.get(at + 1).is_some_and(|next| !next.is_ascii_whitespace())
+                || bytes
+                    .get(at + 1)
+                    .is_some_and(|next| !next.is_ascii_whitespace())
         };
-        if bytes.iter().enumerate().any(|(at, byte)| may(byte) && inner(at)) {
+        if bytes
+            .iter()
+            .enumerate()
+            .any(|(at, byte)| may(byte) && inner(at))
+        {
             return self.matches(bytes).next().is_some();
         }
-        self.bare
-            .as_ref()
-            .is_some_and(|bare| bare.find_iter(bytes).any(|found| is_whole(bytes, &found.range())))
+        self.bare.as_ref().is_some_and(|bare| {
+            bare.find_iter(bytes)
+                .any(|found| is_whole(bytes, &found.range()))
+        })
     }
 
     fn matches<'a>(&'a self, bytes: &'a [u8]) -> impl Iterator<Item = (Range<usize>, Reason)> + 'a {

@@ -84,7 +84,7 @@ static TURNS: LazyLock<Patterns> = LazyLock::new(|| {
         r"\bi\s+(?:was|am|have\s+been|'?ve\s+been)\s+(?:instructed|prompted|programmed)\s+(?:to|not\s+to|that|by|with)\b|\b(?:in|from|by|of|per)\s+(?:my|your|the)\s+system\s+prompt\b",
         r"\bmes\s+consignes\s*(?:internes?\s*)?(?::|sont|disent)|\bmis\s+(?:reglas|instrucciones)\s*(?:internas?\s*)?(?::|son|dicen)|\bmeine\s+(?:regeln|anweisungen)\s*(?::|lauten|sagen|besagen)|\bmy\s+(?:internal\s+|hidden\s+|system\s+)*(?:rules|instructions|guidelines)\s*(?::|are\s+to\b|say\b|tell\b|state\b|forbid\b)",
         r"^\s*human\s*:\s",
-        r"\b(?:per|according\s+to|under|following|as\s+per|against)\s+my\s+(?:\w+\s+)?(?:instructions?|rules|guidelines|prompt)\b|\b(?:gem(?:a|\xc3\xa4)(?:\xc3\x9f|ss)|laut|nach|entsprechend)\s+meine[rn]\s+(?:\w+\s+)?(?:anweisung|instruktion|vorgabe|regel|richtlinie)\w*|\b(?:selon|d'apr(?:e|\xc3\xa8)s|conform(?:e|\xc3\xa9)ment\s+(?:a|\xc3\xa0))\s+mes\s+(?:consignes|instructions|r(?:e|\xc3\xa8)gles)|\bseg(?:u|\xc3\xba)n\s+mis\s+(?:instrucciones|reglas|indicaciones|directrices)",
+        r"\b(?:per|according\s+to|under|following|as\s+per|against)\s+my\s+(?:\w+\s+)?(?:instructions?|guidelines|prompt)\b|\b(?:gem(?:a|\xc3\xa4)(?:\xc3\x9f|ss)|laut|nach|entsprechend)\s+meine[rn]\s+(?:\w+\s+)?(?:anweisung|instruktion|vorgabe|richtlinie)\w*|\b(?:selon|d'apr(?:e|\xc3\xa8)s|conform(?:e|\xc3\xa9)ment\s+(?:a|\xc3\xa0))\s+mes\s+(?:consignes|instructions)|\bseg(?:u|\xc3\xba)n\s+mis\s+(?:instrucciones|indicaciones|directrices)",
         r"\b(?:jailbreak|dan\s+mode|developer\s+mode\s+(?:enabled|on)|do\s+anything\s+now)\b",
     ])
 });
@@ -104,7 +104,11 @@ pub fn find(folded: &Folded<'_>, shipped: bool, spans: &mut Spans) {
         .filter_map(|(_, form)| form.find(lower))
         .map(|found| found.start())
         .min();
-    if let Some(sentence) = SAID.as_ref().filter(|_| shipped).and_then(|said| said.find(lower)) {
+    if let Some(sentence) = SAID
+        .as_ref()
+        .filter(|_| shipped)
+        .and_then(|said| said.find(lower))
+    {
         told = Some(told.map_or(sentence.start(), |at| at.min(sentence.start())));
     }
     if let Some(start) = told {

@@ -92,7 +92,7 @@ static CAPITALS: LazyLock<Patterns> = LazyLock::new(|| {
 /// What may be a query and may be a sentence: the list and the source are then looked at.
 static PERHAPS: LazyLock<Patterns> = LazyLock::new(|| {
     compile(&[
-        r"\bselect\s+(?:distinct\s+)?(IDENT(?:\s+(?:as\s+)?[a-z_][a-z0-9_]*)?(?:\s*,\s*IDENT(?:\s+(?:as\s+)?[a-z_][a-z0-9_]*)?)*)\s+from\s+(IDENT)(\s+(?:where\s+IDENT\s*(?:[=<>!]|in\b|is\b|like\b|between\b)|group\s+by\b|order\s+by\b|limit\s+\d|having\b|(?:left|right|inner|full)\s+(?:outer\s+)?join\b|join\s+IDENT)|\s*;)?",
+        r"\bselect\s+(?:distinct\s+)?(IDENT(?:\s+(?:as\s+)?[a-z_][a-z0-9_]*)?(?:\s*,\s*IDENT(?:\s+(?:as\s+)?[a-z_][a-z0-9_]*)?)*)\s+from\s+(IDENT)(\s+(?:where\s+IDENT\s*(?:[=<>!]|in\b|is\b|like\b|between\b)|group\s+by\b|order\s+by\b|limit\s+\d|having\b|(?:left|right|inner|full)\s+(?:outer\s+)?join\b|join\s+IDENT)|\s*;\s*(?:$|[\x60\x22')]))?",
         r"\b(delete|insert|drop|describe|truncate|join|update)\s+(?:from\s+|into\s+|table\s+|view\s+|index\s+)?(IDENT)",
         r"\bfrom\s+()(IDENT)\s+(?:where|group\s+by|order\s+by|join|limit\s+\d|inner|left\s+join)\b",
     ])

@@ -65,7 +65,11 @@ static MARKUP: LazyLock<Patterns> = LazyLock::new(|| {
 pub fn find(folded: &Folded<'_>, spans: &mut Spans) {
     let lower = folded.lower.as_bytes();
     let fences = folded.holds(b"`~").then_some(&FENCES);
-    for found in fences.into_iter().flat_map(|fences| fences.of(lower)).flat_map(|(_, form)| form.find_iter(lower)) {
+    for found in fences
+        .into_iter()
+        .flat_map(|fences| fences.of(lower))
+        .flat_map(|(_, form)| form.find_iter(lower))
+    {
         spans.add(folded, found.range(), Reason::Code, With::Mark);
     }
     let openings = folded.holds(b"{[$(").then_some(&OPENINGS);

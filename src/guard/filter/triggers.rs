@@ -55,7 +55,7 @@ const WORDS: [(Bits, &str); 6] = [
     ),
     (
         Bits::HOST,
-        "localhost|www.…|javascript:…|vbscript:…|data:…|mailto:…|tel:…|port|ports|-prd…|-uat…|-tst…|-qas…|(dot)…|[dot]…|(punkt)…|(point)…|(punto)…|dot|-prod|prod-…|db-…|-db|srv-…|-srv…|server-…|\
+        "localhost|www.…|javascript:…|vbscript:…|data:…|mailto:…|tel:…|port|ports|-prd…|pg-…|k8s-…|ldap-…|nas-…|smtp-…|cache-…|proxy-…|vpn-…|ec2-…|dc-…|-uat…|-tst…|-qas…|(dot)…|[dot]…|(punkt)…|(point)…|(punto)…|dot|-prod|prod-…|db-…|-db|srv-…|-srv…|server-…|\
          -server…|-staging|staging-…|redis-…|mysql-…|postgres-…|mongo-…|kafka-…|ip-…|-prod-…|-db-…|vm-…|hostname|\
          docker-compose|dockerfile|makefile|id_rsa|id_ed25519|authorized_keys",
     ),
