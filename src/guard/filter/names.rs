@@ -213,6 +213,12 @@ fn looks_technical(bytes: &[u8], range: &Range<usize>) -> bool {
     let (before, after) = (at(range.start.checked_sub(1)), at(Some(range.end)));
     let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     let quoted = matches!((before, after), (b'`', b'`') | (b'"', b'"') | (b'[', b']'));
+    // 'orders'.'status'
+    let pair_before = before == b'\''
+        && at(range.start.checked_sub(2)) == b'.'
+        && at(range.start.checked_sub(3)) == b'\'';
+    let pair_after =
+        after == b'\'' && at(Some(range.end + 1)) == b'.' && at(Some(range.end + 2)) == b'\'';
     let is_link_text = before == b'[' && matches!(at(Some(range.end + 1)), b'(' | b'[');
     let qualified_before = before == b'.' && {
         let owner = at(range.start.checked_sub(2));
@@ -222,7 +228,7 @@ fn looks_technical(bytes: &[u8], range: &Range<usize>) -> bool {
         let next = at(Some(range.end + 1));
         next.is_ascii_alphabetic() || matches!(next, b'_' | b'"' | b'`' | b'[' | b'*')
     };
-    (quoted && !is_link_text) || qualified_before || qualified_after
+    (quoted && !is_link_text) || pair_before || pair_after || qualified_before || qualified_after
 }
 
 /// Names of which the context knows nothing: words joined by underscores, all small or all capital, as no language writes.

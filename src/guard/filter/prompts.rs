@@ -61,6 +61,8 @@ static TELLS: LazyLock<Patterns> = LazyLock::new(|| {
         r"^\s*#{2,}\s*(?:system|instructions?|assistant|human|user|response)\s*:",
         r"^\s*(?:\[system\]|<system>|\*\*system\*\*)\s*:?\s*\S|\[/?(?:system|syst(?:e|\xc3\xa8)me|sistema)\]",
         r"^[\s>*#]*(?:human|user|utilisat(?:eur|rice)|usuari[oa]|(?:be)?nutzer(?:in)?)[\s*]*:[^\n]*\n(?:[^\n]*\n){0,6}?[\s>*#]*(?:assistante?|assistent(?:in)?|asistente|chatbot|ai|ki|ia)[\s*]*:",
+        r"^\s*#{1,3}\s*system\s*:?\s*\n[^#]{0,800}?\n\s*#{1,3}\s*(?:user|human|assistant)\s*:?\s*$",
+        r"\bprompt\s*:\s*[^\w\s]{0,4}(?:you\s+are|du\s+bist|sie\s+sind|tu\s+es|vous\s+(?:e|\xc3\xaa)tes|eres|usted\s+es)\b",
         // Headings of a prompt, and what it begins with below them.
         r"#{1,3}\s*(?:role|persona|instructions?|rules|task|system|rolle|regeln|anweisungen|r(?:o|\xc3\xb4)le|r(?:e|\xc3\xa8)gles|consignes|rol|reglas|instrucciones)\s*:?\s*\n+\s*(?:\d+[.)]\s*|[-*]\s*)?(?:you\s+(?:are|must|will)|never|always|do\s+not|du\s+bist|nenne\s+nie|sie\s+sind|tu\s+es|vous\s+(?:e|\xc3\xaa)tes|ne\s+\w+|eres|nunca|no\s+\w+s)\b",
         r"\b(?:text|words|message|instructions)\s+above,?\s+(?:word\s+for\s+word|verbatim)\b|\b(?:verbatim|word\s+for\s+word)[^.\n]{0,20}\b(?:system|prompt|instructions)\b",

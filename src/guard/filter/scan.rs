@@ -241,6 +241,7 @@ fn odd(bytes: &[u8], at: usize, byte: u8) -> Bits {
             Bits::CODE | Bits::NAME | Bits::SQL,
         ),
         b'^' => Bits::CODE,
+        b'-' if letter(before) && letter(after) && bytes.get(at + 2) == Some(&b'-') => Bits::SQL,
         // An option of a command; "- " and "-5" are none.
         b'-' => yes(
             before == b' ' && (after.is_ascii_alphabetic() || after == b'-'),

@@ -26,6 +26,7 @@ static FORMS: LazyLock<Patterns> = LazyLock::new(|| {
         r"\beyJ[\w-]{6,}(?:\.[\w-]*){0,2}",
         r"(?i:AccountKey|SharedAccessKey|SharedAccessSignature|sig)=[A-Za-z0-9+/%=]{12,}",
         r"(?i:\b(?:bearer|basic)\s+)[A-Za-z0-9._~+/=-]{12,}",
+        r"(?i:\bcookie\s*:\s*[\w.-]+=)[^\s;]{6,}|(?i:\b(?:session|session_?id|sid|jsessionid|phpsessid|csrftoken)=)[^\s;&]{8,}",
         r"\bssh-(?:rsa|ed25519|dss)\s+AAAA\S*|\becdsa-sha2-\S+\s+AAAA\S*",
         r"\b\d{8,10}:AA[\w-]{30,}",
         r"\$2[aby]\$\d\d\$[./A-Za-z0-9]{20,}|\$argon2\S+|\$[156]\$\S{8,}",
