@@ -385,9 +385,18 @@ fn a_brief_is_there_for_whom_it_went_to_under_its_role_alone() {
     let told = String::from_utf8(assistant.output().unwrap().stdout).unwrap();
     assert!(told.contains(brief["run"].as_str().unwrap()), "{told}");
     // Each reading is in the trail, by whom and with which token; the others' tries are none.
-    let why = ["audit", "search", "--reason", "who reads the briefs?", "--json"];
+    let why = [
+        "audit",
+        "search",
+        "--reason",
+        "who reads the briefs?",
+        "--json",
+    ];
     let trail = instance.run(&[&why[..], &["--act", "delivery", "--person", "mara"]].concat());
-    let read = trail.lines().filter(|row| row.contains("with token/")).count();
+    let read = trail
+        .lines()
+        .filter(|row| row.contains("with token/"))
+        .count();
     assert_eq!(read, 2, "{trail}");
 }
 
