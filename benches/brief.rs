@@ -17,7 +17,7 @@ use std::{
         Arc,
         atomic::{AtomicU32, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use daybrief::{
@@ -50,6 +50,8 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 const WARM_UP: u32 = 3;
 /// Briefs that are measured where nothing else is said in `BRIEFS`.
 const BRIEFS: u32 = 40;
+/// The longest that nothing may happen while a brief is made.
+const AT_MOST: Duration = Duration::from_secs(15);
 const BRIEFING: &str = "vp-engineering-morning";
 const FROM: &str = "daybrief@acme.example";
 const TO: &str = "mara@acme.example";
@@ -150,7 +152,59 @@ async fn compare(program: &str, least: &str) -> Result<(), Failure> {
             both(&product) / both(&floor),
         );
     }
+    syncs(program, least, &own, &ports, folder.path())?;
     drop(peers);
+    Ok(())
+}
+
+/// Counts with `strace`, where it is there, how often either has the disk synced for a brief without a model.
+fn syncs(
+    program: &str,
+    least: &str,
+    own: &Path,
+    ports: &str,
+    folder: &Path,
+) -> Result<(), Failure> {
+    const COUNTED: u32 = 10;
+    let strace = || {
+        let mut strace = Command::new("strace");
+        strace.args(["-f", "-qq", "-e", "trace=fsync,fdatasync", "-o"]);
+        strace
+    };
+    let nothing = strace().args(["/dev/null", "true"]).status();
+    if !nothing.is_ok_and(|status| status.success()) {
+        return Ok(());
+    }
+    let trace = folder.join("syncs");
+    let count = |command: &mut Command| -> Result<f64, Failure> {
+        took(command)?;
+        let calls = std::fs::read_to_string(&trace)?;
+        let calls = calls.lines().filter(|line| line.contains("sync(")).count();
+        Ok(f64::from(u32::try_from(calls)?))
+    };
+    let product = |briefs: u32| {
+        let mut command = strace();
+        command.arg(&trace).arg(own).arg("product").arg(folder);
+        command.args([program, ports, "no model", "keep", &briefs.to_string()]);
+        count(&mut command)
+    };
+    let floor = |briefs: u32| {
+        let mut command = strace();
+        command
+            .arg(&trace)
+            .arg(least)
+            .arg("run")
+            .arg(folder.join("plan.json"));
+        command.args([&briefs.to_string(), "keep"]);
+        count(&mut command)
+    };
+    // What the start takes is in both counts of each.
+    let each = |more: f64, fewer: f64| (more - fewer) / f64::from(COUNTED);
+    println!(
+        "syncs to disk for a brief to a folder and by mail: daybrief {:.1}, least {:.1}",
+        each(product(COUNTED)?, product(0)?),
+        each(floor(COUNTED)?, floor(0)?),
+    );
     Ok(())
 }
 
@@ -317,7 +371,7 @@ impl Instance {
                 if ended.0.load(Ordering::Acquire) > number {
                     break;
                 }
-                worker.woken().await;
+                tokio::time::timeout(AT_MOST, worker.woken()).await?;
             }
         }
         let (wall, after) = (begun.elapsed(), cpu()?);

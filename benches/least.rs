@@ -149,13 +149,12 @@ async fn run(plan: &Plan, briefs: u32, restart: bool) -> Result<(), Failure> {
                 _ => {}
             }
             save(&mut store, number, state, &contents.state).await?;
-            done.saves += 1;
         }
         done.bytes += contents.mail.len();
     }
     let (wall, after) = (begun.elapsed(), cpu()?);
     end(sources).await?;
-    let each = f64::from(briefs);
+    let (each, count) = (f64::from(briefs), briefs.max(1) as usize);
     println!(
         "{}",
         json!({
@@ -163,9 +162,9 @@ async fn run(plan: &Plan, briefs: u32, restart: bool) -> Result<(), Failure> {
             "own_ms": (after.0 - before.0) / each,
             "connectors_ms": cpu()?.1 / f64::from(WARM_UP + briefs),
             "wall_ms": wall.as_secs_f64() * 1e3 / each,
-            "calls": done.calls / briefs as usize,
-            "tokens": done.tokens / briefs as usize,
-            "bytes": done.bytes / briefs as usize,
+            "calls": done.calls / count,
+            "tokens": done.tokens / count,
+            "bytes": done.bytes / count,
         })
     );
     Ok(())
@@ -176,7 +175,6 @@ struct Done {
     calls: usize,
     tokens: usize,
     bytes: usize,
-    saves: usize,
 }
 
 /// CPU of this process and of its children that have ended, in milliseconds (proc(5), fields 14 to 17).
@@ -304,10 +302,9 @@ async fn ask(client: &reqwest::Client, url: &str, request: Vec<u8>) -> Result<us
 
 /// Writes the files as durably as the folder channel does: synced beside their place, then there by one rename.
 fn deliver(below: &Path, number: u32, files: &[(String, Vec<u8>)]) -> Result<usize, Failure> {
-    let (partial, place) = (
-        below.join(format!(".{number}")),
-        below.join(number.to_string()),
-    );
+    // Another process may have followed the same plan before.
+    let name = format!("{}-{number}", std::process::id());
+    let (partial, place) = (below.join(format!(".{name}")), below.join(name));
     fs::create_dir_all(&partial)?;
     let mut bytes = 0;
     for (name, content) in files {
