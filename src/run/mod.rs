@@ -33,6 +33,7 @@ use crate::{
         brief::{Brief, Edition},
         briefing::WhenQuiet,
         calendar::Calendar,
+        connector::Connector,
         delivery::{Delivery, DeliveryState},
         people::User,
         run::{Run, RunState},
@@ -84,9 +85,12 @@ impl Parts {
 
     /// The guard over these objects.
     pub fn guard(&self, objects: &Objects) -> Guard {
-        let hosts = objects
-            .connectors
-            .iter()
+        self.guard_over(&objects.connectors)
+    }
+
+    fn guard_over<'a>(&self, connectors: impl IntoIterator<Item = &'a Connector>) -> Guard {
+        let hosts = connectors
+            .into_iter()
             .flat_map(|connector| connector.link_hosts.clone())
             .chain(self.company.allowed_hosts.clone());
         Guard::new(hosts)
@@ -121,15 +125,12 @@ impl Parts {
                     run.state = RunState::Delivering {
                         brief: brief.clone(),
                     };
-                    let next = self.clock.now().checked_add(LOOK_AGAIN).ok();
-                    self.store.runs().save(run, next).await?;
-                    return Ok(());
+                    return self.leave(run).await;
                 }
                 RunState::Delivering { brief } => {
                     let deliveries = self.store.outbox().of_run(&run.id).await?;
-                    if !deliveries.iter().all(|delivery| delivery.state.is_final()) {
-                        let next = self.clock.now().checked_add(LOOK_AGAIN).ok();
-                        return self.store.runs().save(run, next).await;
+                    if !all_ended(&deliveries) {
+                        return self.leave(run).await;
                     }
                     let delivered = deliveries
                         .iter()
@@ -157,6 +158,18 @@ impl Parts {
                 }
             }
         }
+    }
+
+    /// Gives a run back until its deliveries have ended. The last of them may have ended while the run was in our hands, where
+    /// it could not be woken: so that is looked for once more.
+    async fn leave(&self, run: &Leased<Run>) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        let next = now.checked_add(LOOK_AGAIN).ok();
+        self.store.runs().save(run, next).await?;
+        if all_ended(&self.store.outbox().of_run(&run.id).await?) {
+            self.store.runs().wake(&run.id, now).await?;
+        }
+        Ok(())
     }
 
     /// The end of a run in the audit trail.
@@ -208,17 +221,18 @@ impl Parts {
                 brief: Box::new(brief),
             });
         }
+        // Quiet days are counted, and a brief is compared with.
+        let enough = |earlier: &Run| {
+            compares(earlier).is_some() && !matches!(earlier.state, RunState::Quiet { .. })
+        };
         let earlier = self
             .store
             .runs()
-            .earlier(&run.briefing, &run.audience, run.due)
+            .earlier_until(&run.briefing, &run.audience, run.due, enough)
             .await?;
-        let before = earlier.iter().find_map(|earlier| {
-            let brief = earlier.state.brief()?;
-            let lost = matches!(earlier.state, RunState::Done { delivered: 0, .. });
-            let compares = !matches!(brief.edition, Edition::TooLate | Edition::Nothing);
-            (compares && !lost).then_some((brief, earlier.due))
-        });
+        let before = earlier
+            .iter()
+            .find_map(|earlier| Some((compares(earlier)?, earlier.due)));
         let occasion = Occasion {
             run: run.id.clone(),
             role: &run.audience.role,
@@ -282,8 +296,14 @@ impl Parts {
         if !self.may_still_have(delivery, &run).await? {
             attempt.revoke(delivery).await?;
         } else if let Some(brief) = run.state.brief() {
-            let objects = self.objects().await?;
-            let cleared = self.guard(&objects).clear(brief.clone());
+            let connectors = self
+                .store
+                .objects()
+                .all::<Connector>(Kind::Connector)
+                .await?;
+            let cleared = self
+                .guard_over(connectors.iter().map(|stored| &stored.object))
+                .clear(brief.clone());
             let message =
                 cleared.map(|brief| render::message(&brief, &self.instance(), &delivery.to));
             attempt.run(delivery, message).await?;
@@ -316,6 +336,18 @@ impl Parts {
             user.is_active() && user.roles.contains(&run.audience.role)
         }))
     }
+}
+
+/// The brief of a run, where the next one can be held against it: it was made from answers, and somebody got it.
+fn compares(run: &Run) -> Option<&Brief> {
+    let brief = run.state.brief()?;
+    let lost = matches!(run.state, RunState::Done { delivered: 0, .. });
+    let answered = !matches!(brief.edition, Edition::TooLate | Edition::Nothing);
+    (answered && !lost).then_some(brief)
+}
+
+fn all_ended(deliveries: &[Delivery]) -> bool {
+    deliveries.iter().all(|delivery| delivery.state.is_final())
 }
 
 /// The deliveries of a composed run: one a recipient and channel, under ids that the same run always gives.

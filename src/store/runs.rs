@@ -48,6 +48,14 @@ impl Runs<'_> {
             .await
     }
 
+    /// Keeps a run that has come to its end already; false where the same run exists.
+    pub async fn keep(&self, run: &Run) -> Result<bool, StoreError> {
+        self.0
+            .driver
+            .insert(Collection::Runs, run.id.as_str(), &content(run, None)?)
+            .await
+    }
+
     pub async fn get(&self, id: &RunId) -> Result<Option<Run>, StoreError> {
         self.0
             .driver
@@ -146,5 +154,31 @@ impl Runs<'_> {
             .iter()
             .map(|document| from_body(Collection::Runs, document))
             .collect()
+    }
+
+    /// As [`Runs::earlier`], but no further back than to the first that is `enough`: mostly the last one is, and what a brief
+    /// costs does not grow with those before it.
+    pub async fn earlier_until(
+        &self,
+        briefing: &BriefingId,
+        audience: &Audience,
+        due: Timestamp,
+        enough: impl Fn(&Run) -> bool,
+    ) -> Result<Vec<Run>, StoreError> {
+        let group = group(briefing, audience);
+        let mut runs: Vec<Run> = Vec::new();
+        for limit in [1, EARLIER_RUNS] {
+            let range = Range::up_to(micros(due).saturating_sub(1), limit);
+            let documents = self.0.driver.list(Collection::Runs, &group, range).await?;
+            for document in documents.iter().skip(runs.len()) {
+                let run = from_body(Collection::Runs, document)?;
+                let last = enough(&run);
+                runs.push(run);
+                if last {
+                    return Ok(runs);
+                }
+            }
+        }
+        Ok(runs)
     }
 }
