@@ -354,12 +354,15 @@ fn a_brief_is_there_for_whom_it_went_to_under_its_role_alone() {
     instance.run(&["schedule", "send", "vp-engineering-morning"]);
     let token = instance.token("mara", &["read"]);
     let mut list = Value::Null;
-    assert!(eventually(|| {
-        list = instance.get(&token, "/api/v1/briefs").1;
-        list["briefs"]
-            .as_array()
-            .is_some_and(|briefs| briefs.len() == 1)
-    }));
+    assert!(
+        eventually(|| {
+            list = instance.get(&token, "/api/v1/briefs").1;
+            list["briefs"]
+                .as_array()
+                .is_some_and(|briefs| briefs.len() == 2)
+        }),
+        "the demo's of the morning before, and the one that was sent"
+    );
     let path = format!(
         "/api/v1/briefs/{}",
         list["briefs"][0]["run"].as_str().unwrap()
