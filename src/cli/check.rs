@@ -164,20 +164,27 @@ async fn objects(app: &App, lines: &mut Vec<Line>) -> Result<Objects, Problems> 
     if folders.is_empty() {
         return Ok(in_force);
     }
-    let files = match provision::read(folders) {
-        Ok(files) => files.over(provision::shipped()?),
+    let own = match provision::read(folders) {
+        Ok(files) => files,
         Err(problems) => {
             for problem in &problems.0 {
                 let (on, what) = told(problem);
                 lines.push(bad(on, what));
             }
+            lines.push(bad(
+                "objects".to_owned(),
+                "the files cannot be applied as they are; what follows is said of what is in force"
+                    .to_owned(),
+            ));
             return Ok(in_force);
         }
     };
+    let own_keys: BTreeSet<(Kind, String)> = own.origins.keys().cloned().collect();
+    let files = own.over(provision::shipped()?);
     let changes = provision::plan(&app.parts.store, &files)
         .await
         .map_err(fail)?;
-    lines.push(good("objects".to_owned(), not_applied(&changes)));
+    lines.push(good("objects".to_owned(), not_applied(&changes, &own_keys)));
     // What was never in a file stays in force beside them.
     let gone = |kind: Kind, id: &str| {
         changes.iter().any(|change| {
@@ -187,18 +194,21 @@ async fn objects(app: &App, lines: &mut Vec<Line>) -> Result<Objects, Problems> 
     Ok(files.over(in_force.without(gone)))
 }
 
-/// Says what of the files is not in force.
-fn not_applied(changes: &[Change]) -> String {
+/// Says what of the files is not in force. What is shipped is not named.
+fn not_applied(changes: &[Change], own: &BTreeSet<(Kind, String)>) -> String {
     if changes.is_empty() {
         return "all that the files hold is in force".to_owned();
     }
     let mut names: Vec<String> = changes
         .iter()
+        .filter(|change| {
+            change.change == ChangeKind::Remove || own.contains(&(change.kind, change.id.clone()))
+        })
         .take(MOST_NAMED)
         .map(|change| format!("{} `{}`", change.kind.name(), change.id))
         .collect();
-    if changes.len() > MOST_NAMED {
-        names.push(format!("{} more", changes.len() - MOST_NAMED));
+    if changes.len() > names.len() {
+        names.push(format!("{} more", changes.len() - names.len()));
     }
     format!(
         "warning: the files are not applied yet: {} → `daybrief apply`; what follows is said of the files",
@@ -282,6 +292,7 @@ async fn look_at_briefing(
     let findings = preflight(parts, objects, briefing, audiences).await;
     let mut roles: BTreeSet<&RoleId> = BTreeSet::new();
     let mut silent: BTreeMap<&str, BTreeSet<SignalId>> = BTreeMap::new();
+    let mut refused: BTreeSet<String> = BTreeSet::new();
     for audience in audiences {
         if !roles.insert(&audience.role) {
             continue;
@@ -301,7 +312,12 @@ async fn look_at_briefing(
                 .find(|finding| finding.on == gap.connector.as_str());
             match dead {
                 Some(finding) => silent.entry(&finding.on).or_default().extend(gap.signals),
-                None => lines.push(gap_line(objects, briefing, &audience.role, &gap)),
+                None => {
+                    lines.push(gap_line(objects, briefing, &audience.role, &gap));
+                    if gap.cause == GapCause::NotAllowed {
+                        refused.insert(gap.detail);
+                    }
+                }
             }
         }
         for doubt in rehearsal.doubts {
@@ -312,7 +328,8 @@ async fn look_at_briefing(
             ));
         }
     }
-    for finding in &findings {
+    // A right that is missing is told with its signal.
+    for finding in findings.iter().filter(|one| !refused.contains(&one.what)) {
         let signals = silent
             .get(finding.on.as_str())
             .map_or(String::new(), |ids| {
@@ -356,7 +373,7 @@ fn gap_line(objects: &Objects, briefing: &Briefing, role: &RoleId, gap: &Gap) ->
             "ask for less, or raise `limits.max_bytes` of the connector".to_owned()
         }
         GapCause::Refused => format!(
-            "correct `tool` or `args`; `daybrief connector tools {connector}` has what the server offers"
+            "correct `tool` or `args`, or the query that they name; `daybrief connector tools {connector}` has what the server offers"
         ),
         GapCause::NotAllowed => format!("grant it to the role `{role}`, or remove the signal"),
         GapCause::ToolChanged => {

@@ -186,10 +186,13 @@ fn tell(run: &Run, deliveries: &[Delivery], json: bool) {
             line.push_str(&format!(": {why}"));
         }
         if let Some(next) = next {
+            let attempts = match delivery.attempts {
+                1 => "1 attempt".to_owned(),
+                more => format!("{more} attempts"),
+            };
+            let next = local(next, &zone);
             line.push_str(&format!(
-                "; {} attempts, the next {} by a running `daybrief serve`",
-                delivery.attempts,
-                local(next, &zone)
+                "; {attempts}, the next {next} by a running `daybrief serve`"
             ));
         }
         print(&line);

@@ -29,14 +29,12 @@ pub struct Serve {
 /// Applies the folders of the settings, then runs until SIGTERM or SIGINT.
 pub async fn run(command: Serve, config: &Path, json: bool) -> Result<u8, Problems> {
     let app = open(config).await?;
+    let address = command.listen.as_ref();
+    let address = address_of(address.unwrap_or(&app.settings.instance.listen)).map_err(one)?;
     if !app.settings.instance.objects.is_empty() {
         bring_into_force(&app).await?;
     }
     tell_of_parts(&app).await?;
-    let address = command
-        .listen
-        .unwrap_or_else(|| app.settings.instance.listen.clone());
-    let address = address_of(&address).map_err(one)?;
     let listener = TcpListener::bind(&address).await.map_err(|error| {
         one(Problem::new(
             "listen",

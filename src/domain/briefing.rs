@@ -97,7 +97,7 @@ pub struct Signal {
     /// True where `severity` can be high: a gap in this signal is then said at the top of the brief.
     #[serde(default)]
     pub can_be_high: bool,
-    /// Expression for what makes the item the same tomorrow.
+    /// Expression for what makes the item the same tomorrow; needed unless `over = "all"`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
     /// The number by which it gets worse or better.

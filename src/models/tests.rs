@@ -463,7 +463,14 @@ async fn a_call_that_nobody_took_costs_nothing_and_one_that_may_have_been_taken_
             (silent.as_str(), true),
         ] {
             let ledger = Free::default();
-            let route = Route::new(vec![build(&hasty(kind, url), None).unwrap()]);
+            // What is refused is tried again for a while, within its time.
+            let seconds = if taken { 1 } else { 30 };
+            let patient = settings::Model {
+                first_token_timeout_seconds: seconds,
+                timeout_seconds: seconds,
+                ..settings(kind, url)
+            };
+            let route = Route::new(vec![build(&patient, None).unwrap()]);
             let (heard, _listener) = tokio::sync::mpsc::channel(8);
             let stop = tokio_util::sync::CancellationToken::new();
             let question = |_: &dyn Model| request("x");

@@ -138,7 +138,12 @@ fn write_part(text: &mut String, part: &Part, heading: &str) {
             let default = match &key.need {
                 Need::Required => "required".to_owned(),
                 Need::InItsForm => "required in its form".to_owned(),
+                Need::Optional(Some(default)) if default.starts_with('{') && default != "{}" => {
+                    "as below".to_owned()
+                }
                 Need::Optional(Some(default)) => format!("`{default}`"),
+                // It is left out where it is false.
+                Need::Optional(None) if key.kind == "true or false" => "`false`".to_owned(),
                 Need::Optional(None) => "none".to_owned(),
             };
             let _ = writeln!(
@@ -190,7 +195,12 @@ fn write_expressions(text: &mut String) {
          ## What an expression sees\n\n| name | what it is |\n|---|---|\n",
     );
     for (name, meaning) in NAMES {
-        let _ = writeln!(text, "| `{name}` | {} |", cell(meaning));
+        let name = if name.contains('`') {
+            name.to_owned()
+        } else {
+            format!("`{name}`")
+        };
+        let _ = writeln!(text, "| {name} | {} |", cell(meaning));
     }
     text.push_str(
         "\n## Functions and filters\n\nA date or time without a zone is read in the reader's zone. In the examples it is Tuesday, 24 November 2026, 07:10 in Zurich. \

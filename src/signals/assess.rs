@@ -238,8 +238,11 @@ impl SignalRun<'_, '_, '_, '_> {
                 Ok(finding) => findings.extend(finding),
                 Err((field, what)) => {
                     failures += 1;
-                    if failed.len() < MOST_NAMED {
-                        failed.push(format!("item {index}: {field}: {what}"));
+                    let why = format!("{field}: {what}");
+                    // Most often all fail alike: the first says it.
+                    let is_new = !failed.iter().any(|known| known.ends_with(&why));
+                    if is_new && failed.len() < MOST_NAMED {
+                        failed.push(format!("item {index}: {why}"));
                     }
                 }
             }

@@ -122,13 +122,13 @@ pub const FUNCTIONS: [Described; 22] = [
     Described {
         form: "x|date",
         example: "'2026-12-25'|date",
-        reads: "25 Dec",
+        reads: "Fri 25 Dec",
         meaning: "a date: ISO 8601 text, or seconds or milliseconds since 1970",
     },
     Described {
         form: "x|datetime",
         example: "'2026-11-24T15:00:00Z'|datetime",
-        reads: "24 Nov 16:00",
+        reads: "Tue 24 Nov 16:00",
         meaning: "an instant, told in the reader's zone",
     },
     Described {
@@ -686,6 +686,7 @@ mod tests {
         let mut scope = super::super::engine::globals(&context);
         scope.push(("item".to_owned(), Value::from_pairs([("id", 1)])));
         let scope = Value::from_pairs(scope);
+        let mut wrong = Vec::new();
         for described in FUNCTIONS {
             let compiled = env.compile_expression(described.example).unwrap();
             let value = compiled
@@ -695,13 +696,12 @@ mod tests {
                 Some(typed) => typed.0.display(&reader),
                 None => value.to_string(),
             };
-            assert_eq!(
-                reads.replace('\u{a0}', " "),
-                described.reads,
-                "{}",
-                described.example
-            );
+            let reads = reads.replace('\u{a0}', " ");
+            if reads != described.reads {
+                wrong.push((described.example, described.reads, reads));
+            }
         }
+        assert_eq!(wrong, []);
         let plain = Environment::new();
         let known: Vec<&str> = plain.globals().map(|(name, _)| name).collect();
         for (name, _) in env.globals().filter(|(name, _)| !known.contains(name)) {
@@ -713,6 +713,7 @@ mod tests {
         }
         // `add` names each filter once.
         let source = include_str!("functions.rs");
+        let source = source.split("#[cfg(test)]").next().unwrap();
         for line in source.split("env.add_filter(").skip(1) {
             let Some(name) = line.trim_start().strip_prefix('"') else {
                 continue;

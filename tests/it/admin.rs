@@ -520,7 +520,11 @@ fn the_page_that_leads_to_a_brief_works_as_written() {
                 fs::write(acme.join(name), text).unwrap();
             }
             ("sh", _) => {
-                let here = if acme.exists() { acme.as_path() } else { folder.path() };
+                let here = if acme.exists() {
+                    acme.as_path()
+                } else {
+                    folder.path()
+                };
                 let output = Command::new("bash")
                     .args(["-e", "-c", text])
                     .current_dir(here)
@@ -534,8 +538,14 @@ fn the_page_that_leads_to_a_brief_works_as_written() {
             _ => {}
         }
     }
-    assert!(said.contains("Order 1001 for Migros is 9 days late"), "{said}");
-    assert!(said.contains("✓ briefing orders: its sources answered"), "{said}");
+    assert!(
+        said.contains("Order 1001 for Migros is 9 days late"),
+        "{said}"
+    );
+    assert!(
+        said.contains("✓ briefing orders: its sources answered"),
+        "{said}"
+    );
     assert!(said.contains("1 of 1 delivered"), "{said}");
     assert!(said.contains("brief.html"), "{said}");
 }

@@ -20,6 +20,8 @@ use crate::sql::{Dialect, ReadOnly};
 
 /// SQLite's code of a file that cannot be opened (SQLITE_CANTOPEN).
 const CANNOT_OPEN: &str = "14";
+/// Codes of a statement that names what the database does not have: SQLITE_ERROR, and the SQLSTATEs of PostgreSQL and MySQL.
+const NOT_THERE: [&str; 6] = ["1", "42703", "42P01", "42883", "42S22", "42S02"];
 /// Sessions at once.
 const SESSIONS: u32 = 4;
 
@@ -244,11 +246,13 @@ fn clear(error: &sqlx::Error) -> SqlError {
         {
             SqlError::NoFile
         }
-        sqlx::Error::Database(error) => SqlError::Database(
-            error
-                .code()
-                .map_or_else(|| "no code".to_owned(), |code| format!("code {code}")),
-        ),
+        sqlx::Error::Database(error) => SqlError::Database(match error.code().as_deref() {
+            None => "no code".to_owned(),
+            Some(code) if NOT_THERE.contains(&code) => {
+                format!("code {code}: a table, column or function that it names is not there")
+            }
+            Some(code) => format!("code {code}"),
+        }),
         sqlx::Error::Io(_)
         | sqlx::Error::Tls(_)
         | sqlx::Error::PoolTimedOut

@@ -59,8 +59,14 @@ fn below<'s>(walk: &Walk<'s>, schema: &'s Schema, path: &str, depth: usize, foun
             let path = join(path, name);
             let known = found.iter_mut().skip(first).find(|key| key.path == path);
             if let Some(known) = known {
-                if known.meaning.is_empty() {
-                    known.meaning = crate::settings::reference::meaning(walk.root, schema);
+                // Another form of the same table: it may take other words.
+                let other = kind(walk, schema, 0);
+                if !known.kind.contains(&other) {
+                    known.kind = format!("{}, {other}", known.kind);
+                }
+                let meaning = crate::settings::reference::meaning(walk.root, schema);
+                if !known.meaning.contains(&meaning) {
+                    known.meaning = format!("{} {meaning}", known.meaning);
                 }
                 continue;
             }
@@ -78,11 +84,16 @@ fn below<'s>(walk: &Walk<'s>, schema: &'s Schema, path: &str, depth: usize, foun
                 all if all == tables.len() => Need::Required,
                 _ => Need::InItsForm,
             };
+            let is_mark = schema.get("const").is_some() && tables.len() > 1;
             found.push(Key {
                 path: path.clone(),
                 kind: kind(walk, schema, 0),
                 need,
-                meaning: crate::settings::reference::meaning(walk.root, schema),
+                meaning: if is_mark {
+                    "Which of its forms this table has.".to_owned()
+                } else {
+                    crate::settings::reference::meaning(walk.root, schema)
+                },
             });
             inner.push((path, schema));
         }
