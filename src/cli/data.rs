@@ -211,11 +211,10 @@ fn warnings(erasure: &Erasure, user: &str, app: &App) -> Vec<String> {
         warnings.push(format!(
             "{place} still defines them: remove it there too, or the next apply brings them back"
         ));
-    } else if erasure.file.is_some() {
-        warnings.push(
-            "the user came from a file of objects: remove it there too, or the next apply brings them back"
-                .to_owned(),
-        );
+    } else if let Some(file) = &erasure.file {
+        warnings.push(format!(
+            "the user came from the file of `{file}`: remove it there too, or the next apply brings them back"
+        ));
     }
     if let Some(folder) = &app.settings.folder
         && let Ok(user) = UserId::new(user)

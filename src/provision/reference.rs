@@ -19,7 +19,7 @@ use crate::{
         reference::cell,
         shape::{self, Key, Need},
     },
-    signals::functions::{FUNCTIONS, NAMES},
+    signals::{FUNCTIONS, NAMES},
 };
 
 const INTRODUCTION: &str = "# Objects

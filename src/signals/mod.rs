@@ -5,6 +5,7 @@
 //! (RFC 3339). [`functions`] has the table of what it may call.
 
 mod assess;
+mod described;
 mod engine;
 pub mod functions;
 mod names;
@@ -27,6 +28,7 @@ use crate::{
 };
 
 pub use assess::assess;
+pub use described::{Described, FUNCTIONS, NAMES};
 pub use rehearse::rehearse;
 
 /// What decides an assessment besides the data.

@@ -104,7 +104,7 @@ pub(super) fn check(
                     what: format!("filters by `{name}`, which is no filter"),
                     advice: did_you_mean(
                         name,
-                        FILTERS.into_iter().chain(super::functions::filters()),
+                        FILTERS.into_iter().chain(super::described::filters()),
                     ),
                 },
                 Word::Test(name) => Unknown {

@@ -193,7 +193,7 @@ async fn check_finds_what_a_brief_would_lack_before_it_is_due() {
             "objects/orders.toml",
             "days_since(item.due) >",
             "days_sinc(item.due) >",
-            "objects/orders.toml:15: signal `late`: `when` names `days_sinc`, which is neither there nor a function → did you mean `days_since`?",
+            "objects/orders.toml:14: signal `late`: `when` names `days_sinc`, which is neither there nor a function → did you mean `days_since`?",
         ),
         (
             "objects/orders.toml",
