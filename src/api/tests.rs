@@ -1,9 +1,6 @@
 //! The API over a socket: real requests against the router, a store in memory and a model that says what it is told to.
 
-use std::{
-    collections::BTreeMap,
-    sync::atomic::{AtomicUsize, Ordering},
-};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream, stream::BoxStream};
