@@ -226,7 +226,7 @@ async fn check_finds_what_a_brief_would_lack_before_it_is_due() {
     assert!(said.contains(&gone), "{said}");
     assert!(said.contains("so nothing can be said of late"), "{said}");
     assert!(
-        !instance.path().join("delivered").exists(),
+        !instance.path().join("delivered/olga").exists(),
         "nothing is delivered"
     );
 }
