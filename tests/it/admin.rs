@@ -2,8 +2,10 @@
 
 use std::{
     fs,
+    io::{BufRead, BufReader},
     path::Path,
     process::{Command, Output, Stdio},
+    time::{Duration, Instant},
 };
 
 use serde_json::Value;
@@ -548,4 +550,81 @@ fn the_page_that_leads_to_a_brief_works_as_written() {
     );
     assert!(said.contains("1 of 1 delivered"), "{said}");
     assert!(said.contains("brief.html"), "{said}");
+}
+
+/// A process that ends with the test.
+struct Running(std::process::Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[tokio::test]
+async fn the_daemon_tells_the_admin_of_a_key_that_is_missing_and_logs_what_it_delivered() {
+    let instance = Instance::new().await;
+    instance.change("daybrief.toml", "[folder]", "admin = 'olga'\n[folder]");
+    instance.settings(
+        "[wording]\nroute = ['m']\n[[model]]\nid = 'm'\nkind = 'openai'\nbase_url = 'http://127.0.0.1:9/v1'\nmodel = 'x'\n\
+         local = true\napi_key = 'env:DAYBRIEF_TEST_NO_SUCH'\n",
+    );
+    let log = instance.path().join("serve.log");
+    let mut daemon = Running(
+        Command::new(env!("CARGO_BIN_EXE_daybrief"))
+            .arg("--config")
+            .arg(instance.path().join("daybrief.toml"))
+            .args(["serve", "--json"])
+            .env_remove("DAYBRIEF_TEST_NO_SUCH")
+            .env_remove("DAYBRIEF_LOG")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(fs::File::create(&log).unwrap())
+            .spawn()
+            .unwrap(),
+    );
+    let mut line = String::new();
+    BufReader::new(daemon.0.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    let ready: Value = serde_json::from_str(&line).unwrap();
+    assert!(
+        ready["ready"]
+            .as_str()
+            .is_some_and(|url| url.starts_with("http://127.0.0.1:"))
+    );
+    let until = Instant::now() + Duration::from_secs(30);
+    let said = loop {
+        let said = fs::read_to_string(&log).unwrap();
+        if said.contains("\"message\":\"delivered\"") {
+            break said;
+        }
+        assert!(Instant::now() < until, "{said}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    };
+    let delivered = said
+        .lines()
+        .find(|line| line.contains("\"message\":\"delivered\""));
+    let delivered: Value = serde_json::from_str(delivered.unwrap()).unwrap();
+    assert_eq!(delivered["channel"], "folder", "{delivered}");
+    assert!(delivered["delivery"].is_string() && delivered["run"].is_string());
+    let told = files_below(&instance.path().join("delivered/olga"))
+        .iter()
+        .filter_map(|path| fs::read_to_string(path).ok())
+        .any(|text| text.contains("DAYBRIEF_TEST_NO_SUCH"));
+    assert!(told, "the admin is told which secret is missing");
+}
+
+fn files_below(folder: &Path) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files_below(&path));
+        } else {
+            found.push(path);
+        }
+    }
+    found
 }
