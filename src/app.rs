@@ -350,6 +350,13 @@ impl App {
         })
     }
 
+    /// Why a model that is set up cannot be used.
+    pub fn problem_of_model(&self, id: &ModelId) -> Option<&Problem> {
+        let place = model_place(id);
+        let mut problems = self.problems.iter();
+        problems.find(|problem| problem.place.as_ref() == Some(&place))
+    }
+
     /// Ends all connections.
     pub async fn shutdown(&self) {
         self.parts.maker.pool.shutdown().await;
@@ -484,7 +491,12 @@ async fn channels(
     channels
 }
 
-/// The models that the settings set up.
+/// Where a problem of a model's settings is.
+fn model_place(id: &ModelId) -> String {
+    format!("[[model]] {id}")
+}
+
+/// The models that the settings set up. One that is set up in part is among them and says so when it is asked.
 async fn models(
     settings: &Settings,
     secrets: &Secrets,
@@ -492,11 +504,13 @@ async fn models(
 ) -> BTreeMap<ModelId, Arc<dyn Model>> {
     let mut models = BTreeMap::new();
     for model in &settings.models {
-        let place = format!("[[model]] {}", model.id);
+        let place = model_place(&model.id);
         let key = match &model.api_key {
             Some(reference) => match secrets.secret(reference).await {
                 Ok(key) => Some(key),
                 Err(error) => {
+                    let unavailable = models::unavailable(model, error.to_string());
+                    models.insert(model.id.clone(), unavailable);
                     problems.push(Problem::new("secret", error.to_string()).at(place));
                     continue;
                 }
@@ -507,7 +521,11 @@ async fn models(
             Ok(built) => {
                 models.insert(model.id.clone(), built);
             }
-            Err(error) => problems.push(Problem::new("model", error.to_string()).at(place)),
+            Err(error) => {
+                let unavailable = models::unavailable(model, error.to_string());
+                models.insert(model.id.clone(), unavailable);
+                problems.push(Problem::new("model", error.to_string()).at(place));
+            }
         }
     }
     models

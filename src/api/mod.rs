@@ -150,6 +150,7 @@ impl Api {
     fn router(self) -> Router {
         let programs = programs_router(self.programs.clone());
         Router::new()
+            .route("/", get(welcome))
             .route("/healthz", get(health))
             .route("/readyz", get(ready))
             .route("/metrics", get(metrics_page))
@@ -167,6 +168,35 @@ impl Api {
             .with_graceful_shutdown(stop)
             .await
     }
+}
+
+/// What answers here, for a person who opens the printed address. Says nothing that a stranger may not know.
+async fn welcome(State(api): State<Api>) -> Response {
+    let described = if api.programs.api {
+        "<li><a href=\"/api/v1/openapi.json\">what other programs may ask</a> (OpenAPI)</li>"
+    } else {
+        ""
+    };
+    let page = format!(
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
+         <title>Daybrief</title></head><body><h1>Daybrief runs here</h1>\
+         <p>It tells each leader every morning what could go wrong today, by mail and chat. There is no portal yet.</p>\
+         <ul><li><a href=\"/healthz\">whether it is well</a></li><li><a href=\"/readyz\">whether it can work</a></li>{described}</ul>\
+         </body></html>\n"
+    );
+    (
+        [
+            (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+            (
+                header::CONTENT_SECURITY_POLICY,
+                "default-src 'none'; frame-ancestors 'none'",
+            ),
+            (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+            (header::REFERRER_POLICY, "no-referrer"),
+        ],
+        page,
+    )
+        .into_response()
 }
 
 /// Does the ticker tick?

@@ -1,9 +1,6 @@
 //! The API over a socket: real requests against the router, a store in memory and a model that says what it is told to.
 
-use std::{
-    collections::BTreeMap,
-    sync::atomic::{AtomicUsize, Ordering},
-};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream, stream::BoxStream};
@@ -127,6 +124,10 @@ fn user(id: &str, roles: &[&str]) -> User {
 
 impl Instance {
     async fn new() -> Self {
+        Self::with_model(true).await
+    }
+
+    async fn with_model(any: bool) -> Self {
         crate::tls::begin();
         let store = Store::in_memory().await.unwrap();
         let clock = Arc::new(ManualClock::at("2026-11-24T06:00:00Z".parse().unwrap()));
@@ -150,13 +151,29 @@ impl Instance {
             store,
             audit,
             clock: clock.clone(),
-            models: BTreeMap::from([(id.clone(), model)]),
+            models: any.then(|| (id.clone(), model)).into_iter().collect(),
             route: vec![id],
             company: "Acme".to_owned(),
             allowed_hosts: Vec::new(),
             keep_days: 90,
             turn_limits: TurnLimits::default(),
         });
+        let instance = Self::serving(converse, clock, given_up).await;
+        for id in ["vp", "finance"] {
+            instance.put_role(&role(id)).await;
+        }
+        instance.put_user(&user("mara", &["vp", "finance"])).await;
+        instance.put_user(&user("jonas", &["vp"])).await;
+        instance
+    }
+
+    /// The API over this on a socket.
+    async fn serving(
+        converse: Converse,
+        clock: Arc<ManualClock>,
+        given_up: Arc<AtomicUsize>,
+    ) -> Self {
+        let settings = Settings::default();
         let company = Company {
             name: "Acme".to_owned(),
             defaults: Defaults {
@@ -181,19 +198,13 @@ impl Instance {
         };
         let router = programs_router(programs.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
-        let instance = Self {
+        Self {
             programs,
             clock,
             url: format!("http://{address}"),
             given_up,
             client: reqwest::Client::new(),
-        };
-        for id in ["vp", "finance"] {
-            instance.put_role(&role(id)).await;
         }
-        instance.put_user(&user("mara", &["vp", "finance"])).await;
-        instance.put_user(&user("jonas", &["vp"])).await;
-        instance
     }
 
     async fn put<T: serde::Serialize>(&self, kind: Kind, id: &str, object: &T) {
@@ -864,6 +875,144 @@ async fn an_assistant_asks_over_mcp_under_the_same_token() {
         Vec::<Value>::new()
     );
     assert_eq!(instance.get("/api/v1/usage", &token).await.0, 200);
+}
+
+#[tokio::test]
+async fn a_question_without_a_model_is_told_as_unavailable_in_the_one_shape() {
+    let instance = Instance::with_model(false).await;
+    let token = instance.any().await;
+    let whole = instance.asks("Hello?", &token);
+    let (status, said) = told(whole.header("accept", "application/json")).await;
+    assert_eq!((status, &said["code"]), (503, &json!("no-model")), "{said}");
+    assert!(said["what"].is_string() && said["do"].is_string(), "{said}");
+    let mut response = instance.asks("Hello?", &token).send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    let events = events(&mut response, "done").await;
+    let (kind, done) = events.last().unwrap();
+    assert_eq!(
+        (kind.as_str(), &done["outcome"]),
+        ("done", &json!("failed"))
+    );
+}
+
+#[tokio::test]
+async fn a_proposal_is_decided_once_by_who_may_and_as_it_was_shown() {
+    use crate::{
+        access::Clearance,
+        act::{Desk, Suggestion},
+        converse::tests::bench::{Bench, person},
+    };
+    let bench = Bench::new().await;
+    let converse = bench.converse(Vec::new());
+    let instance = Instance::serving(converse, bench.clock.clone(), Arc::default()).await;
+    let objects = crate::provision::load(&bench.store).await.unwrap();
+    let vp = objects.roles.iter().find(|role| role.id.as_str() == "vp");
+    let mut connectors = objects.connectors.iter();
+    let tracker = connectors.find(|connector| connector.id.as_str() == "tracker");
+    let propose = async |comment: &str| {
+        let suggestion = Suggestion {
+            principal: &person("mara", "vp"),
+            role: vp.unwrap(),
+            clearance: Clearance::Alone,
+            connector: tracker.unwrap(),
+            tool: "add_comment",
+            args: serde_json::Map::from_iter([
+                ("issue".to_owned(), json!("PAY-1182")),
+                ("comment".to_owned(), json!(comment)),
+            ]),
+            why: "Ask whether it is on track.",
+            conversation: &ConversationId::new("c").unwrap(),
+            after_reading: Vec::new(),
+        };
+        let desk = Desk {
+            store: &bench.store,
+            audit: &bench.audit,
+            access: &bench.access,
+            pool: &bench.pool,
+            clock: bench.clock.as_ref(),
+        };
+        desk.propose(suggestion).await.unwrap().unwrap()
+    };
+    let (first, second) = (propose("On track?").await, propose("Drop it?").await);
+    let (_, mara) = instance.token("mara", "vp", &Scope::ALL).await;
+    let (_, lena) = instance.token("lena", "lead", &Scope::ALL).await;
+    let decide = async |token: &str, id: &str, how: &str, call: Option<&str>| {
+        let path = format!("/api/v1/proposals/{id}/{how}");
+        let mut request = instance.request("POST", &path, token);
+        if let Some(call) = call {
+            request = request.json(&json!({ "call": call }));
+        }
+        told(request).await
+    };
+    let (_, listed) = instance.get("/api/v1/proposals", &lena).await;
+    let shown = listed["proposals"].as_array().unwrap();
+    assert_eq!(shown.len(), 2, "{listed}");
+    let of = |id: &str| shown.iter().find(|view| view["id"] == id).unwrap();
+    let call = of(first.id.as_str())["call"].as_str().unwrap().to_owned();
+    assert_eq!(of(first.id.as_str())["may_decide"], true);
+
+    // Who suggested it may not approve it, and nobody approves another call than was shown.
+    let (status, said) = decide(&mara, first.id.as_str(), "approve", Some(&call)).await;
+    assert_eq!(
+        (status, &said["code"]),
+        (403, &json!("not-allowed")),
+        "{said}"
+    );
+    let (status, said) = decide(&lena, first.id.as_str(), "approve", Some("another")).await;
+    assert_eq!((status, &said["code"]), (409, &json!("changed")), "{said}");
+    assert_eq!(bench.calls().len(), 0);
+
+    let (status, said) = decide(&lena, first.id.as_str(), "approve", Some(&call)).await;
+    assert_eq!((status, &said["state"]), (200, &json!("done")), "{said}");
+    let calls = bench.calls();
+    assert_eq!(calls.len(), 1);
+    assert_eq!(calls[0].args["comment"], "On track?");
+    for (how, call) in [("approve", Some(call.as_str())), ("reject", None)] {
+        let (status, said) = decide(&lena, first.id.as_str(), how, call).await;
+        assert_eq!(
+            (status, &said["code"]),
+            (409, &json!("decided")),
+            "{how}: {said}"
+        );
+    }
+
+    let (status, said) = decide(&lena, second.id.as_str(), "reject", None).await;
+    assert_eq!(
+        (status, &said["state"]),
+        (200, &json!("rejected")),
+        "{said}"
+    );
+    let call = of(second.id.as_str())["call"].as_str().unwrap();
+    let (status, said) = decide(&lena, second.id.as_str(), "approve", Some(call)).await;
+    assert_eq!((status, &said["code"]), (409, &json!("decided")), "{said}");
+    assert_eq!(bench.calls().len(), 1, "what was rejected is not made");
+    assert!(bench.verify().await.ok);
+}
+
+#[tokio::test]
+async fn the_printed_address_has_a_page_that_says_what_runs_and_nothing_secret() {
+    let instance = Instance::new().await;
+    for (offered, links) in [(true, true), (false, false)] {
+        let api = Api {
+            metrics: Arc::new(Metrics::new()),
+            store: instance.programs.converse.store.clone(),
+            clock: instance.clock.clone(),
+            programs: Programs {
+                api: offered,
+                ..instance.programs.clone()
+            },
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        tokio::spawn(api.serve(listener, std::future::pending()));
+        let response = instance.client.get(&url).send().await.unwrap();
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.headers()["x-content-type-options"], "nosniff");
+        let page = response.text().await.unwrap();
+        assert!(page.contains("Daybrief runs here") && page.contains("/healthz"));
+        assert_eq!(page.contains("/api/v1/openapi.json"), links);
+        assert!(!page.contains(env!("CARGO_PKG_VERSION")) && !page.contains("Acme"));
+    }
 }
 
 #[tokio::test]

@@ -182,6 +182,14 @@ impl Answer {
             let what = self.text.trim();
             return Err(Refusal::new(StatusCode::FORBIDDEN, "revoked", what));
         }
+        // Nobody could begin to answer: no model, or none that works.
+        if done.outcome == TurnOutcome::Failed {
+            let what = self.text.trim();
+            return Err(
+                Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "no-model", what)
+                    .advise("ask again later; the daemon's log says which model failed and why"),
+            );
+        }
         Ok(Whole {
             text: self.text,
             citations: self.citations,

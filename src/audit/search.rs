@@ -22,10 +22,8 @@ const SKEW: SignedDuration = SignedDuration::from_mins(10);
 pub enum AuditError {
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error(
-        "a reason of at least {SHORTEST_REASON} characters is needed before anybody may read the trail"
-    )]
-    NoReason,
+    #[error("a reason of at least {least} characters is needed before anybody may read the trail")]
+    NoReason { least: usize },
     #[error("the output cannot be written: {0}")]
     Output(#[from] std::io::Error),
     #[error("the output cannot be written: {0}")]
@@ -36,7 +34,7 @@ impl From<AuditError> for crate::error::Problem {
     fn from(error: AuditError) -> Self {
         match error {
             AuditError::Store(error) => error.into(),
-            AuditError::NoReason => Self::new("no-reason", error.to_string())
+            AuditError::NoReason { .. } => Self::new("no-reason", error.to_string())
                 .advise("say why you look: `--reason \"…\"`; it is kept in the trail"),
             AuditError::Output(_) | AuditError::Csv(_) => Self::new("output", error.to_string()),
         }
@@ -60,7 +58,9 @@ impl Reader {
     ) -> Result<Self, AuditError> {
         let reason = reason.trim();
         if reason.chars().count() < SHORTEST_REASON {
-            return Err(AuditError::NoReason);
+            return Err(AuditError::NoReason {
+                least: SHORTEST_REASON,
+            });
         }
         Ok(Self {
             user,

@@ -519,7 +519,7 @@ fn nobody_becomes_a_reader_without_a_reason() {
     for reason in ["", "   \n", "x", "1234567"] {
         assert!(matches!(
             Reader::new(None, "cli", reason),
-            Err(AuditError::NoReason)
+            Err(AuditError::NoReason { .. })
         ));
     }
 }

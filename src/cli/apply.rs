@@ -10,7 +10,7 @@ use crate::{
     app::{self, App},
     audit::{Act, Entry, Record},
     error::{Problem, Problems},
-    provision::{self, Change, Objects},
+    provision::{self, Change, ChangeKind, Objects},
     store::Kind,
 };
 
@@ -26,6 +26,9 @@ pub struct Apply {
     /// Applies without asking.
     #[arg(long)]
     yes: bool,
+    /// Shows every line of what is added and removed too, not of what changes alone.
+    #[arg(long)]
+    diff: bool,
 }
 
 /// `export …`
@@ -113,26 +116,24 @@ pub async fn run(command: Apply, config: &Path, json: bool) -> Result<u8, Proble
             print_json(change);
         }
     } else {
+        let own = provision::read(&folders)?;
         for change in &changes {
-            print(&format!(
-                "{} {} {}",
-                change.change.sign(),
-                change.kind.name(),
-                change.id
-            ));
-            for line in &change.lines {
-                print(&format!("    {line}"));
-            }
+            show(change, &own, command.diff);
         }
     }
-    if changes.is_empty() {
-        if !json {
+    let counts = Counts::of(&changes);
+    if changes.is_empty() || command.dry_run {
+        if json {
+            print_json(&counts.as_json(0));
+        } else if changes.is_empty() {
             print("nothing changes");
+        } else {
+            print(&format!("{counts}; nothing was applied"));
         }
         return Ok(0);
     }
-    if command.dry_run {
-        return Ok(0);
+    if !json {
+        print(&counts.to_string());
     }
     if !command.yes && !confirmed("Apply this?") {
         return Err(one(Problem::new("not-applied", "nothing was applied")
@@ -140,11 +141,66 @@ pub async fn run(command: Apply, config: &Path, json: bool) -> Result<u8, Proble
     }
     make(&app, &objects, &changes).await?;
     if json {
-        print_json(&json!({ "applied": changes.len() }));
+        print_json(&counts.as_json(changes.len()));
     } else {
         print(&format!("{} objects applied", changes.len()));
     }
     Ok(0)
+}
+
+/// One change: a line with where the object comes from, and the lines that go and come where it changes.
+fn show(change: &Change, own: &Objects, all_lines: bool) {
+    let (kind, id) = (change.kind, change.id.as_str());
+    let from = if change.change == ChangeKind::Remove {
+        "no file has it any more".to_owned()
+    } else if own.origins.contains_key(&(kind, change.id.clone())) {
+        own.origin(kind, id, "id")
+    } else {
+        "shipped".to_owned()
+    };
+    print(&format!(
+        "{} {} {id} ({from})",
+        change.change.sign(),
+        kind.name()
+    ));
+    if all_lines || change.change == ChangeKind::Change {
+        for line in &change.lines {
+            print(&format!("    {line}"));
+        }
+    }
+}
+
+/// How many objects come, change and go.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Counts {
+    add: usize,
+    change: usize,
+    remove: usize,
+}
+
+impl Counts {
+    fn of(changes: &[Change]) -> Self {
+        let count = |kind| changes.iter().filter(|one| one.change == kind).count();
+        Self {
+            add: count(ChangeKind::Add),
+            change: count(ChangeKind::Change),
+            remove: count(ChangeKind::Remove),
+        }
+    }
+
+    fn as_json(self, applied: usize) -> serde_json::Value {
+        json!({ "applied": applied, "add": self.add, "change": self.change, "remove": self.remove })
+    }
+}
+
+impl std::fmt::Display for Counts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{} to add, {} to change, {} to remove",
+            self.add, self.change, self.remove
+        )
+    }
 }
 
 /// Writes every object into a file of its own.

@@ -9,7 +9,7 @@ use clap::Args;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{one, open, print, print_json, to_stderr};
+use super::{one, open, print, print_json, tell_of_models, to_stderr};
 use crate::{
     access::{self, Principal, Surface},
     app::App,
@@ -76,6 +76,7 @@ pub async fn run(command: Ask, config: &Path, json: bool) -> Result<u8, Problems
 
 async fn ask(app: &App, command: Ask, json: bool) -> Result<u8, Problems> {
     let question = question(app, command).await?;
+    tell_of_models(app);
     let stop = CancellationToken::new();
     let stopper = stop.clone();
     tokio::spawn(async move {

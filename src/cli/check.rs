@@ -1,28 +1,40 @@
-//! `daybrief check`: a doctor. Looks at everything that a brief will need; asks nothing of the business, sends nothing.
+//! `daybrief check`: a doctor. Looks at everything that a brief will need, and asks each source once as the brief will, under
+//! the same role and permits. Keeps nothing of the answers, words nothing, sends nothing.
 
-use std::path::Path;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use clap::Args;
-use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{one, open, print, print_json};
+use super::{local, one, open, print, print_json};
 use crate::{
     access::{Principal, Surface},
     app::App,
     audit::Target,
-    domain::{people::Role, schedule::Schedule},
+    domain::{
+        briefing::Briefing,
+        finding::{Gap, GapCause},
+        people::Role,
+        run::Audience,
+        schedule::Schedule,
+    },
     error::{Problem, Problems},
-    ids::RoleId,
+    ids::{RoleId, SignalId},
     limits::Source,
-    models, provision,
-    run::{audiences, preflight},
+    models,
+    provision::{self, Change, ChangeKind, Objects},
+    run::{audiences, preflight, rehearse},
     schedule::ticker,
-    store::Kind,
+    store::{Kind, Stored},
 };
 
 /// Where more rows than this wait to be sent on, their receiver is silent.
 const MOST_UNSENT: u64 = 5_000;
+/// Objects that are named where files are not applied.
+const MOST_NAMED: usize = 5;
 
 /// `check …`
 #[derive(Debug, Args)]
@@ -62,12 +74,6 @@ pub async fn run(_: &Check, config: &Path, json: bool) -> Result<u8, Problems> {
 async fn look(app: &App) -> Result<Vec<Line>, Problems> {
     let parts = &app.parts;
     let fail = |error: crate::store::StoreError| one(error.into());
-    let good = |on: String, what: String| Line { on, ok: true, what };
-    let bad = |on: String, what: String| Line {
-        on,
-        ok: false,
-        what,
-    };
     let mut lines = vec![good("settings".to_owned(), String::new())];
     parts.store.ping().await.map_err(fail)?;
     lines.push(good("store".to_owned(), String::new()));
@@ -104,18 +110,8 @@ async fn look(app: &App) -> Result<Vec<Line>, Problems> {
             Err(error) => bad(on, error.to_string()),
         });
     }
-    let objects = parts.objects().await.map_err(fail)?;
+    let objects = objects(app, &mut lines).await?;
     let checked = provision::check(&objects, &app.settings);
-    let told = |problem: &Problem| {
-        let advice = problem
-            .advice
-            .as_deref()
-            .map_or(String::new(), |advice| format!(" → {advice}"));
-        (
-            problem.place.clone().unwrap_or_default(),
-            format!("{}{advice}", problem.what),
-        )
-    };
     for problem in &checked.errors {
         let (on, what) = told(problem);
         lines.push(bad(on, what));
@@ -124,68 +120,294 @@ async fn look(app: &App) -> Result<Vec<Line>, Problems> {
         let (on, what) = told(problem);
         lines.push(good(on, format!("warning: {what}")));
     }
-    let schedules = parts
-        .store
-        .objects()
-        .all::<Schedule>(Kind::Schedule)
-        .await
-        .map_err(fail)?;
-    if schedules.is_empty() {
+    if objects.schedules.is_empty() {
         lines.push(bad(
             "schedules".to_owned(),
             "there is none: no brief will ever be due".to_owned(),
         ));
     }
-    for stored in &schedules {
-        let schedule = &stored.object;
-        let on = format!("schedule {}", schedule.id);
-        let times = ticker::times(stored, &objects, &parts.store, &parts.company.defaults)
-            .await
-            .map_err(fail)?;
-        match times {
-            Err(problem) => lines.push(bad(on, problem.to_string())),
-            Ok(times) => {
-                let next = times
-                    .iter()
-                    .filter_map(|times| times.after(parts.clock.now()))
-                    .map(|due| due.due)
-                    .min();
-                lines.push(next_line(on, schedule, next));
-            }
-        }
-        let audiences = audiences(schedule, &objects, &parts.company.defaults);
-        if audiences.is_empty() {
-            lines.push(bad(
-                format!("schedule {}", schedule.id),
-                "nobody gets it: no recipient has the role and an address".to_owned(),
-            ));
-        }
-        let Some(briefing) = objects
-            .briefings
-            .iter()
-            .find(|briefing| briefing.id == schedule.briefing)
-        else {
-            lines.push(bad(
-                format!("schedule {}", schedule.id),
-                format!("there is no briefing `{}`", schedule.briefing),
-            ));
-            continue;
-        };
-        let findings = preflight(parts, &objects, briefing, &audiences).await;
-        if findings.is_empty() {
-            lines.push(good(
-                format!("briefing {}", briefing.id),
-                "its sources, tools and channels are there".to_owned(),
-            ));
-        }
-        lines.extend(findings.into_iter().map(|finding| {
-            bad(
-                format!("briefing {}, {}", briefing.id, finding.on),
-                finding.what,
-            )
-        }));
+    for schedule in &objects.schedules {
+        look_at_schedule(app, &objects, schedule, &mut lines).await?;
     }
     Ok(lines)
+}
+
+fn good(on: String, what: String) -> Line {
+    Line { on, ok: true, what }
+}
+
+fn bad(on: String, what: String) -> Line {
+    Line {
+        on,
+        ok: false,
+        what,
+    }
+}
+
+/// Where a problem is, and what it is and asks for.
+fn told(problem: &Problem) -> (String, String) {
+    let advice = problem
+        .advice
+        .as_deref()
+        .map_or(String::new(), |advice| format!(" → {advice}"));
+    (
+        problem.place.clone().unwrap_or_default(),
+        format!("{}{advice}", problem.what),
+    )
+}
+
+/// The objects that are looked at: those that will be in force once the files are applied, else those that are.
+async fn objects(app: &App, lines: &mut Vec<Line>) -> Result<Objects, Problems> {
+    let fail = |error: crate::store::StoreError| one(error.into());
+    let in_force = app.parts.objects().await.map_err(fail)?;
+    let folders = &app.settings.instance.objects;
+    if folders.is_empty() {
+        return Ok(in_force);
+    }
+    let own = match provision::read(folders) {
+        Ok(files) => files,
+        Err(problems) => {
+            for problem in &problems.0 {
+                let (on, what) = told(problem);
+                lines.push(bad(on, what));
+            }
+            lines.push(bad(
+                "objects".to_owned(),
+                "the files cannot be applied as they are; what follows is said of what is in force"
+                    .to_owned(),
+            ));
+            return Ok(in_force);
+        }
+    };
+    let own_keys: BTreeSet<(Kind, String)> = own.origins.keys().cloned().collect();
+    let files = own.over(provision::shipped()?);
+    let changes = provision::plan(&app.parts.store, &files)
+        .await
+        .map_err(fail)?;
+    lines.push(good("objects".to_owned(), not_applied(&changes, &own_keys)));
+    // What was never in a file stays in force beside them.
+    let gone = |kind: Kind, id: &str| {
+        changes.iter().any(|change| {
+            change.change == ChangeKind::Remove && change.kind == kind && change.id == id
+        })
+    };
+    Ok(files.over(in_force.without(gone)))
+}
+
+/// Says what of the files is not in force. What is shipped is not named.
+fn not_applied(changes: &[Change], own: &BTreeSet<(Kind, String)>) -> String {
+    if changes.is_empty() {
+        return "all that the files hold is in force".to_owned();
+    }
+    let mut names: Vec<String> = changes
+        .iter()
+        .filter(|change| {
+            change.change == ChangeKind::Remove || own.contains(&(change.kind, change.id.clone()))
+        })
+        .take(MOST_NAMED)
+        .map(|change| format!("{} `{}`", change.kind.name(), change.id))
+        .collect();
+    if changes.len() > names.len() {
+        names.push(format!("{} more", changes.len() - names.len()));
+    }
+    format!(
+        "warning: the files are not applied yet: {} → `daybrief apply`; what follows is said of the files",
+        names.join(", ")
+    )
+}
+
+/// When it is due, who gets it, and whether all that its brief needs answers.
+async fn look_at_schedule(
+    app: &App,
+    objects: &Objects,
+    schedule: &Schedule,
+    lines: &mut Vec<Line>,
+) -> Result<(), Problems> {
+    let parts = &app.parts;
+    let fail = |error: crate::store::StoreError| one(error.into());
+    let on = || format!("schedule {}", schedule.id);
+    let pause = parts.store.objects().pause_of(&schedule.id).await;
+    if schedule.paused || pause.map_err(fail)?.is_some_and(|pause| pause.paused) {
+        lines.push(good(on(), "is paused, so it is not looked at".to_owned()));
+        return Ok(());
+    }
+    let stored = parts
+        .store
+        .objects()
+        .get::<Schedule>(Kind::Schedule, schedule.id.as_str())
+        .await
+        .map_err(fail)?
+        .filter(|stored| stored.object == *schedule)
+        .unwrap_or_else(|| Stored {
+            object: schedule.clone(),
+            file: None,
+            since: parts.clock.now(),
+        });
+    let audiences = audiences(schedule, objects, &parts.company.defaults);
+    if audiences.is_empty() {
+        lines.push(bad(
+            on(),
+            "nobody gets it: no recipient is active and has the role and an address".to_owned(),
+        ));
+        return Ok(());
+    }
+    let times = ticker::times(&stored, objects, &parts.store, &parts.company.defaults).await;
+    match times.map_err(fail)? {
+        Err(problem) => lines.push(bad(on(), problem.to_string())),
+        Ok(times) => {
+            let next = times
+                .iter()
+                .filter_map(|times| Some((times.after(parts.clock.now())?, times.zone())))
+                .min_by_key(|(due, _)| due.due);
+            lines.push(match next {
+                Some((due, zone)) => good(
+                    on(),
+                    format!("`{}`, next due {}", schedule.when, local(due.due, zone)),
+                ),
+                None => bad(on(), format!("`{}` names no day to come", schedule.when)),
+            });
+        }
+    }
+    let briefing = objects
+        .briefings
+        .iter()
+        .find(|briefing| briefing.id == schedule.briefing);
+    // That there is none is told with the objects.
+    if let Some(briefing) = briefing {
+        look_at_briefing(app, objects, briefing, &audiences, lines).await;
+    }
+    Ok(())
+}
+
+/// Asks all that a brief asks, once for each role that it is made for.
+async fn look_at_briefing(
+    app: &App,
+    objects: &Objects,
+    briefing: &Briefing,
+    audiences: &[Audience],
+    lines: &mut Vec<Line>,
+) {
+    let parts = &app.parts;
+    let before = lines.len();
+    let findings = preflight(parts, objects, briefing, audiences).await;
+    let mut roles: BTreeSet<&RoleId> = BTreeSet::new();
+    let mut silent: BTreeMap<&str, BTreeSet<SignalId>> = BTreeMap::new();
+    let mut refused: BTreeSet<String> = BTreeSet::new();
+    for audience in audiences {
+        if !roles.insert(&audience.role) {
+            continue;
+        }
+        let rehearsal = match rehearse(parts, objects, briefing, audience).await {
+            Ok(rehearsal) => rehearsal,
+            Err(problem) => {
+                let (on, what) = told(&problem);
+                lines.push(bad(on, what));
+                continue;
+            }
+        };
+        for gap in rehearsal.gaps {
+            // A source that does not even start is told once.
+            let dead = findings
+                .iter()
+                .find(|finding| finding.on == gap.connector.as_str());
+            match dead {
+                Some(finding) => silent.entry(&finding.on).or_default().extend(gap.signals),
+                None => {
+                    lines.push(gap_line(objects, briefing, &audience.role, &gap));
+                    if gap.cause == GapCause::NotAllowed {
+                        refused.insert(gap.detail);
+                    }
+                }
+            }
+        }
+        for doubt in rehearsal.doubts {
+            let path = place_of(briefing, doubt.signal.as_ref(), &doubt.field);
+            lines.push(good(
+                objects.origin(Kind::Briefing, briefing.id.as_str(), &path),
+                format!("warning: briefing {}, {doubt}", briefing.id),
+            ));
+        }
+    }
+    // A right that is missing is told with its signal.
+    for finding in findings.iter().filter(|one| !refused.contains(&one.what)) {
+        let signals = silent
+            .get(finding.on.as_str())
+            .map_or(String::new(), |ids| {
+                let ids: Vec<&str> = ids.iter().map(SignalId::as_str).collect();
+                format!("; so nothing can be said of {}", ids.join(", "))
+            });
+        lines.push(bad(
+            format!("briefing {}, {}", briefing.id, finding.on),
+            format!("{}{signals}", finding.what),
+        ));
+    }
+    if !lines.iter().skip(before).any(|line| !line.ok) {
+        lines.push(good(
+            format!("briefing {}", briefing.id),
+            "its sources answered all that it asks; its channels are there".to_owned(),
+        ));
+    }
+}
+
+/// The path of a signal's key in its briefing.
+fn place_of(briefing: &Briefing, signal: Option<&SignalId>, field: &str) -> String {
+    let index = briefing
+        .signals
+        .iter()
+        .position(|known| Some(&known.id) == signal);
+    match index {
+        Some(index) => format!("signals[{index}].{field}"),
+        None => field.to_owned(),
+    }
+}
+
+/// A gap as an admin wants it: which signal, why, and what to do.
+fn gap_line(objects: &Objects, briefing: &Briefing, role: &RoleId, gap: &Gap) -> Line {
+    let connector = &gap.connector;
+    let advice = match gap.cause {
+        GapCause::Timeout => {
+            "ask for less, or raise `limits.timeout_seconds` of the connector".to_owned()
+        }
+        GapCause::Unreachable => format!("look at it with `daybrief connector tools {connector}`"),
+        GapCause::TooLarge => {
+            "ask for less, or raise `limits.max_bytes` of the connector".to_owned()
+        }
+        GapCause::Refused => format!(
+            "correct `tool` or `args`, or the query that they name; `daybrief connector tools {connector}` has what the server offers"
+        ),
+        GapCause::NotAllowed => format!("grant it to the role `{role}`, or remove the signal"),
+        GapCause::ToolChanged => {
+            format!("look at it with `daybrief connector tools {connector}` and accept it")
+        }
+        GapCause::Shape => "correct `items`".to_owned(),
+        GapCause::Rule => "correct the expression".to_owned(),
+    };
+    let signal = gap.signals.first();
+    let field = match gap.cause {
+        GapCause::Shape => "items",
+        GapCause::Refused => "args",
+        _ => "id",
+    };
+    let path = place_of(briefing, signal, field);
+    let place = objects.origin(Kind::Briefing, briefing.id.as_str(), &path);
+    let detail = match signal {
+        Some(id) => gap
+            .detail
+            .strip_prefix(&format!("{id}: "))
+            .unwrap_or(&gap.detail),
+        None => &gap.detail,
+    };
+    bad(
+        format!(
+            "briefing {}, signal {}",
+            briefing.id,
+            signal.map_or("", SignalId::as_str)
+        ),
+        format!(
+            "`{connector}` {}: {detail} ({place}) → {advice}",
+            gap.cause.clause()
+        ),
+    )
 }
 
 /// What each model of the route can do. Costs a few thousand tokens of the budget of checks.
@@ -203,6 +425,10 @@ async fn look_at_models(app: &App) -> Vec<Line> {
     let ledger = wording.ledger(&role, &principal, Source::Check, app.parts.clock.as_ref());
     let mut lines = Vec::new();
     for settings in &app.settings.models {
+        // Why it cannot be used is told with the settings.
+        if app.problem_of_model(&settings.id).is_some() {
+            continue;
+        }
         let Some(model) = wording.models.get(&settings.id) else {
             continue;
         };
@@ -220,15 +446,4 @@ async fn look_at_models(app: &App) -> Vec<Line> {
         }
     }
     lines
-}
-
-fn next_line(on: String, schedule: &Schedule, next: Option<Timestamp>) -> Line {
-    let (ok, what) = match next {
-        Some(next) => (true, format!("`{}`, next due {next}", schedule.when)),
-        None => (
-            schedule.paused,
-            "is not due: it is paused, or its rule names no day".to_owned(),
-        ),
-    };
-    Line { on, ok, what }
 }

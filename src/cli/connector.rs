@@ -5,7 +5,10 @@ use std::path::Path;
 use clap::Subcommand;
 use serde_json::json;
 
-use super::{connector_probe, connector_sign_in, connector_sql, one, open, print, print_json};
+use super::{
+    connector_probe, connector_sign_in, connector_sql, one, open, print, print_json,
+    print_json_list,
+};
 use crate::{
     app::App,
     audit::{Act, Entry, Outcome},
@@ -56,12 +59,12 @@ pub async fn run(command: Command, config: &Path, json: bool) -> Result<u8, Prob
                 .objects()
                 .await
                 .map_err(|error| one(error.into()))?;
+            if json {
+                print_json_list(&objects.connectors);
+                return Ok(0);
+            }
             for connector in &objects.connectors {
-                if json {
-                    print_json(connector);
-                } else {
-                    print(&format!("{:<20} {}", connector.id, connector.title));
-                }
+                print(&format!("{:<20} {}", connector.id, connector.title));
             }
             Ok(0)
         }

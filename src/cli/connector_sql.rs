@@ -1,10 +1,14 @@
 //! `daybrief connector sql`: serves a database over MCP.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::Args;
 use rmcp::ServiceExt;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -55,6 +59,7 @@ pub async fn run(command: Sql) -> Result<(), Problems> {
         max_bytes: command.max_bytes,
         timeout: Duration::from_secs(command.timeout_seconds),
     };
+    is_there(&address).map_err(one)?;
     let database = Database::open(&address, &limits)
         .map_err(|error| one(Problem::new("bad-dsn", error.to_string()).at("--dsn")))?;
     let queries = match &command.queries {
@@ -129,6 +134,30 @@ async fn serve_http(
         .map_err(problem)
 }
 
+/// A SQLite file has to be there when the server starts: a wrong path is told at once.
+fn is_there(address: &SecretString) -> Result<(), Problem> {
+    let Some(path) = Database::file_of(address.expose_secret()) else {
+        return Ok(());
+    };
+    match std::fs::metadata(path) {
+        Ok(found) if found.is_file() => Ok(()),
+        Ok(_) => Err(no_file(path, "is no file")),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(no_file(path, "is not there"))
+        }
+        Err(error) => Err(no_file(path, &format!("cannot be reached: {error}"))),
+    }
+}
+
+fn no_file(path: &Path, what: &str) -> Problem {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    Problem::new(
+        "no-database",
+        format!("the SQLite file {} {what}", path.display()),
+    )
+    .at("--dsn")
+}
+
 /// A secret of the environment or of a file.
 fn secret(reference: &SecretRef) -> Result<SecretString, Problem> {
     let found = match reference {
@@ -156,12 +185,12 @@ fn address(dsn: &str) -> Result<SecretString, Problem> {
     match dsn.split_once(':') {
         Some(("env", name)) => std::env::var(name)
             .map(SecretString::from)
-            .map_err(|_| problem("the variable is not set")),
+            .map_err(|_| problem(&format!("the variable `{name}` is not set"))),
         Some(("file", path)) => std::fs::read_to_string(path)
             .map(|text| {
                 SecretString::from(text.lines().next().unwrap_or_default().trim().to_owned())
             })
-            .map_err(|_| problem("the file cannot be read")),
+            .map_err(|error| problem(&format!("the file `{path}` cannot be read: {error}"))),
         _ if dsn.contains("://") => Err(problem(
             "an address on the command line is seen by every user of the machine",
         )),

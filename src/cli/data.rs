@@ -13,8 +13,10 @@ use serde_json::{Value, json};
 use super::{audit::private_file, confirmed, one, open, print, print_json, to_stderr};
 use crate::{
     app::{self, App},
-    audit::{Erasure, Reader},
+    audit::{AuditError, Erasure, Reader},
     error::{Problem, Problems},
+    ids::UserId,
+    provision::{self, Kind},
 };
 
 /// `data …`
@@ -63,8 +65,23 @@ pub async fn run(command: &Command, config: &Path, json: bool) -> Result<u8, Pro
     }
 }
 
+/// Who acts on what is kept of a person, with why.
+fn reader(reason: &str, act: &str) -> Result<Reader, Problems> {
+    Reader::new(None, "cli", reason).map_err(|error| {
+        one(match error {
+            AuditError::NoReason { least } => Problem::new(
+                "no-reason",
+                format!("to {act} a person a reason of at least {least} characters is needed"),
+            )
+            .at("--reason")
+            .advise("write who asked for it and when: it is kept in the audit trail"),
+            other => other.into(),
+        })
+    })
+}
+
 async fn export(app: &App, command: &Export, as_json: bool) -> Result<u8, Problems> {
-    let reader = Reader::new(None, "cli", &command.reason).map_err(|error| one(error.into()))?;
+    let reader = reader(&command.reason, "show")?;
     let folder = command
         .out
         .clone()
@@ -112,7 +129,7 @@ async fn export(app: &App, command: &Export, as_json: bool) -> Result<u8, Proble
 }
 
 async fn erase(app: &App, command: &Erase, json: bool) -> Result<u8, Problems> {
-    let reader = Reader::new(None, "cli", &command.reason).map_err(|error| one(error.into()))?;
+    let reader = reader(&command.reason, "erase")?;
     let question = format!(
         "Erase everything that is kept of `{}`? It cannot be brought back.",
         command.user
@@ -173,6 +190,15 @@ fn tell(erasure: &Erasure) {
     ));
 }
 
+/// The file and line of the settings' objects that define the user.
+fn still_defined(user: &str, app: &App) -> Option<String> {
+    let files = provision::read(&app.settings.instance.objects).ok()?;
+    let mut users = files.users.iter();
+    users
+        .any(|known| known.id.as_str() == user)
+        .then(|| files.origin(Kind::User, user, "id"))
+}
+
 /// What the person who erases still has to do.
 fn warnings(erasure: &Erasure, user: &str, app: &App) -> Vec<String> {
     let mut warnings = Vec::new();
@@ -181,9 +207,22 @@ fn warnings(erasure: &Erasure, user: &str, app: &App) -> Vec<String> {
             "{count} documents of {name} still have the name or an address: run this again when no run is at work"
         ));
     }
-    if let Some(file) = &erasure.file {
+    if let Some(place) = still_defined(user, app) {
+        warnings.push(format!(
+            "{place} still defines them: remove it there too, or the next apply brings them back"
+        ));
+    } else if let Some(file) = &erasure.file {
         warnings.push(format!(
             "the user came from the file of `{file}`: remove it there too, or the next apply brings them back"
+        ));
+    }
+    if let Some(folder) = &app.settings.folder
+        && let Ok(user) = UserId::new(user)
+        && folder.path.join(user.as_str()).exists()
+    {
+        warnings.push(format!(
+            "the briefs delivered into {} are not touched: remove what is theirs there",
+            folder.path.join(user.as_str()).display()
         ));
     }
     if app.settings.instance.admin.as_deref() == Some(user) {

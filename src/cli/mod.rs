@@ -17,6 +17,7 @@ mod proposal;
 mod role;
 mod run;
 mod schedule;
+mod schedule_send;
 mod secret;
 mod serve;
 mod shell;
@@ -25,12 +26,14 @@ mod usage;
 mod user;
 
 use std::{
+    ffi::OsString,
     io::{IsTerminal, Write},
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use clap::{Parser, Subcommand};
+use jiff::{Timestamp, tz::TimeZone};
 use serde::Serialize;
 
 use crate::{
@@ -122,7 +125,7 @@ pub async fn main(cli: Cli) -> u8 {
     telemetry::begin(!matches!(cli.command, Command::Serve(_)));
     let config = cli.config.as_path();
     let result = match cli.command {
-        Command::Serve(command) => serve::run(command, config).await,
+        Command::Serve(command) => serve::run(command, config, json).await,
         Command::Check(command) => check::run(&command, config, json).await,
         Command::Apply(command) => apply::run(command, config, json).await,
         Command::Export(command) => apply::export(command, config, json).await,
@@ -157,9 +160,48 @@ pub async fn main(cli: Cli) -> u8 {
     }
 }
 
+/// Tells what is wrong with a command line, or the help that it asks for; the exit code. As JSON on standard error where the
+/// arguments ask for that.
+pub fn misused(error: &clap::Error, mut arguments: impl Iterator<Item = OsString>) -> u8 {
+    let code = u8::try_from(error.exit_code()).unwrap_or(2);
+    let json = arguments
+        .by_ref()
+        .take_while(|argument| argument != "--")
+        .any(|argument| argument == "--json");
+    if !json || !error.use_stderr() {
+        let _ = error.print();
+        return code;
+    }
+    let text = error.render().to_string();
+    let paragraphs: Vec<String> = text
+        .split("\n\n")
+        .map(|paragraph| {
+            let words: Vec<&str> = paragraph.split_whitespace().collect();
+            words.join(" ")
+        })
+        .filter(|paragraph| !paragraph.is_empty())
+        .collect();
+    let what = paragraphs.first().map_or("", String::as_str);
+    let problem = Problem::new("usage", what.strip_prefix("error: ").unwrap_or(what))
+        .advise(paragraphs.get(1..).unwrap_or_default().join(" "));
+    if let Ok(text) = serde_json::to_string(&one(problem)) {
+        to_stderr(&text);
+    }
+    code
+}
+
 /// The instance of the settings' file.
 async fn open(config: &Path) -> Result<App, Problems> {
     App::open(settings::load(config)?, Arc::new(SystemClock)).await
+}
+
+/// Tells the person at the command line of models that are set up and cannot be used.
+fn tell_of_models(app: &App) {
+    for model in &app.settings.models {
+        if let Some(problem) = app.problem_of_model(&model.id) {
+            to_stderr(&format!("warning: {problem}"));
+        }
+    }
 }
 
 fn one(problem: Problem) -> Problems {
@@ -176,10 +218,44 @@ fn to_stderr(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
+/// A line for each; `[]` where there is none, so that a machine is always told something.
+fn print_json_list(values: &[impl Serialize]) {
+    if values.is_empty() {
+        print("[]");
+    }
+    values.iter().for_each(print_json);
+}
+
 fn print_json(value: &impl Serialize) {
     if let Ok(text) = serde_json::to_string(value) {
         print(&text);
     }
+}
+
+/// An instant as it is given on the command line.
+fn instant(text: &str) -> Result<Timestamp, String> {
+    text.parse().map_err(|_| {
+        "is no instant: write date, time and offset (RFC 3339), such as 2026-11-24T07:10:00+01:00 or 2026-11-24T06:10:00Z"
+            .to_owned()
+    })
+}
+
+/// An instant as a person reads it: local, with its zone, to the minute.
+fn local(instant: Timestamp, zone: &TimeZone) -> String {
+    let name = match zone.iana_name() {
+        Some("Etc/UTC") => "UTC".to_owned(),
+        Some(name) => name.to_owned(),
+        None => zone.to_offset(instant).to_string(),
+    };
+    let local = zone.to_datetime(instant).strftime("%a %d %b %Y %H:%M");
+    format!("{local} {name}")
+}
+
+/// An instant for machines, to the second.
+fn seconds(instant: Timestamp) -> String {
+    Timestamp::from_second(instant.as_second())
+        .unwrap_or(instant)
+        .to_string()
 }
 
 /// A yes from a person at a terminal; a no where nobody can be asked.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use clap::Subcommand;
 
-use super::{confirmed, one, open, print, print_json};
+use super::{confirmed, one, open, print, print_json, print_json_list};
 use crate::{
     access::{self, Principal, Surface},
     act::{Approver, Desk, NotDecided},
@@ -74,22 +74,22 @@ async fn decide(app: &App, command: Command, json: bool) -> Result<u8, Problems>
     match command {
         Command::List => {
             let proposals = desk.list(LISTED).await.map_err(one)?;
-            for proposal in &proposals {
-                if json {
-                    print_json(proposal);
-                } else {
-                    print(&format!(
-                        "{}  {:<9}  {}/{}  by {}, {}",
-                        proposal.id,
-                        proposal.state.name(),
-                        proposal.connector,
-                        proposal.tool,
-                        proposal.user,
-                        proposal.made.strftime("%Y-%m-%d %H:%M UTC"),
-                    ));
-                }
+            if json {
+                print_json_list(&proposals);
+                return Ok(0);
             }
-            if proposals.is_empty() && !json {
+            for proposal in &proposals {
+                print(&format!(
+                    "{}  {:<9}  {}/{}  by {}, {}",
+                    proposal.id,
+                    proposal.state.name(),
+                    proposal.connector,
+                    proposal.tool,
+                    proposal.user,
+                    proposal.made.strftime("%Y-%m-%d %H:%M UTC"),
+                ));
+            }
+            if proposals.is_empty() {
                 print("nothing is proposed");
             }
             Ok(0)

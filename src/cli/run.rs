@@ -8,7 +8,7 @@ use std::{
 use clap::Args;
 use jiff::Timestamp;
 
-use super::{on_terminal, one, print, print_json, progress::Watch};
+use super::{instant, on_terminal, one, print, print_json, progress::Watch, tell_of_models};
 use crate::{
     access::Surface,
     app::{self, App},
@@ -33,7 +33,7 @@ pub struct Run {
     #[arg(long)]
     role: Option<RoleId>,
     /// As of this instant (RFC 3339) instead of now.
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = instant)]
     at: Option<Timestamp>,
     /// IANA zone of the reader; the instance's without it.
     #[arg(long)]
@@ -82,6 +82,7 @@ pub async fn run(command: Run, config: &Path, json: bool) -> Result<u8, Problems
             )
             .advise(format!("it has: {}", known.join(", "))))
         })?;
+    tell_of_models(&app);
     let zone = command
         .zone
         .as_deref()

@@ -1,17 +1,14 @@
 //! `daybrief schedule`: when things are due.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::json;
 
-use tokio_util::sync::CancellationToken;
-
-use super::{one, open, print, print_json};
+use super::{
+    instant, local, one, open, print, print_json, print_json_list, schedule_send, seconds,
+};
 use crate::{
     app::App,
     audit::{Act, Entry, Outcome},
@@ -21,9 +18,9 @@ use crate::{
         schedule::{OnDayOff, Schedule},
     },
     error::{Problem, Problems},
-    ids::{CalendarId, RunId, ScheduleId},
+    ids::{CalendarId, ScheduleId},
     provision::Objects,
-    run::{Worker, audiences},
+    run::audiences,
     schedule::{
         due::{Due, Note, Timetable},
         rule::Rule,
@@ -43,8 +40,8 @@ pub enum Command {
     Pause { schedule: ScheduleId },
     /// Lets a paused schedule go on, from now.
     Resume { schedule: ScheduleId },
-    /// Makes and delivers a schedule's briefs now, to all its recipients.
-    Send { schedule: ScheduleId },
+    /// Makes and delivers a schedule's briefs now, to all its recipients, and tells what became of each.
+    Send(schedule_send::Send),
 }
 
 /// `schedule next …`
@@ -60,7 +57,7 @@ pub struct Next {
     #[arg(long, value_name = "ZONE", requires = "cron")]
     tz: Option<String>,
     /// Begin after this instant (RFC 3339); now without it.
-    #[arg(long, value_name = "INSTANT")]
+    #[arg(long, value_name = "INSTANT", value_parser = instant)]
     from: Option<Timestamp>,
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     count: u16,
@@ -217,7 +214,7 @@ pub async fn run(command: &Command, config: &Path, json: bool) -> Result<u8, Pro
         Command::List => list(config, json).await?,
         Command::Pause { schedule } => pause(schedule, config, true, json).await?,
         Command::Resume { schedule } => pause(schedule, config, false, json).await?,
-        Command::Send { schedule } => return send(schedule, config, json).await,
+        Command::Send(command) => return schedule_send::run(command, config, json).await,
     }
     Ok(0)
 }
@@ -265,7 +262,10 @@ async fn next_due(next: &Next, config: &Path, json: bool) -> Result<(), Problems
 }
 
 /// A schedule in force, with all objects.
-async fn find(app: &App, id: &ScheduleId) -> Result<(Stored<Schedule>, Objects), Problems> {
+pub(super) async fn find(
+    app: &App,
+    id: &ScheduleId,
+) -> Result<(Stored<Schedule>, Objects), Problems> {
     let fail = |error: crate::store::StoreError| one(error.into());
     let objects = app.parts.objects().await.map_err(fail)?;
     let stored = app
@@ -302,6 +302,7 @@ async fn list(config: &Path, json: bool) -> Result<(), Problems> {
         .all::<Schedule>(Kind::Schedule)
         .await
         .map_err(fail)?;
+    let mut lines = Vec::new();
     for stored in &schedules {
         let schedule = &stored.object;
         let defaults = &parts.company.defaults;
@@ -311,11 +312,11 @@ async fn list(config: &Path, json: bool) -> Result<(), Problems> {
         let next = match &times {
             Ok(times) => times
                 .iter()
-                .filter_map(|times| times.after(now))
-                .min_by_key(|due| due.due),
+                .filter_map(|times| Some((times.after(now)?.due, times.zone())))
+                .min_by_key(|(due, _)| *due),
             Err(_) => None,
         };
-        let mut last: Vec<(Timestamp, String)> = Vec::new();
+        let mut last: Option<(Timestamp, String, String)> = None;
         for audience in audiences(schedule, &objects, defaults) {
             let runs = parts
                 .store
@@ -323,13 +324,12 @@ async fn list(config: &Path, json: bool) -> Result<(), Problems> {
                 .earlier(&schedule.briefing, &audience, Timestamp::MAX)
                 .await
                 .map_err(fail)?;
-            last.extend(
-                runs.iter()
-                    .find(|run| run.schedule.as_ref() == Some(&schedule.id))
-                    .map(|run| (run.due, outcome(run))),
-            );
+            let of_audience = runs
+                .iter()
+                .find(|run| run.schedule.as_ref() == Some(&schedule.id))
+                .map(|run| (run.due, outcome(run), audience.zone.clone()));
+            last = last.max(of_audience);
         }
-        let last = last.into_iter().max();
         let paused = schedule.paused
             || parts
                 .store
@@ -339,10 +339,10 @@ async fn list(config: &Path, json: bool) -> Result<(), Problems> {
                 .map_err(fail)?
                 .is_some_and(|pause| pause.paused);
         if json {
-            print_json(&json!({
+            lines.push(json!({
                 "id": schedule.id, "briefing": schedule.briefing, "when": schedule.when, "zone": schedule.zone, "paused": paused,
-                "next": next.as_ref().map(|due| due.due.to_string()),
-                "last": last.as_ref().map(|(due, outcome)| json!({ "due": due.to_string(), "outcome": outcome })),
+                "next": next.as_ref().map(|(due, _)| seconds(*due)),
+                "last": last.as_ref().map(|(due, outcome, _)| json!({ "due": seconds(*due), "outcome": outcome })),
                 "problem": times.err().map(|problem| problem.to_string()),
             }));
             continue;
@@ -350,26 +350,35 @@ async fn list(config: &Path, json: bool) -> Result<(), Problems> {
         let next = match (&times, paused, next) {
             (Err(problem), ..) => problem.to_string(),
             (_, true, _) => "paused".to_owned(),
-            (.., Some(due)) => format!(
-                "next {} ({})",
-                due.local.strftime("%a %d %b %H:%M"),
-                due.due
-            ),
-            _ => "nobody gets it".to_owned(),
+            (.., Some((due, zone))) => local(due, zone),
+            (Ok(times), ..) if times.is_empty() => "nobody gets it".to_owned(),
+            _ => "its rule names no day to come".to_owned(),
         };
-        let last = last.map_or("never run".to_owned(), |(due, outcome)| {
-            format!("last {due}: {outcome}")
-        });
-        print(&format!(
-            "{}: {}, {} · {next} · {last}",
-            schedule.id, schedule.when, schedule.zone
-        ));
+        let last = match &last {
+            None => "never".to_owned(),
+            Some((due, outcome, zone)) => {
+                let zone = TimeZone::get(zone).unwrap_or(TimeZone::UTC);
+                format!("{}: {outcome}", local(*due, &zone))
+            }
+        };
+        let zone = match schedule.zone.as_str() {
+            "recipient" => "each recipient's own zone",
+            zone => zone,
+        };
+        print(&format!("{}: {}, {zone}", schedule.id, schedule.when));
+        print(&format!("    next  {next}"));
+        print(&format!("    last  {last}"));
+    }
+    if json {
+        print_json_list(&lines);
+    } else if schedules.is_empty() {
+        print("there is no schedule");
     }
     Ok(())
 }
 
 /// What became of a run, in a few words.
-fn outcome(run: &Run) -> String {
+pub(super) fn outcome(run: &Run) -> String {
     match &run.state {
         RunState::Done {
             delivered, total, ..
@@ -414,71 +423,4 @@ async fn pause(id: &ScheduleId, config: &Path, paused: bool, json: bool) -> Resu
         ));
     }
     Ok(())
-}
-
-/// Makes and delivers a schedule's briefs now, to all its recipients.
-async fn send(id: &ScheduleId, config: &Path, json: bool) -> Result<u8, Problems> {
-    let app = open(config).await?;
-    let (stored, objects) = find(&app, id).await?;
-    let fail = |error: crate::store::StoreError| one(error.into());
-    let (now, schedule) = (app.parts.clock.now(), &stored.object);
-    let expires = now
-        .checked_add(jiff::SignedDuration::from_mins(
-            schedule.expires_after_minutes.into(),
-        ))
-        .unwrap_or(Timestamp::MAX);
-    let mut runs = Vec::new();
-    for audience in audiences(schedule, &objects, &app.parts.company.defaults) {
-        let run = Run {
-            id: RunId::of(&format!("{id}/sent by hand"), now, &audience),
-            schedule: Some(schedule.id.clone()),
-            briefing: schedule.briefing.clone(),
-            audience,
-            due: now,
-            expires,
-            missed: Vec::new(),
-            state: RunState::Due,
-        };
-        app.parts
-            .store
-            .runs()
-            .create(&run, now)
-            .await
-            .map_err(fail)?;
-        runs.push(run.id);
-    }
-    let worker = Worker::new(app.parts.clone(), CancellationToken::new(), Arc::new(()));
-    worker.drain().await.map_err(fail)?;
-    app.shutdown().await;
-    let mut whole = true;
-    for id in &runs {
-        let Some(run) = app.parts.store.runs().get(id).await.map_err(fail)? else {
-            continue;
-        };
-        whole &= matches!(&run.state, RunState::Done { delivered, total, .. } if delivered == total)
-            || matches!(run.state, RunState::Quiet { .. });
-        let subject = run.state.brief().map(|brief| brief.subject.as_str());
-        if json {
-            print_json(
-                &json!({ "run": id, "audience": run.audience.key(), "outcome": outcome(&run), "subject": subject }),
-            );
-        } else {
-            print(&format!(
-                "{}: {} · {}",
-                run.audience.key(),
-                outcome(&run),
-                subject.unwrap_or_default()
-            ));
-        }
-    }
-    if runs.is_empty() {
-        return Err(one(Problem::new(
-            "nobody",
-            "nobody gets this schedule's briefs",
-        )
-        .advise(
-            "look at its recipients, their roles and addresses with `daybrief check`",
-        )));
-    }
-    Ok(if whole { 0 } else { 3 })
 }

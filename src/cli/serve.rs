@@ -3,13 +3,14 @@
 use std::path::Path;
 
 use clap::Args;
+use serde_json::json;
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{apply, one, open, print};
+use super::{apply, one, open, print, print_json};
 use crate::{
     app::App,
     daemon,
@@ -26,14 +27,14 @@ pub struct Serve {
 }
 
 /// Applies the folders of the settings, then runs until SIGTERM or SIGINT.
-pub async fn run(command: Serve, config: &Path) -> Result<u8, Problems> {
+pub async fn run(command: Serve, config: &Path, json: bool) -> Result<u8, Problems> {
     let app = open(config).await?;
+    let address = command.listen.as_ref();
+    let address = address_of(address.unwrap_or(&app.settings.instance.listen)).map_err(one)?;
     if !app.settings.instance.objects.is_empty() {
         bring_into_force(&app).await?;
     }
-    let address = command
-        .listen
-        .unwrap_or_else(|| app.settings.instance.listen.clone());
+    tell_of_parts(&app).await?;
     let listener = TcpListener::bind(&address).await.map_err(|error| {
         one(Problem::new(
             "listen",
@@ -61,9 +62,42 @@ pub async fn run(command: Serve, config: &Path) -> Result<u8, Problems> {
         stopper.cancel();
     });
     // Standard output has this one line, so that whoever started it knows when and where.
-    print(&format!("ready on http://{bound}"));
+    let url = format!("http://{bound}");
+    if json {
+        print_json(&json!({ "ready": url }));
+    } else {
+        print(&format!("ready on {url}"));
+    }
     daemon::run(&app, listener, stop).await.map_err(one)?;
     Ok(0)
+}
+
+/// An address that can be listened on: `HOST:PORT`.
+fn address_of(text: &str) -> Result<String, Problem> {
+    let good = text
+        .rsplit_once(':')
+        .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+    if good {
+        return Ok(text.to_owned());
+    }
+    Err(
+        Problem::new("bad-address", format!("`{text}` is no address: HOST:PORT"))
+            .at("[instance] listen, or --listen")
+            .advise("write one such as 127.0.0.1:8087, or 0.0.0.0:8087 for every network"),
+    )
+}
+
+/// Tells the admin of what is set up and cannot be used, such as a model whose key is not there.
+async fn tell_of_parts(app: &App) -> Result<(), Problems> {
+    for problem in &app.problems {
+        let about = format!("settings/{}", crate::ids::derived(&[&problem.to_string()]));
+        let text =
+            format!("{problem}. What needs it goes without until the daemon is started anew.");
+        let subject = "A part of the settings cannot be used";
+        let told = run::tell_admin(&app.parts, &about, subject, &text);
+        told.await.map_err(|error| one(error.into()))?;
+    }
+    Ok(())
 }
 
 /// Applies the folders of the settings. Where what they hold does not fit together and there are objects in force, those stay

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use secrecy::ExposeSecret;
 use serde_json::json;
 
-use super::{one, open, print, print_json, to_stderr};
+use super::{one, open, print, print_json, print_json_list, to_stderr};
 use crate::{
     access::{Surface, effective_role},
     api::tokens,
@@ -134,11 +134,12 @@ async fn create(app: &App, command: Create, json: bool) -> Result<(), Problems> 
 async fn list(app: &App, json: bool) -> Result<(), Problems> {
     let now = app.parts.clock.now();
     let all = app.parts.store.tokens().all().await;
-    for token in all.map_err(|error| one(error.into()))? {
-        if json {
-            print_json(&token);
-            continue;
-        }
+    let all = all.map_err(|error| one(error.into()))?;
+    if json {
+        print_json_list(&all);
+        return Ok(());
+    }
+    for token in all {
         let scopes: Vec<&str> = token.scopes.iter().map(|scope| scope.name()).collect();
         print(&format!(
             "{}  {:<10} {:<16} {:<18} {:<20} {}",

@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 use jiff::civil::Date;
 use serde_json::{Map, Value, json};
 
-use super::{one, open, print, print_json};
+use super::{one, open, print, print_json_list};
 use crate::{
     access::Surface,
     app::App,
@@ -111,7 +111,8 @@ pub async fn run(command: &Usage, config: &Path, json: bool) -> Result<u8, Probl
     let (lines, company) = look(&app, command).await?;
     let by = command.by.name();
     if json {
-        lines.iter().for_each(|line| print_json(&as_json(by, line)));
+        let lines: Vec<Value> = lines.iter().map(|line| as_json(by, line)).collect();
+        print_json_list(&lines);
     } else if command.csv {
         print(as_csv(by, &lines)?.trim_end_matches("\r\n"));
     } else {

@@ -6,7 +6,7 @@ use clap::Subcommand;
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::{one, open, print, print_json, role, to_stderr};
+use super::{one, open, print, print_json, print_json_list, role, to_stderr};
 use crate::{
     app::App,
     audit::{Act, Entry, Record},
@@ -25,7 +25,7 @@ const LONGEST_ID: usize = 60;
 pub enum Command {
     /// Everybody who is known.
     List,
-    /// Lets someone in: they may sign in with this address.
+    /// Lets someone in: schedules of their roles reach them at this address, and questions may be asked as them.
     Invite {
         email: String,
         /// Their roles; the first stands where none is chosen.
@@ -107,12 +107,16 @@ async fn find(app: &App, id: &UserId) -> Result<Stored<User>, Problems> {
 }
 
 async fn list(app: &App, json: bool) -> Result<(), Problems> {
-    for stored in everybody(app).await? {
-        let user = stored.object;
-        if json {
-            print_json(&user);
-            continue;
-        }
+    let users: Vec<User> = everybody(app)
+        .await?
+        .into_iter()
+        .map(|stored| stored.object)
+        .collect();
+    if json {
+        print_json_list(&users);
+        return Ok(());
+    }
+    for user in users {
         let roles: Vec<&str> = user.roles.iter().map(RoleId::as_str).collect();
         print(&format!(
             "{:<20} {:<9} {:<28} {}",
@@ -157,7 +161,7 @@ async fn invite(
         .advise(match state {
             UserState::Waiting => format!("let them in with `daybrief user approve {id}`"),
             UserState::Disabled => format!("let them in again with `daybrief user enable {id}`"),
-            UserState::Active => "they may sign in already".to_owned(),
+            UserState::Active => "they are let in already".to_owned(),
         })));
     }
     known_roles(app, &roles).await?;
@@ -179,7 +183,11 @@ async fn invite(
     say(
         &user,
         json,
-        &format!("{} is invited and may sign in", user.id),
+        &format!(
+            "{0} is let in: schedules for their roles reach them at {email}, `daybrief ask --user {0}` asks as them, and \
+             `daybrief token create --user {0}` lets their programs ask; a portal to sign in to is not there yet",
+            user.id
+        ),
     );
     Ok(())
 }

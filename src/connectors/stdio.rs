@@ -31,6 +31,8 @@ const CHUNK_BYTES: usize = 16 * 1024;
 /// Lines of standard error that are kept, and bytes of each.
 const STDERR_LINES: usize = 8;
 const STDERR_LINE_BYTES: usize = 400;
+/// What a line begins with that says what to do about the one before.
+const ADVICE: char = '→';
 
 /// The JSON-RPC error code under which a message that is too large is reported to the one who waits for it. It
 /// lies in the range that JSON-RPC 2.0 leaves to implementations.
@@ -223,10 +225,17 @@ impl StderrTail {
         lines.push_back(line.to_owned());
     }
 
-    /// The last line, which most often names the reason.
+    /// The last line, which most often names the reason. An advice (`→ …`) is told behind what it is about.
     pub(super) fn last(&self) -> String {
         let lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        lines.back().cloned().unwrap_or_default()
+        let mut last = lines.iter().rev();
+        match (last.next(), last.next()) {
+            (Some(advice), Some(reason)) if advice.starts_with(ADVICE) => {
+                format!("{reason} {advice}")
+            }
+            (Some(line), _) => line.clone(),
+            (None, _) => String::new(),
+        }
     }
 }
 
@@ -307,6 +316,10 @@ mod tests {
         }
         tail.clone().drain(text.as_bytes()).await;
         assert_eq!(tail.last(), "line 99");
+        let told = StderrTail::default();
+        let problem = "starting\n--dsn: the variable `X` is not set\n  → set it\n";
+        told.clone().drain(problem.as_bytes()).await;
+        assert_eq!(told.last(), "--dsn: the variable `X` is not set → set it");
         let lines = tail.0.lock().unwrap();
         assert_eq!(lines.len(), STDERR_LINES);
     }

@@ -13,6 +13,7 @@ use crate::{
 /// A briefing file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Briefing {
+    /// What schedules and `daybrief run` name it by.
     pub id: BriefingId,
     /// What the brief is about, in the reader's words: "Engineering".
     pub title: String,
@@ -21,8 +22,10 @@ pub struct Briefing {
     /// At most this many risks in the brief (1 to 7); the rest is counted.
     #[serde(default = "seven")]
     pub max_risks: u8,
+    /// What goes out when there is nothing new and nothing worse.
     #[serde(default)]
     pub when_quiet: WhenQuiet,
+    /// What it looks for; each as `[[signal]]`.
     #[serde(default)]
     pub signals: Vec<Signal>,
     /// Named dates to say on a quiet day: an expression over one tool's result.
@@ -50,7 +53,9 @@ pub enum WhenQuiet {
 /// One call that a signal rests on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Query {
+    /// The source that is asked.
     pub connector: ConnectorId,
+    /// One of its read tools.
     pub tool: String,
     /// The call's arguments; each text in it is a template over `today`, `now`, `since_last`.
     #[serde(default)]
@@ -67,6 +72,7 @@ fn result() -> String {
 /// One rule over one tool's answer, perhaps joined with others.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Signal {
+    /// Stands for it in gaps and marks; keep it once briefs went out.
     pub id: SignalId,
     /// What it looks for, in the reader's words.
     pub title: String,
@@ -76,6 +82,7 @@ pub struct Signal {
     #[serde(default, rename = "with")]
     pub joins: BTreeMap<String, Join>,
     /// One finding an item, or one over all of them.
+    /// `"each"`: one finding an item. `"all"`: one over all of them, as `items`.
     #[serde(default)]
     pub over: Over,
     /// Values computed first, in the order written; each may use those before it.
@@ -90,9 +97,10 @@ pub struct Signal {
     /// True where `severity` can be high: a gap in this signal is then said at the top of the brief.
     #[serde(default)]
     pub can_be_high: bool,
-    /// Expression for what makes the item the same tomorrow.
+    /// Expression for what makes the item the same tomorrow; needed unless `over = "all"`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
+    /// The number by which it gets worse or better.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub measure: Option<MeasureRule>,
     /// Expression for a number: greater comes first among the same severity.
@@ -106,6 +114,7 @@ pub struct Signal {
     pub fact_links: BTreeMap<String, String>,
     /// A full sentence with a verb and a number.
     pub headline: String,
+    /// Why it matters: one or two sentences.
     #[serde(default)]
     pub say: String,
     /// One next step, imperative.
@@ -152,7 +161,9 @@ pub struct Join {
 pub struct MeasureRule {
     /// Expression for a number.
     pub value: String,
+    /// What it counts, such as `days late`.
     pub unit: String,
+    /// Which way is worse.
     #[serde(default)]
     pub worse: Worse,
 }

@@ -11,7 +11,9 @@ use crate::ids::CalendarId;
 /// A calendar of working days.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Calendar {
+    /// What schedules and settings name it by.
     pub id: CalendarId,
+    /// What it is for.
     #[serde(default)]
     pub title: String,
     /// Days of the week that are worked.

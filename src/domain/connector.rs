@@ -10,6 +10,7 @@ use crate::{ids::ConnectorId, secrets::SecretRef};
 /// A connector as an admin defines it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Connector {
+    /// What briefings and grants name it by.
     pub id: ConnectorId,
     /// What readers call the source: "Order database", "Jira".
     pub title: String,
@@ -18,6 +19,7 @@ pub struct Connector {
     /// Pattern (`*` stands for any run of characters) → class. A tool that no pattern names is not callable. What the
     /// server says about its own tools decides nothing.
     pub tools: BTreeMap<String, ToolClass>,
+    /// Its bounds.
     #[serde(default)]
     pub limits: ConnectorLimits,
     /// Answers of this connector may be shown to local models only.
@@ -46,14 +48,18 @@ pub enum Launch {
     Process {
         /// Program and arguments; never a shell line. `daybrief` alone names this program itself.
         command: Vec<String>,
+        /// Its environment: a text, or `{ secret = "env:NAME" }`. It gets nothing else of Daybrief's own.
         #[serde(default)]
         env: BTreeMap<String, EnvValue>,
+        /// The folder that it starts in.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         folder: Option<String>,
     },
     /// A server that speaks MCP over streamable HTTP.
     Http {
+        /// Where it answers: https, or http on this machine.
         url: String,
+        /// Sent with each request: a text, or `{ secret = "env:NAME", prefix = "Bearer " }`.
         #[serde(default)]
         headers: BTreeMap<String, EnvValue>,
         /// How a token for the server is had (OAuth); without it the headers are all that is sent.
@@ -68,7 +74,9 @@ pub enum Launch {
 pub enum Auth {
     /// Daybrief is a client of its own and shows a secret: no person takes part.
     ClientCredentials {
+        /// The id under which Daybrief is known there.
         client_id: String,
+        /// The client's secret.
         client_secret: SecretAt,
         /// What to ask for; without any, what the server names.
         #[serde(default)]
@@ -79,11 +87,14 @@ pub enum Auth {
     },
     /// As client credentials, but Daybrief signs with a private key and shows no secret (RFC 7523).
     PrivateKey {
+        /// The id under which Daybrief is known there.
         client_id: String,
         /// A P-256 key in PKCS#8, as PEM or as its base64 on one line; it signs with ES256.
         private_key: SecretAt,
+        /// What to ask for; without any, what the server names.
         #[serde(default)]
         scopes: Vec<String>,
+        /// The token endpoint, where the server does not say where it is.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         token_url: Option<String>,
     },
@@ -93,8 +104,10 @@ pub enum Auth {
         /// it Daybrief registers itself (RFC 7591).
         #[serde(default, skip_serializing_if = "Option::is_none")]
         client_id: Option<String>,
+        /// The client's secret, where it has one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         client_secret: Option<SecretAt>,
+        /// What to ask for; without any, what the server names.
         #[serde(default)]
         scopes: Vec<String>,
     },
@@ -129,6 +142,7 @@ impl Auth {
 /// A value that is only ever named by where it is: `{ secret = "store:jira-client" }`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SecretAt {
+    /// Where the secret is.
     pub secret: SecretRef,
 }
 
@@ -138,6 +152,7 @@ pub struct SecretAt {
 pub enum EnvValue {
     Plain(String),
     Secret {
+        /// Where the secret is.
         secret: SecretRef,
         /// Stands before the secret, such as `Bearer `.
         #[serde(default)]

@@ -14,11 +14,14 @@ use crate::{
 /// A named bundle of rights and limits. What it does not grant is denied.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Role {
+    /// What people, briefings and schedules name it by.
     pub id: RoleId,
+    /// What readers call it.
     pub title: String,
     /// What a model is told about this reader: what matters to them.
     #[serde(default)]
     pub prompt: String,
+    /// What it may ask; each as `[[role.grants]]`.
     #[serde(default)]
     pub grants: Vec<Grant>,
     /// Groups of the identity provider whose members have the role when they sign in.
@@ -80,6 +83,7 @@ impl Role {
 /// A right to call tools of one connector.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Grant {
+    /// The connector that it is about.
     pub connector: ConnectorId,
     /// Patterns of read tools.
     #[serde(default)]
@@ -142,8 +146,11 @@ pub enum StatementKind {
 /// A person.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct User {
+    /// What schedules and settings name them by.
     pub id: UserId,
+    /// As it is said to others.
     pub name: String,
+    /// Where mail reaches them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
     /// Slack member id (`U…`).
@@ -154,8 +161,10 @@ pub struct User {
     /// IANA name; the instance's zone where missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zone: Option<String>,
+    /// What they read in; the instance's language where missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub language: Option<Language>,
+    /// Whether they may do anything at all.
     #[serde(default)]
     pub state: UserState,
     /// Tokens that this user may use in a month, instead of the role's or the instance's cap.

@@ -80,7 +80,9 @@ impl std::str::FromStr for Surface {
 /// A place that several people read, such as a Slack channel, and what may be shown there.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Place {
+    /// What it is called in the trail.
     pub id: PlaceId,
+    /// The platform: slack, teams, discord or email.
     pub surface: Surface,
     /// The platform's own id of the channel (`C…` in Slack).
     pub channel: String,

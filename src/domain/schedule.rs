@@ -8,21 +8,26 @@ use crate::ids::{BriefingId, CalendarId, RoleId, ScheduleId, UserId};
 /// A schedule. It belongs to no person: who made it decides nothing about what a recipient sees.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Schedule {
+    /// What `daybrief schedule` names it by.
     pub id: ScheduleId,
+    /// The briefing that is made.
     pub briefing: BriefingId,
     /// Cron of five fields, or plain words: "weekdays at 07:00".
     pub when: String,
     /// IANA zone that `when` is read in, or `recipient` for each recipient's own.
     pub zone: String,
+    /// The calendar of its days off; without it every day counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calendar: Option<CalendarId>,
     /// What happens when a due instant falls on a day off in the calendar.
     #[serde(default)]
     pub on_day_off: OnDayOff,
+    /// Who gets it: people, everyone of a role, Slack channels, folders.
     pub to: Vec<Recipient>,
     /// A brief later than this is not sent; the reader gets one line instead. In minutes.
     #[serde(default = "four_hours")]
     pub expires_after_minutes: u32,
+    /// It rests.
     #[serde(default)]
     pub paused: bool,
 }
@@ -50,22 +55,34 @@ pub enum OnDayOff {
 pub enum Recipient {
     /// One person, under the role named or their first.
     User {
+        /// A person.
         user: UserId,
+        /// The role that it is made for: theirs, or the one that clears a channel or folder.
         #[serde(default, rename = "as", skip_serializing_if = "Option::is_none")]
         role: Option<RoleId>,
+        /// The channels over which it reaches them.
         via: Vec<ChannelKind>,
     },
     /// Everyone who has this role when the brief is due.
-    Role { role: RoleId, via: Vec<ChannelKind> },
+    Role {
+        /// Everyone of this role.
+        role: RoleId,
+        /// The channels over which it reaches them.
+        via: Vec<ChannelKind>,
+    },
     /// A Slack channel by its id (`C…`), cleared for the role named.
     SlackChannel {
+        /// A Slack channel by its id (`C…`).
         slack_channel: String,
+        /// The role that clears it.
         #[serde(rename = "as")]
         role: RoleId,
     },
     /// A folder of the machine, cleared for the role named.
     Folder {
+        /// A folder below the one in the settings.
         folder: String,
+        /// The role that clears it.
         #[serde(rename = "as")]
         role: RoleId,
     },

@@ -8,6 +8,7 @@ mod ledger;
 mod ollama;
 mod openai;
 mod route;
+mod unavailable;
 mod wire;
 
 #[cfg(test)]
@@ -16,6 +17,7 @@ mod tests;
 pub use check::{Ability, check};
 pub use ledger::BudgetLedger;
 pub use route::{Ledger, Reply, Route, Spoken, Tried};
+pub use unavailable::unavailable;
 pub use wire::estimate;
 
 use std::sync::Arc;
@@ -130,6 +132,9 @@ pub enum ModelError {
     /// Wrong key, no right, unknown model.
     #[error("refused the request (HTTP {status}): {what}")]
     Denied { status: u16, what: String },
+    /// An HTTP error whose body is none of the API's: most often another server, or a proxy, answers at the address.
+    #[error("refused the request in a form that is not the API's own: look at its `base_url`")]
+    Foreign,
     /// The server read less of the prompt than was sent (its own window was smaller).
     #[error("read {read} tokens of a prompt of about {sent}: its context window is too small")]
     PromptCut { sent: u64, read: u64 },
@@ -138,6 +143,9 @@ pub enum ModelError {
     TooLong { needed: u64, window: u64 },
     #[error("answered in an unexpected form: {what}")]
     Shape { what: String },
+    /// It is set up in part: nothing can be sent. `why` names what is missing, for the admin.
+    #[error("cannot be used: {why}")]
+    Unavailable { why: String },
     /// The reservation was made for another model or for fewer tokens.
     #[error("the reservation does not cover this call")]
     NotReserved,
@@ -147,6 +155,20 @@ impl ModelError {
     /// May the next model of the route be asked instead?
     pub fn falls_back(&self) -> bool {
         !matches!(self, Self::NotReserved)
+    }
+
+    /// Is it certain that nobody took the prompt? Where it is not, the prompt counts as used.
+    pub fn was_not_taken(&self) -> bool {
+        match self {
+            Self::Busy { .. }
+            | Self::Denied { .. }
+            | Self::Foreign
+            | Self::TooLong { .. }
+            | Self::Unavailable { .. }
+            | Self::NotReserved => true,
+            Self::Unreachable { what } => what == wire::NO_CONNECTION,
+            Self::Timeout { .. } | Self::PromptCut { .. } | Self::Shape { .. } => false,
+        }
     }
 }
 

@@ -84,11 +84,12 @@ impl Model for OpenAi {
         let body = body(&self.settings, &request).map_err(|error| failure(&error))?;
         let answer = timing
             .first(begun, async {
-                self.client
-                    .chat()
-                    .create_stream(body)
-                    .await
-                    .map_err(|error| failure(&error))
+                let begun = self.client.chat().create_stream(body).await;
+                begun.map_err(|error| match error {
+                    // Before the stream only the body of an HTTP error is read as JSON.
+                    OpenAIError::JSONDeserialize(..) => ModelError::Foreign,
+                    error => failure(&error),
+                })
             })
             .await?;
         let state = (answer, Assembly::default());

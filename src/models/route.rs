@@ -187,6 +187,14 @@ impl Route {
     }
 }
 
+/// The tokens of a prompt as far as it may have been taken: none where it is certain that it was not.
+fn taken<T>(begun: &Result<T, ModelError>, prompt: u64) -> u64 {
+    match begun {
+        Err(error) if error.was_not_taken() => 0,
+        _ => prompt,
+    }
+}
+
 /// What one model says, told on while it comes. `spoken.usage` is what it used as far as that is known, also after an error.
 async fn speak(
     model: &dyn Model,
@@ -196,8 +204,9 @@ async fn speak(
     heard: &mpsc::Sender<String>,
     spoken: &mut Spoken,
 ) -> Result<Stop, ModelError> {
-    let mut events = model.stream(reservation, request).await?;
-    spoken.usage.tokens_in = prompt;
+    let begun = model.stream(reservation, request).await;
+    spoken.usage.tokens_in = taken(&begun, prompt);
+    let mut events = begun?;
     while let Some(event) = events.next().await {
         match event? {
             Event::Text(more) => {
@@ -227,8 +236,9 @@ async fn whole(
     prompt: u64,
     spent: &mut Usage,
 ) -> Result<(String, Stop), ModelError> {
-    let mut events = model.stream(reservation, request).await?;
-    spent.tokens_in = prompt;
+    let begun = model.stream(reservation, request).await;
+    spent.tokens_in = taken(&begun, prompt);
+    let mut events = begun?;
     let mut text = String::new();
     while let Some(event) = events.next().await {
         match event? {

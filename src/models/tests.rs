@@ -448,6 +448,70 @@ async fn what_is_not_reserved_or_does_not_fit_is_not_sent() {
 }
 
 #[tokio::test]
+async fn a_call_that_nobody_took_costs_nothing_and_one_that_may_have_been_taken_counts() {
+    let refused = server(|| axum::http::StatusCode::UNAUTHORIZED).await;
+    let silent = server(|| {
+        Body::from_stream(futures_util::stream::pending::<
+            Result<String, std::io::Error>,
+        >())
+    })
+    .await;
+    for kind in KINDS {
+        for (url, taken) in [
+            ("http://127.0.0.1:9", false),
+            (refused.as_str(), false),
+            (silent.as_str(), true),
+        ] {
+            let ledger = Free::default();
+            // What is refused is tried again for a while, within its time.
+            let seconds = if taken { 1 } else { 30 };
+            let patient = settings::Model {
+                first_token_timeout_seconds: seconds,
+                timeout_seconds: seconds,
+                ..settings(kind, url)
+            };
+            let route = Route::new(vec![build(&patient, None).unwrap()]);
+            let (heard, _listener) = tokio::sync::mpsc::channel(8);
+            let stop = tokio_util::sync::CancellationToken::new();
+            let question = |_: &dyn Model| request("x");
+            route.ask(&ledger, false, &question).await.unwrap_err();
+            route
+                .talk(&ledger, false, &question, heard, &stop)
+                .await
+                .unwrap_err();
+            let settled = ledger.settled.lock().unwrap().clone();
+            assert_eq!(settled.len(), 2);
+            for usage in settled {
+                assert_eq!(usage.tokens_in > 0, taken, "{kind:?} {url}: {usage:?}");
+                assert_eq!(usage.tokens_out, 0);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_model_that_is_set_up_in_part_says_why_and_costs_nothing() {
+    let settings = settings(ModelKind::Openai, "http://127.0.0.1:9");
+    let route = Route::new(vec![unavailable(
+        &settings,
+        "the secret `env:MK` is not set",
+    )]);
+    let ledger = Free::default();
+    let tried = route
+        .ask(&ledger, false, &|_| request("x"))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        tried[0].to_string(),
+        format!(
+            "{} cannot be used: the secret `env:MK` is not set",
+            settings.id
+        )
+    );
+    assert_eq!(*ledger.settled.lock().unwrap(), [Usage::default()]);
+}
+
+#[tokio::test]
 async fn a_route_asks_nobody_outside_where_only_local_models_may_see_it() {
     let away = settings::Model {
         local: false,

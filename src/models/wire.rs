@@ -34,6 +34,8 @@ const MOST_ATTEMPTS: u32 = 3;
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 /// The longest that a server may ask us to wait.
 const LONGEST_WAIT: Duration = Duration::from_secs(20);
+/// No connection was made: what was to be sent reached nobody.
+pub(super) const NO_CONNECTION: &str = "no connection";
 /// The longest answer, in bytes of its wire.
 pub(super) const LONGEST_ANSWER_BYTES: usize = 8 * 1024 * 1024;
 /// What of an error's body is read, in bytes.
@@ -300,10 +302,10 @@ pub(super) fn denied(status: u16, kind: &str) -> ModelError {
 
 /// A connection that failed, without its address, which may hold more than a host.
 pub(super) fn unreachable(error: &reqwest::Error) -> ModelError {
-    let what = if error.is_timeout() {
+    let what = if error.is_connect() {
+        NO_CONNECTION
+    } else if error.is_timeout() {
         "the connection timed out"
-    } else if error.is_connect() {
-        "no connection"
     } else {
         "the connection broke"
     };

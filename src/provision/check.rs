@@ -78,9 +78,15 @@ type At<'a> = (Kind, &'a str, &'a str);
 impl Check<'_> {
     fn problem(&self, code: &str, at: At<'_>, what: &str, advice: impl Into<String>) -> Problem {
         let (kind, id, path) = at;
-        Problem::new(code, format!("{} `{id}`: {what}", kind.name()))
-            .at(self.objects.origin(kind, id, path))
-            .advise(advice)
+        let object = format!("{} `{id}`", kind.name());
+        let place = self.objects.origin(kind, id, path);
+        // Where no file is known the place is the object itself.
+        let what = if place == object {
+            what.to_owned()
+        } else {
+            format!("{object}: {what}")
+        };
+        Problem::new(code, what).at(place).advise(advice)
     }
 
     fn error(&mut self, code: &str, at: At<'_>, what: &str, advice: impl Into<String>) {

@@ -4,12 +4,14 @@
 mod check;
 mod in_force;
 mod read;
+mod reference;
 mod stored;
 
 pub use crate::store::Kind;
 pub use check::{Checked, check};
 pub use in_force::InForce;
 pub use read::{read, shipped};
+pub use reference::reference;
 pub use stored::{Change, ChangeKind, apply, load, plan};
 
 use std::collections::BTreeMap;
@@ -62,6 +64,24 @@ impl Objects {
             Some(origin) => origin.lines.at(path),
             None => format!("{} `{id}`", kind.name()),
         }
+    }
+
+    /// These objects without those that `gone` names.
+    #[must_use]
+    pub fn without(mut self, gone: impl Fn(Kind, &str) -> bool) -> Self {
+        self.roles.retain(|o| !gone(Kind::Role, o.id.as_str()));
+        self.users.retain(|o| !gone(Kind::User, o.id.as_str()));
+        self.places.retain(|o| !gone(Kind::Place, o.id.as_str()));
+        self.connectors
+            .retain(|o| !gone(Kind::Connector, o.id.as_str()));
+        self.briefings
+            .retain(|o| !gone(Kind::Briefing, o.id.as_str()));
+        self.schedules
+            .retain(|o| !gone(Kind::Schedule, o.id.as_str()));
+        self.calendars
+            .retain(|o| !gone(Kind::Calendar, o.id.as_str()));
+        self.origins.retain(|(kind, id), _| !gone(*kind, id));
+        self
     }
 
     /// These objects, and those of `base` whose kind and id none of these has.

@@ -281,18 +281,14 @@ impl Reading {
             let index = briefing
                 .signals
                 .iter()
-                .position(|signal| signal.id == problem.signal)
-                .unwrap_or_default();
-            self.problems.push(
-                Problem::new(
-                    "bad-rule",
-                    format!(
-                        "signal `{}`: `{}` {}",
-                        problem.signal, problem.field, problem.what
-                    ),
-                )
-                .at(lines.at(&format!("signals[{index}].{}", problem.field))),
-            );
+                .position(|signal| Some(&signal.id) == problem.signal.as_ref());
+            let path = match index {
+                Some(index) => format!("signals[{index}].{}", problem.field),
+                None => problem.field.clone(),
+            };
+            let mut told = Problem::new("bad-rule", problem.to_string()).at(lines.at(&path));
+            told.advice = problem.advice;
+            self.problems.push(told);
         }
         if !(1..=7).contains(&briefing.max_risks) {
             self.problems.push(

@@ -1,18 +1,18 @@
 //! Makes a brief: ask, assess, compose, word. What comes in between stays in memory.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::{Timestamp, tz::TimeZone};
 use serde::Serialize;
 
 use super::wording::Wording;
 use crate::{
-    access::{Access, Clearance, Principal, Surface},
+    access::{Access, Surface},
     clock::Clock,
     compose::{self, Inputs},
     connectors::Connectors,
     domain::{
-        brief::{Brief, Source},
+        brief::Brief,
         briefing::Briefing,
         calendar::Calendar,
         connector::Connector,
@@ -20,16 +20,13 @@ use crate::{
         people::Role,
     },
     error::Problem,
-    gather::{self, Ask, Asker, Progress},
+    gather::Progress,
     ids::{ConnectorId, RunId, ScheduleId},
     limits,
     provision::Objects,
-    signals::{self, Context, Outcome},
+    signals::{self, Context},
     text::Language,
 };
-
-/// All sources of a run together have so long.
-const GATHER_WITHIN: Duration = Duration::from_secs(120);
 
 /// What briefs are made with.
 #[derive(Clone)]
@@ -94,45 +91,17 @@ impl Maker {
             previous: occasion.previous,
             since_last: occasion.since,
         };
-        let planned = signals::queries(briefing, &context).map_err(|problem| {
-            Problem::new("bad-rule", format!("{} {}", problem.field, problem.what)).at(format!(
-                "briefing `{}`, signal `{}`",
-                briefing.id, problem.signal
-            ))
-        })?;
-        let asks: Vec<Ask> = planned
-            .iter()
-            .map(|call| Ask {
-                connector: call.connector.clone(),
-                tool: call.tool.clone(),
-                args: call.args.clone(),
-            })
-            .collect();
-        let principal = Principal::nobody(role.id.clone(), occasion.surface);
-        let asker = Asker {
-            principal: &principal,
-            role,
-            // A brief is made for the role of its readers or for the role that clears their place.
-            clearance: Clearance::Alone,
-            access: &self.access,
-            connectors: &connectors,
-            now: self.clock.now(),
-            within: GATHER_WITHIN,
-        };
-        let outcomes = gather::gather(&asks, &asker, &self.pool, progress).await;
-        let assessment = signals::assess(briefing, &context, &|call| {
-            let at = planned.iter().position(|planned| planned == call)?;
-            Some(match outcomes.get(at)? {
-                Ok(answer) => Outcome::Answered {
-                    value: &answer.value,
-                    as_of: answer.as_of,
-                },
-                Err(failure) => Outcome::Failed {
-                    cause: failure.cause,
-                    detail: &failure.detail,
-                },
-            })
-        });
+        let asked = self
+            .ask(
+                briefing,
+                &context,
+                role,
+                connectors,
+                occasion.surface,
+                progress,
+            )
+            .await?;
+        let assessment = signals::assess(briefing, &context, &|call| asked.outcome(call));
         let reader = Reader {
             language: occasion.language,
             today: context.today(),
@@ -151,7 +120,7 @@ impl Maker {
             marks: assessment.marks,
             gaps: assessment.gaps,
             checked: assessment.checked,
-            sources: sources(&connectors, &asks, &outcomes),
+            sources: asked.sources(),
             next_date: assessment.next_date,
             since: occasion.since,
         });
@@ -163,11 +132,11 @@ impl Maker {
         };
         let ledger = self
             .wording
-            .ledger(role, &principal, source, self.clock.as_ref());
+            .ledger(role, &asked.principal, source, self.clock.as_ref());
         let findings = assessment.findings;
         let brief = self
             .wording
-            .word(brief, &findings, &reader, role, &connectors, &ledger)
+            .word(brief, &findings, &reader, role, &asked.connectors, &ledger)
             .await;
         Ok(Made { brief, findings })
     }
@@ -191,31 +160,4 @@ pub fn zone(name: &str) -> Result<TimeZone, Problem> {
         Problem::new("unknown-zone", format!("there is no time zone `{name}`"))
             .advise("use a name of the IANA database, such as Europe/Zurich")
     })
-}
-
-/// Each source once, with when it answered last.
-fn sources(
-    connectors: &BTreeMap<ConnectorId, Connector>,
-    asks: &[Ask],
-    outcomes: &[Result<gather::Answer, gather::Failure>],
-) -> Vec<Source> {
-    let mut sources: Vec<Source> = Vec::new();
-    for (ask, outcome) in asks.iter().zip(outcomes) {
-        let as_of = outcome.as_ref().ok().map(|answer| answer.as_of);
-        match sources
-            .iter_mut()
-            .find(|source| source.connector == ask.connector)
-        {
-            Some(source) => source.as_of = source.as_of.max(as_of),
-            None => sources.push(Source {
-                connector: ask.connector.clone(),
-                title: connectors.get(&ask.connector).map_or_else(
-                    || ask.connector.to_string(),
-                    |connector| connector.title.clone(),
-                ),
-                as_of,
-            }),
-        }
-    }
-    sources
 }

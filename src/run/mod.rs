@@ -2,10 +2,12 @@
 //! next begins, so that a crash loses the step at hand and nothing else. A run that dies before it is composed asks its
 //! sources afresh; one that dies after keeps its brief.
 
+mod asked;
 mod audience;
 mod make;
 mod notices;
 mod preflight;
+mod rehearsal;
 mod wording;
 mod worker;
 
@@ -16,6 +18,7 @@ pub use audience::{Defaults, address, audiences};
 pub use make::{Made, Maker, Occasion, zone};
 pub use notices::tell_admin;
 pub use preflight::{Finding as PreflightFinding, preflight};
+pub use rehearsal::{Rehearsal, rehearse};
 pub use wording::Wording;
 pub use worker::{Counts, Worker};
 

@@ -111,10 +111,8 @@ fn calls(
         previous: &[],
         since_last: None,
     };
-    signals::queries(briefing, &context).map_err(|problem| {
-        Problem::new("bad-rule", format!("{} {}", problem.field, problem.what))
-            .at(format!("signal {}", problem.signal))
-    })
+    signals::queries(briefing, &context)
+        .map_err(|problem| Problem::new("bad-rule", problem.to_string()).at("its rules"))
 }
 
 /// The calls that the role may not make, each with the rule that refuses it.

@@ -136,6 +136,9 @@ impl Wording {
 fn reason(tried: &[Tried]) -> &'static str {
     match tried.last() {
         Some(Tried::Failed(_, ModelError::Timeout { .. })) => "the model did not answer in time",
+        Some(Tried::Failed(_, ModelError::Unavailable { .. })) => {
+            "the model is not set up completely"
+        }
         Some(Tried::Refused(_)) => "the model refused",
         Some(Tried::OverBudget(..)) => "this month's budget for the model is used up",
         Some(Tried::NotLocal(_)) => {

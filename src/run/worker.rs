@@ -8,7 +8,10 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::Parts;
 use crate::{
-    domain::{delivery::DeliveryState, run::RunState},
+    domain::{
+        delivery::{Delivery, DeliveryState},
+        run::RunState,
+    },
     store::{Leased, StoreError},
 };
 
@@ -31,6 +34,22 @@ pub trait Counts: Send + Sync {
 impl Counts for () {
     fn run(&self, _: &RunState) {}
     fn delivery(&self, _: &'static str, _: &DeliveryState) {}
+}
+
+/// How an attempt ended: ids and the state, neither the address nor what the channel said.
+fn log(delivery: &Delivery) {
+    let (id, run, channel) = (&delivery.id, &delivery.run, delivery.to.kind());
+    let state = delivery.state.name();
+    let attempts = delivery.attempts;
+    match delivery.state {
+        DeliveryState::Sent { .. } => {
+            tracing::info!(delivery = %id, %run, channel, attempts, "delivered");
+        }
+        DeliveryState::Revoked { .. } => {
+            tracing::info!(delivery = %id, %run, channel, "not delivered: revoked");
+        }
+        _ => tracing::warn!(delivery = %id, %run, channel, state, attempts, "not delivered"),
+    }
 }
 
 /// A worker of this node.
@@ -84,8 +103,11 @@ impl Worker {
                     (self.clone(), self.deliveries.clone().acquire_owned().await);
                 self.tasks.spawn(async move {
                     let _permit = permit;
-                    if let Err(error) = worker.parts.deliver(&mut delivery).await {
-                        tracing::warn!(delivery = %delivery.id, %error, "a delivery was left");
+                    match worker.parts.deliver(&mut delivery).await {
+                        Ok(()) => log(&delivery),
+                        Err(error) => {
+                            tracing::warn!(delivery = %delivery.id, %error, "a delivery was left");
+                        }
                     }
                     worker.counts.delivery(delivery.to.kind(), &delivery.state);
                     worker.woken.notify_one();

@@ -3,7 +3,7 @@
 mod limits;
 mod load;
 mod network;
-mod reference;
+pub(crate) mod reference;
 pub mod shape;
 
 pub use limits::Limits;

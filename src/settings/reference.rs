@@ -132,7 +132,7 @@ fn kind(root: &Value, schema: &Value) -> String {
 }
 
 /// The doc comment, and what each word means where a key takes words.
-fn meaning(root: &Value, schema: &Value) -> String {
+pub(super) fn meaning(root: &Value, schema: &Value) -> String {
     let target = resolve(root, schema);
     let own = schema
         .get("description")
@@ -150,7 +150,7 @@ fn meaning(root: &Value, schema: &Value) -> String {
     text
 }
 
-fn cell(text: &str) -> String {
+pub(crate) fn cell(text: &str) -> String {
     text.replace('\n', " ")
         .replace('|', "\\|")
         .trim()

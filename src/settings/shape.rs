@@ -4,6 +4,10 @@
 //! have one source. Two formats have a meaning here: `name` (see [`crate::ids`]) and `secret-reference` (see
 //! [`SecretRef`]). No problem quotes a value that could be a secret.
 
+mod keys;
+
+pub use keys::{Key, Need, keys};
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;

@@ -9,8 +9,8 @@ use rust_decimal::Decimal;
 use sha2::Sha256;
 
 use super::{
-    Assessment, Context, Outcome, Planned, engine, functions, plan,
-    rules::{LONGEST_TEXT, Let, Rules, eval, key_of, one_line, web_link},
+    Assessment, Context, Outcome, Planned, engine, functions, names, plan,
+    rules::{LONGEST_TEXT, Let, Rules, eval, key_of, missing, one_line, web_link},
     status, wording,
 };
 use crate::{
@@ -31,7 +31,7 @@ const MOST_ITEMS: usize = 50_000;
 const MOST_NAMED: usize = 5;
 
 /// Why a signal could not be checked.
-struct Unchecked {
+pub(super) struct Unchecked {
     connector: ConnectorId,
     cause: GapCause,
     detail: String,
@@ -185,16 +185,16 @@ fn next_date<'a>(
 }
 
 /// One signal over its answers.
-struct SignalRun<'s, 'e, 'o, 'a> {
-    signal: &'s Signal,
-    context: &'s Context<'s>,
-    env: &'e Environment<'e>,
-    outcome: &'o dyn Fn(&Planned) -> Option<Outcome<'a>>,
+pub(super) struct SignalRun<'s, 'e, 'o, 'a> {
+    pub(super) signal: &'s Signal,
+    pub(super) context: &'s Context<'s>,
+    pub(super) env: &'e Environment<'e>,
+    pub(super) outcome: &'o dyn Fn(&Planned) -> Option<Outcome<'a>>,
 }
 
 /// The items of a query with what an evidence pointer needs.
-struct Items {
-    values: Vec<Value>,
+pub(super) struct Items {
+    pub(super) values: Vec<Value>,
     as_of: Timestamp,
     base: String,
 }
@@ -238,8 +238,11 @@ impl SignalRun<'_, '_, '_, '_> {
                 Ok(finding) => findings.extend(finding),
                 Err((field, what)) => {
                     failures += 1;
-                    if failed.len() < MOST_NAMED {
-                        failed.push(format!("item {index}: {field}: {what}"));
+                    let why = format!("{field}: {what}");
+                    // Most often all fail alike: the first says it.
+                    let is_new = !failed.iter().any(|known| known.ends_with(&why));
+                    if is_new && failed.len() < MOST_NAMED {
+                        failed.push(format!("item {index}: {why}"));
                     }
                 }
             }
@@ -271,7 +274,7 @@ impl SignalRun<'_, '_, '_, '_> {
         Ok(findings)
     }
 
-    fn items(&self, query: &Query) -> Result<Items, Unchecked> {
+    pub(super) fn items(&self, query: &Query) -> Result<Items, Unchecked> {
         let unchecked = |cause: GapCause, detail: String| Unchecked {
             connector: query.connector.clone(),
             cause,
@@ -293,16 +296,24 @@ impl SignalRun<'_, '_, '_, '_> {
                 format!("{}: items `{}`: {what}", self.signal.id, query.items),
             )
         };
-        let list = self
+        let result = Value::from(minijinja::value::Serde(value));
+        let rule = self
             .env
             .compile_expression_owned(query.items.clone())
-            .and_then(|items| {
-                items.eval(Value::from_pairs([(
-                    "result",
-                    Value::from(minijinja::value::Serde(value)),
-                )]))
-            })
             .map_err(|error| shape(engine::reason(&error)))?;
+        let list = rule.eval(Value::from_pairs([("result", result.clone())]));
+        let list = match list {
+            Ok(list) if !list.is_undefined() => list,
+            other => {
+                let why = other.map_or_else(
+                    |error| engine::reason(&error),
+                    |_| "gives nothing".to_owned(),
+                );
+                return Err(shape(
+                    names::missing(&rule, "result", &result).unwrap_or(why),
+                ));
+            }
+        };
         if !matches!(
             list.kind(),
             minijinja::value::ValueKind::Seq | minijinja::value::ValueKind::Iterable
@@ -386,8 +397,14 @@ impl SignalRun<'_, '_, '_, '_> {
             let left = self
                 .env
                 .compile_expression_owned(join.left.clone())
-                .and_then(|left| left.eval(Value::from_pairs(scope.clone())))
-                .map_err(|error| (format!("with.{name}.left"), engine::reason(&error)))?;
+                .map_err(|error| engine::reason(&error))
+                .and_then(|left| {
+                    left.eval(Value::from_pairs(scope.clone()))
+                        .map_err(|error| {
+                            missing(&left, &scope).unwrap_or_else(|| engine::reason(&error))
+                        })
+                })
+                .map_err(|what| (format!("with.{name}.left"), what))?;
             let matches = key_of(&left)
                 .and_then(|key| join.records.get(&key))
                 .map(Vec::as_slice)

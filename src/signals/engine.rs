@@ -3,7 +3,7 @@
 use minijinja::{Environment, UndefinedBehavior, value::Value};
 use serde_json::Value as Json;
 
-use super::{Context, functions};
+use super::{Context, functions, names};
 use crate::domain::calendar::Calendar;
 
 /// Instructions that one evaluation may take.
@@ -37,10 +37,14 @@ pub(super) fn globals(context: &Context<'_>) -> Vec<(String, Value)> {
     ]
 }
 
-/// Says what is wrong with an expression's form.
-pub(super) fn check_expression(expression: &str) -> Result<(), String> {
+/// Says what is wrong with an expression's form or names, and what to do. `sees` are the names that it may use besides
+/// functions.
+pub(super) fn check_expression(
+    expression: &str,
+    sees: &[String],
+) -> Result<(), (String, Option<String>)> {
     if expression.len() > LONGEST_BYTES {
-        return Err(format!("is longer than {LONGEST_BYTES} bytes"));
+        return Err((format!("is longer than {LONGEST_BYTES} bytes"), None));
     }
     let calendar = Calendar::weekdays();
     let context = Context {
@@ -51,10 +55,12 @@ pub(super) fn check_expression(expression: &str) -> Result<(), String> {
         previous: &[],
         since_last: None,
     };
-    environment(&context)
+    let env = environment(&context);
+    let compiled = env
         .compile_expression(expression)
-        .map(|_| ())
-        .map_err(|error| reason(&error))
+        .map_err(|error| (reason(&error), None))?;
+    names::check(&env, expression, &compiled, sees)
+        .map_err(|unknown| (unknown.what, Some(unknown.advice)))
 }
 
 /// The error of an evaluation in one line. It may name fields, never values.

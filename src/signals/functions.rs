@@ -1,22 +1,6 @@
 //! What expressions may call, besides minijinja's own filters.
 //!
-//! | name | gives |
-//! |---|---|
-//! | `days_since(d)`, `days_until(d)` | calendar days between local dates; negative the other way |
-//! | `hours_since(t)`, `hours_until(t)` | hours between instants, with a fraction |
-//! | `working_days_since(d)`, `working_days_until(d)` | working days of the calendar |
-//! | `add_days(d, n)` | a date as `YYYY-MM-DD` |
-//! | `ratio(a, b)` | `a / b`, 0 where `b` is 0 |
-//! | `x\|date`, `x\|datetime` | a date, an instant: ISO 8601 text, or seconds or milliseconds since 1970 |
-//! | `x\|money('EUR')` | an amount with its currency |
-//! | `x\|number`, `x\|percent` | a number; a share of 0 to 1 in percent with one decimal |
-//! | `n\|count('order')` | a number of things |
-//! | `n\|days`, `n\|hours` | a length |
-//! | `list\|sum('field')` | the exact sum of a field |
-//! | `text\|lines` | the lines of a text that are not empty |
-//! | `text\|records('Commit')` | the records of a text of lines `Name: value`; each begins with the line of that name, keys in lower case |
-//! | `x\|email_domain` | the domain of a company's address; empty for free mail |
-//! | `x\|legal_name` | a company's name without case, accents, punctuation and legal form |
+//! [`FUNCTIONS`](super::FUNCTIONS) has all of them, each with an example that a test holds.
 //!
 //! A date or time without a zone is read in the reader's zone.
 
@@ -299,7 +283,7 @@ fn lines(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// Adds all of the table above to an environment, bound to an instant, a zone and a calendar.
+/// Adds all of [`FUNCTIONS`](super::FUNCTIONS) to an environment, bound to an instant, a zone and a calendar.
 pub(super) fn add(env: &mut Environment<'_>, now: Timestamp, zone: &TimeZone, calendar: &Calendar) {
     let today = zone.to_datetime(now).date();
     let zone = Arc::new(zone.clone());

@@ -5,8 +5,11 @@
 //! (RFC 3339). [`functions`] has the table of what it may call.
 
 mod assess;
+mod described;
 mod engine;
 pub mod functions;
+mod names;
+mod rehearse;
 mod rules;
 mod status;
 mod wording;
@@ -17,7 +20,7 @@ use serde_json::{Map, Value};
 use crate::{
     domain::{
         brief::Checked,
-        briefing::{Briefing, Query, Signal},
+        briefing::{Briefing, NextDate, Query, Signal},
         calendar::Calendar,
         finding::{Finding, Gap, GapCause, Mark},
     },
@@ -25,6 +28,8 @@ use crate::{
 };
 
 pub use assess::assess;
+pub use described::{Described, FUNCTIONS, NAMES};
+pub use rehearse::rehearse;
 
 /// What decides an assessment besides the data.
 #[derive(Debug, Clone)]
@@ -92,10 +97,22 @@ pub struct Assessment {
 /// Something wrong with a briefing that can be told before it runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleProblem {
-    pub signal: SignalId,
-    /// `when`, `facts.amount`, `headline` …
+    /// Nothing where it is about the briefing's `next_date`.
+    pub signal: Option<SignalId>,
+    /// `when`, `facts.amount`, `headline`, `next_date.items` …
     pub field: String,
     pub what: String,
+    /// What to do, where more can be said than to correct it.
+    pub advice: Option<String>,
+}
+
+impl std::fmt::Display for RuleProblem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.signal {
+            Some(signal) => write!(f, "signal `{signal}`: `{}` {}", self.field, self.what),
+            None => write!(f, "`{}` {}", self.field, self.what),
+        }
+    }
 }
 
 /// Everything that is wrong with a briefing's rules, all at once.
@@ -105,9 +122,10 @@ pub fn check(briefing: &Briefing) -> Vec<RuleProblem> {
     for signal in &briefing.signals {
         let mut wrong = |field: &str, what: String| {
             problems.push(RuleProblem {
-                signal: signal.id.clone(),
+                signal: Some(signal.id.clone()),
                 field: field.to_owned(),
                 what,
+                advice: None,
             });
         };
         if ids.contains(&&signal.id) {
@@ -120,11 +138,23 @@ pub fn check(briefing: &Briefing) -> Vec<RuleProblem> {
                 "is missing: say what makes an item the same tomorrow".to_owned(),
             );
         }
-        for (field, expression) in expressions(signal) {
-            if let Err(what) = engine::check_expression(&expression) {
-                wrong(&field, what);
-            }
-        }
+        problems.extend(expressions(signal).into_iter().filter_map(|rule| {
+            let (what, advice) = rule.problem()?;
+            Some(RuleProblem {
+                signal: Some(signal.id.clone()),
+                field: rule.field,
+                what,
+                advice,
+            })
+        }));
+        let mut wrong = |field: &str, what: String| {
+            problems.push(RuleProblem {
+                signal: Some(signal.id.clone()),
+                field: field.to_owned(),
+                what,
+                advice: None,
+            });
+        };
         for (field, template) in [
             ("headline", &signal.headline),
             ("say", &signal.say),
@@ -151,44 +181,122 @@ pub fn check(briefing: &Briefing) -> Vec<RuleProblem> {
             );
         }
     }
+    for rule in briefing.next_date.iter().flat_map(expressions_of_date) {
+        if let Some((what, advice)) = rule.problem() {
+            problems.push(RuleProblem {
+                signal: None,
+                field: rule.field,
+                what,
+                advice,
+            });
+        }
+    }
     problems
 }
 
-/// All expressions of a signal with the field that each stands in.
-fn expressions(signal: &Signal) -> Vec<(String, String)> {
-    let mut found = vec![
-        ("items".to_owned(), signal.query.items.clone()),
-        ("when".to_owned(), signal.when.clone()),
-        ("severity".to_owned(), signal.severity.clone()),
-    ];
-    let mut optional = |field: &str, expression: &Option<String>| {
-        if let Some(expression) = expression {
-            found.push((field.to_owned(), expression.clone()));
+/// An expression, the field that it stands in, and the names that it may use.
+struct Rule {
+    field: String,
+    expression: String,
+    sees: Vec<String>,
+}
+
+impl Rule {
+    fn new(field: impl Into<String>, expression: &str, sees: &[&str]) -> Self {
+        Self {
+            field: field.into(),
+            expression: expression.to_owned(),
+            sees: sees.iter().map(|name| (*name).to_owned()).collect(),
         }
-    };
-    optional("key", &signal.key);
-    optional("rank", &signal.rank);
-    optional("link", &signal.link);
-    optional("cause", &signal.cause);
-    optional(
-        "measure.value",
-        &signal.measure.as_ref().map(|measure| measure.value.clone()),
-    );
+    }
+
+    /// What is wrong with it before it runs, and what to do.
+    fn problem(&self) -> Option<(String, Option<String>)> {
+        let problem = engine::check_expression(&self.expression, &self.sees).err()?;
+        let word = self.expression.trim();
+        if self.field == "severity" && ["high", "medium", "low"].contains(&word) {
+            return Some((
+                format!("is an expression, and `{word}` in it is a name, not a text"),
+                Some(format!("write \"'{word}'\"")),
+            ));
+        }
+        Some(problem)
+    }
+}
+
+/// The names that every expression over an item sees.
+const GLOBALS: [&str; 3] = ["today", "now", "since_last"];
+
+/// All expressions of a signal.
+fn expressions(signal: &Signal) -> Vec<Rule> {
+    let mut found = arguments("args", &signal.query.args);
+    found.push(Rule::new("items", &signal.query.items, &["result"]));
+    let mut sees: Vec<&str> = GLOBALS.into_iter().chain(["item", "items"]).collect();
+    for (name, join) in &signal.joins {
+        let at = |key: &str| format!("with.{name}.{key}");
+        found.extend(arguments(&at("args"), &join.query.args));
+        found.push(Rule::new(at("items"), &join.query.items, &["result"]));
+        found.push(Rule::new(at("left"), &join.left, &sees));
+        found.push(Rule::new(at("right"), &join.right, &["item"]));
+        sees.push(name);
+    }
     for (name, value) in &signal.lets {
         if let Value::String(expression) = value {
-            found.push((format!("let.{name}"), expression.clone()));
+            found.push(Rule::new(format!("let.{name}"), expression, &sees));
         }
+        sees.push(name);
     }
+    found.push(Rule::new("when", &signal.when, &sees));
+    found.push(Rule::new("severity", &signal.severity, &sees));
+    let mut optional = |field: &str, expression: Option<&String>| {
+        found.extend(expression.map(|expression| Rule::new(field, expression, &sees)));
+    };
+    optional("key", signal.key.as_ref());
+    optional("rank", signal.rank.as_ref());
+    optional("link", signal.link.as_ref());
+    optional("cause", signal.cause.as_ref());
+    optional(
+        "measure.value",
+        signal.measure.as_ref().map(|measure| &measure.value),
+    );
     for (name, expression) in &signal.facts {
-        found.push((format!("facts.{name}"), expression.clone()));
+        found.push(Rule::new(format!("facts.{name}"), expression, &sees));
     }
     for (name, expression) in &signal.fact_links {
-        found.push((format!("fact_links.{name}"), expression.clone()));
+        found.push(Rule::new(format!("fact_links.{name}"), expression, &sees));
     }
-    for (name, join) in &signal.joins {
-        found.push((format!("with.{name}.items"), join.query.items.clone()));
-        found.push((format!("with.{name}.left"), join.left.clone()));
-        found.push((format!("with.{name}.right"), join.right.clone()));
+    found
+}
+
+/// The expressions of a briefing's next date.
+fn expressions_of_date(next: &NextDate) -> Vec<Rule> {
+    let sees: Vec<&str> = GLOBALS.into_iter().chain(["item"]).collect();
+    let mut found = arguments("next_date.args", &next.query.args);
+    found.push(Rule::new("next_date.items", &next.query.items, &["result"]));
+    found.push(Rule::new("next_date.date", &next.date, &sees));
+    found.push(Rule::new("next_date.what", &next.what, &sees));
+    found
+}
+
+/// The expressions in the templates of arguments.
+fn arguments(field: &str, args: &Map<String, Value>) -> Vec<Rule> {
+    fn each(field: &str, value: &Value, found: &mut Vec<Rule>) {
+        match value {
+            Value::String(text) => {
+                let inside = text.split("{{").skip(1);
+                let inside = inside.filter_map(|rest| rest.split_once("}}"));
+                found.extend(inside.map(|(inner, _)| Rule::new(field, inner.trim(), &GLOBALS)));
+            }
+            Value::Array(items) => items.iter().for_each(|item| each(field, item, found)),
+            Value::Object(map) => map
+                .iter()
+                .for_each(|(key, value)| each(&format!("{field}.{key}"), value, found)),
+            _ => {}
+        }
+    }
+    let mut found = Vec::new();
+    for (key, value) in args {
+        each(&format!("{field}.{key}"), value, &mut found);
     }
     found
 }
@@ -202,9 +310,10 @@ pub fn queries(briefing: &Briefing, context: &Context<'_>) -> Result<Vec<Planned
             std::iter::once(&signal.query).chain(signal.joins.values().map(|join| &join.query))
         {
             let call = plan(query, context).map_err(|what| RuleProblem {
-                signal: signal.id.clone(),
+                signal: Some(signal.id.clone()),
                 field: "args".to_owned(),
                 what,
+                advice: None,
             })?;
             if keys.insert(call.key()) {
                 planned.push(call);

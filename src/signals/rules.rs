@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use minijinja::{Environment, Expression, value::Value};
 use url::Url;
 
-use super::engine;
+use super::{engine, names};
 use crate::{
     domain::briefing::Signal,
     text::{shorten, visible},
@@ -87,14 +87,18 @@ impl<'e> Rules<'e> {
 }
 
 pub(super) fn eval(rule: &Expression<'_, '_>, scope: &[(String, Value)]) -> Result<Value, String> {
-    let value = rule
-        .eval(Value::from_pairs(scope.iter().cloned()))
-        .map_err(|error| engine::reason(&error))?;
-    if value.is_undefined() {
-        Err("a field is missing".to_owned())
-    } else {
-        Ok(value)
-    }
+    let what = match rule.eval(Value::from_pairs(scope.iter().cloned())) {
+        Ok(value) if !value.is_undefined() => return Ok(value),
+        Ok(_) => "a field is missing".to_owned(),
+        Err(error) => engine::reason(&error),
+    };
+    Err(missing(rule, scope).unwrap_or(what))
+}
+
+/// The field that the item does not have, where that is why a rule failed.
+pub(super) fn missing(rule: &Expression<'_, '_>, scope: &[(String, Value)]) -> Option<String> {
+    let item = scope.iter().find(|(name, _)| name == "item");
+    item.and_then(|(name, item)| names::missing(rule, name, item))
 }
 
 /// The text by which records are compared; nothing for empty and missing keys.

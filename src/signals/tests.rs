@@ -225,6 +225,164 @@ fn what_is_wrong_with_a_briefing_is_told_at_once() {
 }
 
 #[test]
+fn a_name_that_nothing_has_is_told_before_anything_runs() {
+    for (from, to, field, what, advice) in [
+        (
+            "days_since(item.due)",
+            "days_sinc(item.due)",
+            "let.late",
+            "names `days_sinc`, which is neither there nor a function",
+            "did you mean `days_since`?",
+        ),
+        (
+            "late|days",
+            "late|dais",
+            "facts.late",
+            "filters by `dais`, which is no filter",
+            "did you mean `days`?",
+        ),
+        (
+            "late >= 1",
+            "laet >= 1",
+            "when",
+            "names `laet`, which is neither there nor a function",
+            "did you mean `late`?",
+        ),
+        (
+            "late >= 1",
+            "late is nmuber",
+            "when",
+            "asks whether something `is nmuber`, which is no test",
+            "did you mean `number`?",
+        ),
+        (
+            "\"'high' if late > 7 else 'medium'\"",
+            "\"low\"",
+            "severity",
+            "is an expression, and `low` in it is a name, not a text",
+            "write \"'low'\"",
+        ),
+        (
+            "result.rows",
+            "reslt.rows",
+            "items",
+            "names `reslt`, which is neither there nor a function",
+            "did you mean `result`?",
+        ),
+        (
+            "{{ today }}",
+            "{{ tody }}",
+            "args.day",
+            "names `tody`, which is neither there nor a function",
+            "did you mean `today`?",
+        ),
+        (
+            "item.company",
+            "itm.company",
+            "with.people.right",
+            "names `itm`, which is neither there nor a function",
+            "did you mean `item`?",
+        ),
+    ] {
+        assert!(ORDERS.contains(from), "{from}");
+        let problems = check(&briefing(&ORDERS.replacen(from, to, 1)));
+        assert_eq!(problems.len(), 1, "{to}: {problems:?}");
+        assert_eq!(
+            (
+                problems[0].field.as_str(),
+                problems[0].what.as_str(),
+                problems[0].advice.as_deref()
+            ),
+            (field, what, Some(advice))
+        );
+    }
+    let dated = format!(
+        "{ORDERS}\n[next_date]\nconnector = 'c'\ntool = 't'\ndate = 'itm.x'\nwhat = 'item.y|loud'\n"
+    );
+    let problems = check(&briefing(&dated));
+    let fields: Vec<_> = problems
+        .iter()
+        .map(|p| (&p.signal, p.field.as_str()))
+        .collect();
+    assert_eq!(
+        fields,
+        [(&None, "next_date.date"), (&None, "next_date.what")]
+    );
+}
+
+fn assess_changed(from: &str, to: &str, rows: Value) -> (Assessment, Vec<RuleProblem>) {
+    assert!(ORDERS.contains(from), "{from}");
+    let calendar = Calendar::weekdays();
+    let context = context(MORNING, &calendar, &[]);
+    let briefing = briefing(&ORDERS.replacen(from, to, 1));
+    assert_eq!(check(&briefing), []);
+    let (rows, people) = (json!({ "rows": rows }), json!([]));
+    let outcome = |planned: &Planned| {
+        Some(Outcome::Answered {
+            value: if planned.connector.as_str() == "crm" {
+                &people
+            } else {
+                &rows
+            },
+            as_of: context.now,
+        })
+    };
+    (
+        assess(&briefing, &context, &outcome),
+        rehearse(&briefing, &context, &outcome),
+    )
+}
+
+#[test]
+fn a_field_that_no_item_has_is_named_with_the_nearest_and_no_value() {
+    let row = json!({ "id": 1, "due": "2026-11-10", "worth": 7, "customer": "Secret", "lines": 1 });
+    let (found, _) = assess_changed("item.worth|money", "item.wroth|money", json!([row]));
+    assert_eq!(
+        found.gaps[0].detail,
+        "late: a rule failed on 1 of 1 items: item 0: facts.worth: `item.wroth` is not there (nearest: `worth`)"
+    );
+    let (found, _) = assess_changed("\"result.rows\"", "\"result.row\"", json!([row]));
+    assert_eq!(found.gaps[0].cause, GapCause::Shape);
+    assert_eq!(
+        found.gaps[0].detail,
+        "late: items `result.row`: `result.row` is not there (nearest: `rows`)"
+    );
+    assert_eq!(found.checked.checked, 0);
+    let (found, doubts) = assess_changed("late >= 1", "late >= 1", json!([row]));
+    assert_eq!((found.gaps, doubts), (Vec::new(), Vec::new()));
+}
+
+#[test]
+fn a_rehearsal_finds_a_wrong_field_though_nothing_is_at_risk() {
+    let row = json!({ "id": 1, "due": "2026-12-24", "worth": 7, "customer": "A", "lines": 1 });
+    let told = |from: &str, to: &str| {
+        let (found, doubts) = assess_changed(from, to, json!([row, row]));
+        assert_eq!(found.gaps, [], "{to}");
+        doubts
+            .iter()
+            .map(|doubt| format!("{}: {}", doubt.field, doubt.what))
+            .collect::<Vec<_>>()
+    };
+    let lacks = "finds its field in no item of today: ";
+    assert_eq!(
+        told("item.worth|money", "item.wroth|money"),
+        [format!(
+            "facts.worth: {lacks}`item.wroth` is not there (nearest: `worth`)"
+        )]
+    );
+    assert_eq!(
+        told("\"item.customer\"", "\"item.custmer\""),
+        [format!(
+            "with.people.left: {lacks}`item.custmer` is not there (nearest: `customer`)"
+        )]
+    );
+    assert_eq!(
+        told("item.worth|money", "item.wroth|default(0)|money"),
+        [""; 0]
+    );
+}
+
+#[test]
 fn the_shipped_briefings_are_well_formed() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("briefings");
     let mut count = 0;

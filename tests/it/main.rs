@@ -1,6 +1,7 @@
 //! All integration tests in one binary, a file per capability. They drive the built program as a person would.
 
 mod access;
+mod admin;
 mod api;
 mod ask;
 mod audit;

@@ -1,6 +1,6 @@
 //! The three databases behind one call: rows as JSON objects. Each session has the right to read only.
 
-use std::str::FromStr;
+use std::{path::Path, str::FromStr};
 
 use futures_util::{StreamExt, stream::BoxStream};
 use secrecy::{ExposeSecret, SecretString};
@@ -18,6 +18,10 @@ use super::{
 };
 use crate::sql::{Dialect, ReadOnly};
 
+/// SQLite's code of a file that cannot be opened (SQLITE_CANTOPEN).
+const CANNOT_OPEN: &str = "14";
+/// Codes of a statement that names what the database does not have: SQLITE_ERROR, and the SQLSTATEs of PostgreSQL and MySQL.
+const NOT_THERE: [&str; 6] = ["1", "42703", "42P01", "42883", "42S22", "42S02"];
 /// Sessions at once.
 const SESSIONS: u32 = 4;
 
@@ -45,6 +49,13 @@ impl Database {
             Some("mysql" | "mariadb") => Dialect::Mysql,
             _ => Dialect::Sqlite,
         }
+    }
+
+    /// The file of a SQLite address; none where it lies in memory or the database is another.
+    pub fn file_of(address: &str) -> Option<&Path> {
+        let path = address.strip_prefix("sqlite:").unwrap_or(address);
+        (Self::kind_of(address) == Dialect::Sqlite && !path.starts_with(":memory:"))
+            .then(|| Path::new(path))
     }
 
     /// A pool over an address. Connects with the first call.
@@ -227,11 +238,21 @@ fn names_of<S: sqlx::Statement>(statement: &S) -> Vec<String> {
 /// What of a database's error may be told: its code, never its text, which may hold names and values.
 fn clear(error: &sqlx::Error) -> SqlError {
     match error {
-        sqlx::Error::Database(error) => SqlError::Database(
-            error
-                .code()
-                .map_or_else(|| "no code".to_owned(), |code| format!("code {code}")),
-        ),
+        sqlx::Error::Database(error)
+            if error.code().as_deref() == Some(CANNOT_OPEN)
+                && error
+                    .try_downcast_ref::<sqlx::sqlite::SqliteError>()
+                    .is_some() =>
+        {
+            SqlError::NoFile
+        }
+        sqlx::Error::Database(error) => SqlError::Database(match error.code().as_deref() {
+            None => "no code".to_owned(),
+            Some(code) if NOT_THERE.contains(&code) => {
+                format!("code {code}: a table, column or function that it names is not there")
+            }
+            Some(code) => format!("code {code}"),
+        }),
         sqlx::Error::Io(_)
         | sqlx::Error::Tls(_)
         | sqlx::Error::PoolTimedOut

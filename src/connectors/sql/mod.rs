@@ -41,6 +41,8 @@ pub enum SqlError {
     Timeout(u64),
     #[error("the answer is larger than {0} bytes: ask for less")]
     TooLarge(usize),
+    #[error("the database's file cannot be opened: it is no longer there, or may not be read")]
+    NoFile,
     #[error("the database cannot be reached")]
     Unreachable,
     #[error("the database refused the statement ({0})")]

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::SqlError;
@@ -12,31 +13,39 @@ use crate::{
 };
 
 /// A file of named queries.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct File {
+pub struct QueryFile {
+    /// The queries that may be asked, each as `[[query]]`.
     #[serde(default)]
     query: Vec<Definition>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Definition {
+    /// What a briefing and a model call it by: `args = { name = "late_orders" }`.
     name: String,
+    /// In a few words what it gives.
     #[serde(default)]
     title: String,
+    /// When to ask it, for a model that chooses.
     #[serde(default)]
     description: String,
+    /// One SELECT. Name each column with `as`; `:name` stands for a parameter.
     sql: String,
+    /// What `:name` in `sql` stands for.
     #[serde(default)]
     params: Vec<Parameter>,
 }
 
 /// A parameter of a named query.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Parameter {
+    /// As it stands behind the colon.
     pub name: String,
+    /// What it holds; it is bound, never written into the statement.
     #[serde(default, rename = "type")]
     pub kind: ParameterKind,
     /// Stands where the caller gives none; without it the parameter must be given.
@@ -45,7 +54,7 @@ pub struct Parameter {
 }
 
 /// What a parameter holds.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ParameterKind {
     #[default]
@@ -129,7 +138,7 @@ pub fn read(
     place: &str,
     dialect: Dialect,
 ) -> Result<BTreeMap<String, NamedQuery>, Problems> {
-    let file: File = toml::from_str(text).map_err(|error| {
+    let file: QueryFile = toml::from_str(text).map_err(|error| {
         Problems(vec![
             Problem::new("bad-queries", error.to_string()).at(place),
         ])

@@ -1,0 +1,258 @@
+//! What expressions may call and see, in an admin's words: what documentation and advice are made from.
+
+/// A function or filter as an admin reads of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Described {
+    /// How it is written: `days_since(d)`, `x|money('EUR')`.
+    pub form: &'static str,
+    pub example: &'static str,
+    /// What a reader in English reads of the example.
+    pub reads: &'static str,
+    pub meaning: &'static str,
+}
+
+impl Described {
+    /// Its name, where it is a filter.
+    fn filter(&self) -> Option<&'static str> {
+        let (_, name) = self.form.split_once('|')?;
+        name.split('(').next()
+    }
+}
+
+/// What an expression sees besides the functions.
+pub const NAMES: [(&str, &str); 8] = [
+    (
+        "result",
+        "in `items` alone: the tool's answer, its JSON as it is; `connector sql` answers `{ rows = […], truncated = … }`",
+    ),
+    ("item", "the record that is looked at"),
+    (
+        "items",
+        "all records, for `over = \"all\"` and for comparing one with the others",
+    ),
+    (
+        "today",
+        "the reader's date as text, `2026-11-24`; also in `args`",
+    ),
+    ("now", "the instant as text (RFC 3339); also in `args`"),
+    (
+        "since_last",
+        "when the brief before was due, or none; also in `args`",
+    ),
+    (
+        "a name of `with`",
+        "the records of another source that belong to the item, a list: `people[0].name if people else ''`",
+    ),
+    ("a name of `let`", "a value that was computed before"),
+];
+
+/// Every function and filter of our own.
+pub const FUNCTIONS: [Described; 22] = [
+    Described {
+        form: "days_since(d)",
+        example: "days_since('2026-11-20')",
+        reads: "4",
+        meaning: "calendar days from a date to today; negative where it lies ahead",
+    },
+    Described {
+        form: "days_until(d)",
+        example: "days_until('2026-12-01')",
+        reads: "7",
+        meaning: "calendar days from today to a date; negative where it is past",
+    },
+    Described {
+        form: "hours_since(t)",
+        example: "hours_since('2026-11-24T04:10:00Z')",
+        reads: "2.0",
+        meaning: "hours since an instant, with a fraction",
+    },
+    Described {
+        form: "hours_until(t)",
+        example: "hours_until('2026-11-24T06:40:00Z')",
+        reads: "0.5",
+        meaning: "hours until an instant, with a fraction",
+    },
+    Described {
+        form: "working_days_since(d)",
+        example: "working_days_since('2026-11-20')",
+        reads: "2",
+        meaning: "working days of the calendar since a date",
+    },
+    Described {
+        form: "working_days_until(d)",
+        example: "working_days_until('2026-11-30')",
+        reads: "4",
+        meaning: "working days of the calendar until a date",
+    },
+    Described {
+        form: "add_days(d, n)",
+        example: "add_days(today, 30)",
+        reads: "2026-12-24",
+        meaning: "the date so many days later, as text",
+    },
+    Described {
+        form: "ratio(a, b)",
+        example: "ratio(1, 4)",
+        reads: "0.25",
+        meaning: "`a / b`; 0 where `b` is 0",
+    },
+    Described {
+        form: "x|date",
+        example: "'2026-12-25'|date",
+        reads: "Fri 25 Dec",
+        meaning: "a date: ISO 8601 text, or seconds or milliseconds since 1970",
+    },
+    Described {
+        form: "x|datetime",
+        example: "'2026-11-24T15:00:00Z'|datetime",
+        reads: "Tue 24 Nov 16:00",
+        meaning: "an instant, told in the reader's zone",
+    },
+    Described {
+        form: "x|money('EUR')",
+        example: "4680.9|money('EUR')",
+        reads: "EUR 4,680.90",
+        meaning: "an amount with its currency",
+    },
+    Described {
+        form: "x|number",
+        example: "'1234.50'|number",
+        reads: "1,234.5",
+        meaning: "an exact number, also from text",
+    },
+    Described {
+        form: "x|percent",
+        example: "0.125|percent",
+        reads: "12.5 %",
+        meaning: "a share of 0 to 1",
+    },
+    Described {
+        form: "n|count('order')",
+        example: "3|count('order')",
+        reads: "3 orders",
+        meaning: "a number of things",
+    },
+    Described {
+        form: "n|days",
+        example: "days_since('2026-11-20')|days",
+        reads: "4 days",
+        meaning: "a length in days",
+    },
+    Described {
+        form: "n|hours",
+        example: "1.55|hours",
+        reads: "1.6 h",
+        meaning: "a length in hours",
+    },
+    Described {
+        form: "list|sum('field')",
+        example: "[{'a': 0.1}, {'a': 0.2}]|sum('a')",
+        reads: "0.3",
+        meaning: "the exact sum of a field; of the items themselves without one",
+    },
+    Described {
+        form: "text|lines",
+        example: "'  a\\n\\nb'|lines|join('+')",
+        reads: "a+b",
+        meaning: "the lines of a text that are not empty",
+    },
+    Described {
+        form: "text|records('Commit')",
+        example: "('Commit: a1\\nAuthor: Priya'|records('Commit'))[0].author",
+        reads: "Priya",
+        meaning: "the records of a text of lines `Name: value`; each begins with the line of that name, keys in lower case",
+    },
+    Described {
+        form: "x|email_domain",
+        example: "'it@eu.hartmann.example'|email_domain",
+        reads: "hartmann.example",
+        meaning: "the domain of a company's address; empty for free mail",
+    },
+    Described {
+        form: "x|legal_name",
+        example: "'Müller & Söhne GmbH'|legal_name",
+        reads: "muller sohne",
+        meaning: "a company's name without case, accents, punctuation and legal form, to compare by",
+    },
+    Described {
+        form: "x|default(y)",
+        example: "item.owner|default('nobody')",
+        reads: "nobody",
+        meaning: "`y` where the field is not there (minijinja's own)",
+    },
+];
+
+/// The filters of our own.
+pub(super) fn filters() -> impl Iterator<Item = &'static str> {
+    FUNCTIONS.iter().filter_map(|function| function.filter())
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::tz::TimeZone;
+    use minijinja::{Environment, value::Value};
+
+    use super::*;
+    use crate::{
+        domain::calendar::Calendar,
+        signals::{Context, engine, functions},
+    };
+
+    #[test]
+    fn every_function_is_described_and_its_example_reads_as_told() {
+        let calendar = Calendar::weekdays();
+        let zone = TimeZone::get("Europe/Zurich").unwrap();
+        let context = Context {
+            now: "2026-11-24T06:10:00Z".parse().unwrap(),
+            zone: zone.clone(),
+            calendar: &calendar,
+            fingerprint_key: &[],
+            previous: &[],
+            since_last: None,
+        };
+        let env = engine::environment(&context);
+        let reader = crate::domain::finding::Reader {
+            language: crate::text::Language::English,
+            zone,
+            today: context.today(),
+        };
+        let mut scope = engine::globals(&context);
+        scope.push(("item".to_owned(), Value::from_pairs([("id", 1)])));
+        let scope = Value::from_pairs(scope);
+        let mut wrong = Vec::new();
+        for described in FUNCTIONS {
+            let compiled = env.compile_expression(described.example).unwrap();
+            let value = compiled
+                .eval(scope.clone())
+                .unwrap_or_else(|error| panic!("{}: {error}", described.example));
+            let reads = match value.downcast_object_ref::<functions::Typed>() {
+                Some(typed) => typed.0.display(&reader),
+                None => value.to_string(),
+            };
+            let reads = reads.replace('\u{a0}', " ");
+            if reads != described.reads {
+                wrong.push((described.example, described.reads, reads));
+            }
+        }
+        assert_eq!(wrong, []);
+        let plain = Environment::new();
+        let known: Vec<&str> = plain.globals().map(|(name, _)| name).collect();
+        for (name, _) in env.globals().filter(|(name, _)| !known.contains(name)) {
+            let form = format!("{name}(");
+            assert!(
+                FUNCTIONS.iter().any(|known| known.form.starts_with(&form)),
+                "{name}"
+            );
+        }
+        // `add` names each filter once.
+        let source = include_str!("functions.rs");
+        let source = source.split("#[cfg(test)]").next().unwrap();
+        for line in source.split("env.add_filter(").skip(1) {
+            let Some(name) = line.trim_start().strip_prefix('"') else {
+                continue;
+            };
+            let name = name.split('"').next().unwrap();
+            assert!(filters().any(|known| known == name), "{name}");
+        }
+    }
+}
