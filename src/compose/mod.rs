@@ -6,6 +6,7 @@ mod ground;
 mod notice;
 mod plan;
 mod word;
+mod words;
 
 pub use form::Form;
 pub use notice::{Notice, notice};

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::{Timestamp, civil::Date};
 
+use super::words::{Words, fill};
 use crate::{
     domain::{
         brief::{Brief, Checked, Edition, Grounding, Item, Open, Resolved, Source},
@@ -32,6 +33,11 @@ pub(super) const BOTTOM_LINE_WORDS: usize = 45;
 /// brief unless it is high.
 const SHRINK_AFTER_DAYS: i32 = 3;
 const LEAVE_AFTER_DAYS: i32 = 7;
+/// Ongoing ones that a quiet day names, and the characters of each.
+const MOST_NAMED: usize = 3;
+const NAME_CHARS: usize = 60;
+/// Words of a quiet day's text.
+const QUIET_WORDS: usize = 45;
 /// Resolved ones that are named.
 const MOST_RESOLVED: usize = 3;
 /// A brief made later than this says so, in minutes.
@@ -67,8 +73,17 @@ pub fn compose(mut inputs: Inputs<'_>) -> Brief {
         .findings
         .iter()
         .any(|finding| matches!(finding.status, Status::New | Status::Worse { .. }));
+    // A day with a high risk is not quiet, however long the risk is known.
+    let high = inputs
+        .findings
+        .iter()
+        .any(|finding| finding.severity == Severity::High);
     let gap_is_high = inputs.gaps.iter().any(|gap| gap.high);
-    let quiet = answered && !fresh && !gap_is_high && inputs.briefing.when_quiet != WhenQuiet::Full;
+    let quiet = answered
+        && !fresh
+        && !high
+        && !gap_is_high
+        && inputs.briefing.when_quiet != WhenQuiet::Full;
     let mut brief = Brief {
         run: inputs.run.clone(),
         briefing: inputs.briefing.id.clone(),
@@ -132,6 +147,16 @@ fn time_of(instant: Timestamp, reader: &Reader) -> String {
     format!("{:02}:{:02}", local.hour(), local.minute())
 }
 
+/// "Mon 23 Nov 07:10".
+fn date_and_time(instant: Timestamp, reader: &Reader) -> String {
+    let local = reader.zone.to_datetime(instant);
+    format!(
+        "{} {}",
+        reader.language.date(local.date(), reader.today),
+        time_of(instant, reader)
+    )
+}
+
 /// What is said before everything else.
 fn notices(inputs: &Inputs<'_>) -> Vec<Rich> {
     let mut notices = Vec::new();
@@ -163,37 +188,76 @@ fn notices(inputs: &Inputs<'_>) -> Vec<Rich> {
     notices
 }
 
-/// At most 45 words: what was checked, what goes on, which date comes next.
+/// At most 45 words: what was checked, which date comes next, what goes on.
 fn say_quiet(brief: &mut Brief, inputs: &Inputs<'_>) {
+    let words = Words::of(brief.language);
     let Checked { checked, total } = inputs.checked;
-    brief.subject = shorten(
-        &format!(
-            "{}: nothing needs you today ({checked} of {total} checked)",
-            brief.title
-        ),
-        SUBJECT_CHARS,
+    let subject = fill(
+        words.quiet_subject,
+        &[
+            ("title", &brief.title),
+            ("checked", &checked.to_string()),
+            ("total", &total.to_string()),
+        ],
     );
+    brief.subject = shorten(&subject, SUBJECT_CHARS);
     let since = inputs.since.map_or(String::new(), |since| {
-        let local = inputs.reader.zone.to_datetime(since);
-        format!(
-            " since {} {}",
-            inputs
-                .reader
-                .language
-                .date(local.date(), inputs.reader.today),
-            time_of(since, inputs.reader)
-        )
+        let when = date_and_time(since, inputs.reader);
+        fill(words.quiet_since, &[("when", &when)])
     });
-    let mut text = format!("Nothing new and nothing worse{since}.");
+    let mut text = fill(words.quiet, &[("since", &since)]);
     if let Some((date, what)) = &inputs.next_date {
         let date = inputs.reader.language.date(*date, inputs.reader.today);
-        text.push_str(&format!(" Next date: {}, {date}.", shorten(what, 60)));
+        let values = [("what", shorten(what, NAME_CHARS)), ("date", date)];
+        let values = values
+            .each_ref()
+            .map(|(name, value)| (*name, value.as_str()));
+        text = format!("{text} {}", fill(words.next_date, &values));
     }
-    if !inputs.findings.is_empty() {
-        text.push_str(&format!(" Ongoing, unchanged: {}.", inputs.findings.len()));
+    let better = inputs
+        .findings
+        .iter()
+        .filter(|finding| matches!(finding.status, Status::Better { .. }))
+        .count();
+    let unchanged: Vec<&Finding> = inputs
+        .findings
+        .iter()
+        .filter(|finding| !matches!(finding.status, Status::Better { .. }))
+        .collect();
+    let better = match better {
+        0 => String::new(),
+        better => format!(" {}", fill(words.better, &[("n", &better.to_string())])),
+    };
+    // As many are named as there is room for.
+    let goes_on = (0..=MOST_NAMED).rev().find_map(|most| {
+        let goes_on = goes_on(&unchanged, most, words, inputs.reader);
+        let whole = format!("{text}{goes_on}{better}");
+        (most == 0 || word_count(&whole) <= QUIET_WORDS).then_some(whole)
+    });
+    brief.bottom_line = Rich::plain(goes_on.unwrap_or(text));
+}
+
+/// How many go on unchanged, with the names of the first `most`.
+fn goes_on(unchanged: &[&Finding], most: usize, words: &Words, reader: &Reader) -> String {
+    if unchanged.is_empty() {
+        return String::new();
     }
-    brief.more = inputs.findings.len();
-    brief.bottom_line = Rich::plain(text);
+    let mut names: Vec<String> = unchanged
+        .iter()
+        .take(most)
+        .map(|finding| shorten(&name(finding, reader), NAME_CHARS))
+        .collect();
+    if unchanged.len() > most && most > 0 {
+        names.push("…".to_owned());
+    }
+    let n = unchanged.len().to_string();
+    let said = fill(words.unchanged, &[("n", &n), ("names", &names.join("; "))]);
+    format!(" {}", said.replace(" ()", ""))
+}
+
+/// What a finding is called where it is only named.
+fn name(finding: &Finding, reader: &Reader) -> String {
+    rich(&finding.headline, &finding.facts, None, reader).text()
 }
 
 fn say_items(brief: &mut Brief, inputs: &Inputs<'_>) {

@@ -131,7 +131,8 @@ fn a_quiet_day_says_what_was_checked_in_few_words() {
     );
     let text = brief.bottom_line.text();
     assert!(
-        text.contains("release 4.12, Thu 26 Nov") && text.contains("unchanged: 1"),
+        text.contains("release 4.12, Thu 26 Nov")
+            && text.contains("Ongoing, unchanged: 1 (KEY-1 is 3 days late)."),
         "{text}"
     );
     assert!(crate::text::word_count(&text) <= 45);
@@ -139,6 +140,50 @@ fn a_quiet_day_says_what_was_checked_in_few_words() {
         (brief.resolved[0].said.as_str(), brief.resolved[0].open_days),
         ("It is 2 days late", 4)
     );
+}
+
+#[test]
+fn no_day_is_quiet_while_a_high_risk_is_open() {
+    let states = [
+        serde_json::json!({ "status": "ongoing", "days": 1 }),
+        serde_json::json!({ "status": "ongoing", "days": 30 }),
+        serde_json::json!({ "status": "better", "from": "3", "to": "1", "unit": "x", "days": 2 }),
+    ];
+    for (number, state) in (1..).zip(states) {
+        let found = [
+            finding(number + 10, "high", state.clone()),
+            finding(number, "medium", state),
+        ];
+        let marks = vec![mark(number + 10, "2026-10-25")];
+        let brief = brief(&found, &[], marks, true, Vec::new());
+        assert_eq!(brief.edition, Edition::BuiltIn);
+        assert_eq!(brief.decide.len(), 1);
+        assert!(
+            !brief.subject.contains("nothing needs you"),
+            "{}",
+            brief.subject
+        );
+    }
+}
+
+#[test]
+fn a_quiet_day_names_what_goes_on_and_counts_nothing_as_ranked_lower() {
+    let ongoing = || serde_json::json!({ "status": "ongoing", "days": 2 });
+    let better =
+        serde_json::json!({ "status": "better", "from": "3", "to": "1", "unit": "x", "days": 2 });
+    let mut found: Vec<Finding> = (1..=9)
+        .map(|number| finding(number, "medium", ongoing()))
+        .collect();
+    found.push(finding(10, "medium", better));
+    let brief = brief(&found, &[], Vec::new(), true, Vec::new());
+    let text = brief.bottom_line.text();
+    assert!(
+        text.contains("Ongoing, unchanged: 9 (KEY-1 is 3 days late; KEY-2 is 3 days late;"),
+        "{text}"
+    );
+    assert!(text.ends_with("Better: 1."), "{text}");
+    assert!(crate::text::word_count(&text) <= 45, "{text}");
+    assert_eq!(brief.more, 0);
 }
 
 #[test]
