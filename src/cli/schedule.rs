@@ -43,7 +43,7 @@ pub enum Command {
     Pause { schedule: ScheduleId },
     /// Lets a paused schedule go on, from now.
     Resume { schedule: ScheduleId },
-    /// Makes and delivers a schedule's briefs now, to all its recipients.
+    /// Makes and delivers a schedule's briefs now, to all its recipients. The next due one goes on from the last due one.
     Send { schedule: ScheduleId },
 }
 
@@ -437,6 +437,7 @@ async fn send(id: &ScheduleId, config: &Path, json: bool) -> Result<u8, Problems
             due: now,
             expires,
             missed: Vec::new(),
+            by_hand: true,
             state: RunState::Due,
         };
         app.parts

@@ -26,6 +26,9 @@ pub struct Run {
     /// Instants before at which it was due and no run was made, because nobody was there to make one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missed: Vec<Timestamp>,
+    /// A person had it made beside the schedule's times: it is held against the last due run, and none is held against it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_hand: bool,
     pub state: RunState,
 }
 

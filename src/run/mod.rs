@@ -40,7 +40,7 @@ use crate::{
     },
     error::Problem,
     guard::Guard,
-    ids::{CalendarId, DeliveryId, UserId, derived},
+    ids::{BriefingId, CalendarId, DeliveryId, RoleId, UserId, derived},
     provision::{self, Objects},
     render,
     store::{Kind, Leased, Store, StoreError},
@@ -211,14 +211,9 @@ impl Parts {
         let earlier = self
             .store
             .runs()
-            .earlier(&run.briefing, &run.audience, run.due)
+            .due_before(&run.briefing, &run.audience, run.due)
             .await?;
-        let before = earlier.iter().find_map(|earlier| {
-            let brief = earlier.state.brief()?;
-            let lost = matches!(earlier.state, RunState::Done { delivered: 0, .. });
-            let compares = !matches!(brief.edition, Edition::TooLate | Edition::Nothing);
-            (compares && !lost).then_some((brief, earlier.due))
-        });
+        let before = last_read(&earlier);
         let occasion = Occasion {
             run: run.id.clone(),
             role: &run.audience.role,
@@ -247,6 +242,37 @@ impl Parts {
         } else {
             RunState::Composed { brief }
         })
+    }
+
+    /// The due runs that a brief of this briefing and role made now would go on from, the last one first: those of the
+    /// audience, in `zone` where one is given, that had the newest.
+    pub async fn due_before(
+        &self,
+        objects: &Objects,
+        briefing: &BriefingId,
+        role: &RoleId,
+        zone: Option<&str>,
+        due: Timestamp,
+    ) -> Result<Vec<Run>, StoreError> {
+        let mut newest: Vec<Run> = Vec::new();
+        let schedules = objects.schedules.iter();
+        for schedule in schedules.filter(|schedule| schedule.briefing == *briefing) {
+            let audiences = audiences(schedule, objects, &self.company.defaults);
+            for audience in audiences.iter().filter(|audience| {
+                audience.role == *role && zone.is_none_or(|zone| audience.zone == zone)
+            }) {
+                let runs = self
+                    .store
+                    .runs()
+                    .due_before(briefing, audience, due)
+                    .await?;
+                let of = |runs: &[Run]| last_read(runs).map(|(_, due)| due);
+                if of(&runs) > of(&newest) {
+                    newest = runs;
+                }
+            }
+        }
+        Ok(newest)
     }
 
     async fn failed(&self, run: &Run, problem: Problem) -> Result<RunState, StoreError> {
@@ -316,6 +342,16 @@ impl Parts {
             user.is_active() && user.roles.contains(&run.audience.role)
         }))
     }
+}
+
+/// The last brief of these runs that came to a reader and says what was found, with when it was due.
+pub fn last_read(earlier: &[Run]) -> Option<(&Brief, Timestamp)> {
+    earlier.iter().find_map(|earlier| {
+        let brief = earlier.state.brief()?;
+        let lost = matches!(earlier.state, RunState::Done { delivered: 0, .. });
+        let compares = !matches!(brief.edition, Edition::TooLate | Edition::Nothing);
+        (compares && !lost).then_some((brief, earlier.due))
+    })
 }
 
 /// The deliveries of a composed run: one a recipient and channel, under ids that the same run always gives.

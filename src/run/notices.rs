@@ -230,6 +230,7 @@ pub async fn tell_admin(
         due: now,
         expires: now,
         missed: Vec::new(),
+        by_hand: false,
         state: RunState::Composed {
             brief: Box::new(brief),
         },

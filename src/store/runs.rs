@@ -18,6 +18,9 @@ pub const KEPT_DAYS: u32 = 400;
 /// So many earlier runs are looked at for one that has a brief.
 const EARLIER_RUNS: u32 = 30;
 
+/// So many times so many are looked at where a person had all of them made.
+const MOST_PAGES: usize = 20;
+
 /// The runs of a store.
 pub struct Runs<'a>(pub(super) &'a Store);
 
@@ -131,7 +134,29 @@ impl Runs<'_> {
         Ok(())
     }
 
-    /// The last runs of a briefing for an audience that were due before `due`, the last one first.
+    /// The last runs of a briefing for an audience that were due before `due` by their schedule, the last one first: what
+    /// the next due run goes on from. Those that a person had made are left out.
+    pub async fn due_before(
+        &self,
+        briefing: &BriefingId,
+        audience: &Audience,
+        due: Timestamp,
+    ) -> Result<Vec<Run>, StoreError> {
+        let mut before = due;
+        for _ in 0..MOST_PAGES {
+            let mut runs = self.earlier(briefing, audience, before).await?;
+            let last = runs.last().map(|run| run.due);
+            let whole = runs.len() < EARLIER_RUNS as usize;
+            runs.retain(|run| !run.by_hand);
+            match last {
+                Some(last) if runs.is_empty() && !whole => before = last,
+                _ => return Ok(runs),
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    /// The last runs of a briefing for an audience before `due`, also those that a person had made, the last one first.
     pub async fn earlier(
         &self,
         briefing: &BriefingId,
