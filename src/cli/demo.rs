@@ -76,6 +76,7 @@ pub async fn run(command: Demo, json: bool) -> Result<u8, Problems> {
             due: now,
             previous: &[],
             since: None,
+            earlier: &[],
         };
         let result = app
             .parts

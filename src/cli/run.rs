@@ -107,6 +107,7 @@ pub async fn run(command: Run, config: &Path, json: bool) -> Result<u8, Problems
         due,
         previous: before.map_or(&[], |(brief, _)| brief.marks.as_slice()),
         since: before.map(|(_, due)| due),
+        earlier: &earlier,
     };
     let watch = Watch::new(&objects.connectors, json);
     let made = app

@@ -1,6 +1,6 @@
 //! The deterministic brief: which findings are said, in which order, how long.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{Timestamp, civil::Date};
 
@@ -9,12 +9,10 @@ use crate::{
     domain::{
         brief::{Brief, Checked, Edition, Grounding, Item, Open, Resolved, Source},
         briefing::{Briefing, WhenQuiet},
-        finding::{
-            Fact, Finding, Gap, GapCause, Mark, Reader, Severity, Status, Wording, WordingPart,
-        },
+        finding::{Fact, Finding, Gap, Mark, Reader, Severity, Status, Wording, WordingPart},
         rich::Rich,
     },
-    ids::{RoleId, RunId},
+    ids::{ConnectorId, RoleId, RunId},
     text::{shorten, word_count},
 };
 
@@ -40,6 +38,8 @@ const NAME_CHARS: usize = 60;
 const QUIET_WORDS: usize = 45;
 /// Resolved ones that are named.
 const MOST_RESOLVED: usize = 3;
+/// Sources of which it is said in full what was not checked.
+const MOST_NOTICES: usize = 3;
 /// A brief made later than this says so, in minutes.
 const LATE_AFTER_MINUTES: i64 = 10;
 
@@ -69,21 +69,19 @@ pub struct Inputs<'a> {
 /// Makes the brief in fixed wording.
 pub fn compose(mut inputs: Inputs<'_>) -> Brief {
     let answered = inputs.sources.iter().any(|source| source.as_of.is_some());
-    let fresh = inputs
-        .findings
-        .iter()
-        .any(|finding| matches!(finding.status, Status::New | Status::Worse { .. }));
+    // What has no next step is no risk.
+    let risks = || {
+        inputs
+            .findings
+            .iter()
+            .filter(|finding| !finding.next.is_empty())
+    };
+    let fresh = risks().any(|finding| matches!(finding.status, Status::New | Status::Worse { .. }));
     // A day with a high risk is not quiet, however long the risk is known.
-    let high = inputs
-        .findings
-        .iter()
-        .any(|finding| finding.severity == Severity::High);
+    let high = risks().any(|finding| finding.severity == Severity::High);
     let gap_is_high = inputs.gaps.iter().any(|gap| gap.high);
-    let quiet = answered
-        && !fresh
-        && !high
-        && !gap_is_high
-        && inputs.briefing.when_quiet != WhenQuiet::Full;
+    let may_be_quiet = inputs.checked.checked > 0 && !fresh && !high && !gap_is_high;
+    let quiet = may_be_quiet && inputs.briefing.when_quiet != WhenQuiet::Full;
     let mut brief = Brief {
         run: inputs.run.clone(),
         briefing: inputs.briefing.id.clone(),
@@ -109,33 +107,60 @@ pub fn compose(mut inputs: Inputs<'_>) -> Brief {
         grounding: Grounding::default(),
         marks: std::mem::take(&mut inputs.marks),
     };
-    for mark in inputs.resolved {
-        match &mark.said {
-            Some(said) if brief.resolved.len() < MOST_RESOLVED => brief.resolved.push(Resolved {
-                fingerprint: mark.fingerprint.clone(),
-                said: said.clone(),
-                open_days: days_between(mark.first_seen, inputs.reader.today).max(1),
-            }),
-            _ => brief.more_resolved += 1,
-        }
-    }
+    say_resolved(&mut brief, &inputs);
     if !answered && inputs.checked.total > 0 {
         brief.edition = Edition::Nothing;
-        brief.subject = shorten(
-            &format!("{}: no brief today, no source answered", brief.title),
-            SUBJECT_CHARS,
-        );
-        brief.bottom_line = Rich::plain(
-            "No brief today: no source answered. Nothing is known about this morning's risks.",
-        );
-    } else if quiet {
-        brief.edition = Edition::Quiet;
-        say_quiet(&mut brief, &inputs);
+        let words = Words::of(brief.language);
+        let subject = fill(words.no_source_subject, &[("title", &brief.title)]);
+        brief.subject = shorten(&subject, SUBJECT_CHARS);
+        brief.bottom_line = Rich::plain(words.no_source);
     } else {
-        say_items(&mut brief, &inputs);
+        if !quiet {
+            say_items(&mut brief, &inputs);
+        }
+        if may_be_quiet && brief.items().next().is_none() {
+            brief.edition = Edition::Quiet;
+            brief.more = 0;
+            say_quiet(&mut brief, &inputs);
+        }
     }
-    remember(&mut brief);
+    remember(&mut brief, inputs.findings, inputs.reader);
     brief
+}
+
+/// What is found no more, the worst first, under the name that it had. Where only its date is over it has passed: nobody
+/// saw it settled.
+fn say_resolved(brief: &mut Brief, inputs: &Inputs<'_>) {
+    let words = Words::of(brief.language);
+    let mut resolved: Vec<&Mark> = inputs.resolved.iter().collect();
+    resolved.sort_by_key(|mark| std::cmp::Reverse(mark.severity));
+    for mark in resolved {
+        let Some(said) = mark
+            .said
+            .as_ref()
+            .filter(|_| brief.resolved.len() < MOST_RESOLVED)
+        else {
+            brief.more_resolved += 1;
+            continue;
+        };
+        let passed = mark.until.is_some_and(|until| until < inputs.reader.today);
+        let has_name = inputs
+            .briefing
+            .signals
+            .iter()
+            .any(|signal| signal.id == mark.signal && !signal.short.is_empty());
+        let what = [("what", said.as_str())];
+        brief.resolved.push(Resolved {
+            fingerprint: mark.fingerprint.clone(),
+            said: match (passed, has_name) {
+                (true, _) => fill(words.passed, &what),
+                (false, true) => said.clone(),
+                (false, false) => fill(words.was, &what),
+            },
+            passed,
+            open_days: days_between(mark.first_seen, inputs.reader.today).max(1),
+        });
+    }
 }
 
 fn days_between(from: Date, to: Date) -> i64 {
@@ -159,33 +184,96 @@ fn date_and_time(instant: Timestamp, reader: &Reader) -> String {
 
 /// What is said before everything else.
 fn notices(inputs: &Inputs<'_>) -> Vec<Rich> {
+    let words = Words::of(inputs.reader.language);
     let mut notices = Vec::new();
     let late = inputs.now.duration_since(inputs.due).as_mins();
     if late > LATE_AFTER_MINUTES {
-        notices.push(Rich::plain(format!(
-            "This brief was due {} and was made at {}.",
+        let (due, made) = (
             time_of(inputs.due, inputs.reader),
-            time_of(inputs.now, inputs.reader)
-        )));
+            time_of(inputs.now, inputs.reader),
+        );
+        let said = fill(words.late, &[("due", &due), ("made", &made)]);
+        notices.push(Rich::plain(said));
     }
-    let mut unchecked: BTreeMap<&str, (usize, GapCause)> = BTreeMap::new();
+    let mut unchecked: BTreeMap<(bool, &ConnectorId), Vec<&Gap>> = BTreeMap::new();
     for gap in inputs.gaps.iter().filter(|gap| gap.high) {
-        let title = inputs
-            .sources
-            .iter()
-            .find(|source| source.connector == gap.connector)
-            .map_or(gap.connector.as_str(), |source| source.title.as_str());
-        unchecked.entry(title).or_insert((0, gap.cause)).0 += gap.signals.len();
+        unchecked
+            .entry((gap.in_part, &gap.connector))
+            .or_default()
+            .push(gap);
     }
-    for (title, (signals, cause)) in unchecked {
-        let verb = if signals == 1 { "is" } else { "are" };
-        notices.push(Rich::plain(format!(
-            "Not checked: {title} {}. {signals} of {} signals {verb} unknown.",
-            cause.clause(),
-            inputs.checked.total
-        )));
+    let mut others: Vec<&str> = Vec::new();
+    for ((in_part, connector), gaps) in &unchecked {
+        let source = source_title(&inputs.sources, connector);
+        if notices.len() < MOST_NOTICES {
+            let said = not_checked_notice(source, gaps, *in_part, inputs, words);
+            notices.push(Rich::plain(said));
+        } else if !others.contains(&source) {
+            others.push(source);
+        }
+    }
+    if !others.is_empty() {
+        let said = fill(words.others_unchecked, &[("sources", &others.join(", "))]);
+        notices.push(Rich::plain(said));
     }
     notices
+}
+
+/// What was not checked of one source, why, and when it was last.
+fn not_checked_notice(
+    source: &str,
+    gaps: &[&Gap],
+    in_part: bool,
+    inputs: &Inputs<'_>,
+    words: &Words,
+) -> String {
+    let clause = gaps
+        .first()
+        .map(|gap| gap.cause.clause_in(inputs.reader.language))
+        .unwrap_or_default();
+    let mut titles: Vec<&str> = gaps
+        .iter()
+        .flat_map(|gap| gap.titles.iter().map(String::as_str))
+        .collect();
+    let signals: usize = gaps.iter().map(|gap| gap.signals.len()).sum();
+    let (n, total) = (signals.to_string(), inputs.checked.total.to_string());
+    let and_more = titles
+        .len()
+        .checked_sub(MOST_NAMED)
+        .filter(|more| *more > 0)
+        .map(|more| fill(words.and_more, &[("n", &more.to_string())]));
+    titles.truncate(MOST_NAMED);
+    titles.extend(and_more.as_deref());
+    let (label, [one, several]) = if in_part {
+        (words.partly_checked, words.incomplete)
+    } else {
+        (words.not_checked, words.unknown)
+    };
+    let signals = if signals == 1 { one } else { several };
+    let titles = titles.join(", ");
+    let values = [
+        ("source", source),
+        ("cause", clause),
+        ("n", &n),
+        ("total", &total),
+        ("signals", &titles),
+    ];
+    let mut said = format!("{} {}", fill(label, &values), fill(signals, &values));
+    let last_good: Option<Vec<Timestamp>> = gaps.iter().map(|gap| gap.last_good).collect();
+    if let Some(last_good) = last_good.and_then(|all| all.into_iter().min()) {
+        let when = date_and_time(last_good, inputs.reader);
+        said.push(' ');
+        said.push_str(&fill(words.last_good, &[("when", &when)]));
+    }
+    said
+}
+
+/// The source's title as the reader knows it; its id where none is named.
+fn source_title<'a>(sources: &'a [Source], connector: &'a ConnectorId) -> &'a str {
+    sources
+        .iter()
+        .find(|source| source.connector == *connector)
+        .map_or(connector.as_str(), |source| source.title.as_str())
 }
 
 /// At most 45 words: what was checked, which date comes next, what goes on.
@@ -222,7 +310,7 @@ fn say_quiet(brief: &mut Brief, inputs: &Inputs<'_>) {
     let unchanged: Vec<&Finding> = inputs
         .findings
         .iter()
-        .filter(|finding| !matches!(finding.status, Status::Better { .. }))
+        .filter(|finding| matches!(finding.status, Status::Ongoing { .. }))
         .collect();
     let better = match better {
         0 => String::new(),
@@ -257,7 +345,12 @@ fn goes_on(unchanged: &[&Finding], most: usize, words: &Words, reader: &Reader) 
 
 /// What a finding is called where it is only named.
 fn name(finding: &Finding, reader: &Reader) -> String {
-    rich(&finding.headline, &finding.facts, None, reader).text()
+    let named = [&finding.short, &finding.headline]
+        .into_iter()
+        .find(|wording| !wording.is_empty());
+    named.map_or(String::new(), |wording| {
+        rich(wording, &finding.facts, None, reader).text()
+    })
 }
 
 fn say_items(brief: &mut Brief, inputs: &Inputs<'_>) {
@@ -320,31 +413,43 @@ fn say_items(brief: &mut Brief, inputs: &Inputs<'_>) {
 
 /// Subject and preheader, from the headlines as they stand.
 pub(super) fn title(brief: &mut Brief) {
+    let words = Words::of(brief.language);
     let headlines: Vec<String> = brief.items().map(|item| item.headline.text()).collect();
     let Checked { checked, total } = brief.checked;
-    brief.subject = match (headlines.first(), not_checked(brief)) {
+    let shown = headlines.len();
+    let more = |others: usize| match others {
+        0 => String::new(),
+        others => format!(" {}", fill(words.more, &[("n", &others.to_string())])),
+    };
+    brief.subject = match (headlines.first(), not_checked(brief, words)) {
         (None, _) => {
-            let unchecked = total.saturating_sub(checked);
-            format!(
-                "{}: {unchecked} of {total} signals not checked",
-                brief.title
-            )
+            let (n, total) = (total.saturating_sub(checked).to_string(), total.to_string());
+            let values = [
+                ("title", brief.title.as_str()),
+                ("n", &n),
+                ("total", &total),
+            ];
+            fill(words.unchecked_subject, &values)
         }
-        (Some(_), Some(source)) => {
-            let shown = headlines.len();
-            let risks = if shown == 1 { "risk" } else { "risks" };
-            let more = match brief.more {
-                0 => String::new(),
-                more => format!(" (+{more} more)"),
-            };
+        (Some(_), Some(unchecked)) => {
+            let [one, several] = words.risks;
+            let risks = if shown == 1 { one } else { several };
+            let risks = fill(risks, &[("n", &shown.to_string())]);
+            let values = [
+                ("title", brief.title.as_str()),
+                ("risks", &risks),
+                ("unchecked", &unchecked),
+            ];
             format!(
-                "{}: {shown} {risks}, {source} not checked{more}",
-                brief.title
+                "{}{}",
+                fill(words.degraded_subject, &values),
+                more(brief.more)
             )
         }
         (Some(first), None) => {
-            let others = (headlines.len() + brief.more).saturating_sub(1);
-            worst_first(first, others)
+            let more = more((shown + brief.more).saturating_sub(1));
+            let room = SUBJECT_CHARS.saturating_sub(more.chars().count());
+            format!("{}{more}", shorten(first, room))
         }
     };
     brief.subject = shorten(&brief.subject, SUBJECT_CHARS);
@@ -369,32 +474,39 @@ fn bottom_line(brief: &Brief) -> Rich {
         }
     }
     if brief.items().next().is_none() {
-        line = Rich::plain("What was checked shows nothing that needs you; the rest is unknown.");
+        let words = Words::of(brief.language);
+        line = Rich::plain(match brief.checked.checked {
+            0 => words.nothing_checked,
+            _ => words.nothing_found,
+        });
     }
     line
 }
 
-/// The subject: the worst item, and how many more there are.
-fn worst_first(first: &str, others: usize) -> String {
-    let suffix = if others > 0 {
-        format!(" (+{others} more)")
-    } else {
-        String::new()
-    };
-    format!(
-        "{}{suffix}",
-        shorten(first, SUBJECT_CHARS.saturating_sub(suffix.chars().count()))
-    )
-}
-
-/// The source that a signal depends on that can be high, and that was not checked.
-fn not_checked(brief: &Brief) -> Option<String> {
+/// What was not checked of the first source on which a high signal depends: "Sentry not checked" only where none of its
+/// signals was.
+fn not_checked(brief: &Brief, words: &Words) -> Option<String> {
     let gap = brief.gaps.iter().find(|gap| gap.high)?;
-    let source = brief
-        .sources
-        .iter()
-        .find(|source| source.connector == gap.connector);
-    Some(source.map_or_else(|| gap.connector.to_string(), |source| source.title.clone()))
+    let of_source = || {
+        brief
+            .gaps
+            .iter()
+            .filter(|other| other.connector == gap.connector)
+    };
+    let signals: BTreeSet<_> = of_source().flat_map(|gap| &gap.signals).collect();
+    let whole = !of_source().any(|gap| gap.in_part) && signals.len() >= gap.of;
+    let (n, of) = (signals.len().to_string(), gap.of.to_string());
+    let values = [
+        ("source", source_title(&brief.sources, &gap.connector)),
+        ("n", &n),
+        ("of", &of),
+    ];
+    let sentence = if whole {
+        words.source_unchecked
+    } else {
+        words.source_partly
+    };
+    Some(fill(sentence, &values))
 }
 
 fn brief_mark<'a>(marks: &'a [Mark], finding: &Finding) -> Option<&'a Mark> {
@@ -468,15 +580,24 @@ pub(super) fn rich(
     text
 }
 
-/// Keeps with each mark the headline that was said, so that it can be named when it is resolved.
-pub(super) fn remember(brief: &mut Brief) {
+/// Keeps with each mark what its finding was said to be, so that it can be named when it is over.
+pub(super) fn remember(brief: &mut Brief, findings: &[Finding], reader: &Reader) {
     let said: BTreeMap<_, _> = brief
         .items()
-        .map(|item| (item.fingerprint.clone(), item.headline.text()))
+        .map(|item| {
+            let finding = findings
+                .iter()
+                .find(|finding| finding.fingerprint == item.fingerprint);
+            let name = match finding {
+                Some(finding) if !finding.short.is_empty() => name(finding, reader),
+                _ => item.headline.text(),
+            };
+            (item.fingerprint.clone(), name)
+        })
         .collect();
     for mark in &mut brief.marks {
-        if let Some(headline) = said.get(&mark.fingerprint) {
-            mark.said = Some(headline.clone());
+        if let Some(name) = said.get(&mark.fingerprint) {
+            mark.said = Some(name.clone());
         }
     }
 }

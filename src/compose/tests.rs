@@ -7,7 +7,7 @@ use crate::{
     domain::{
         brief::{Brief, Checked, Edition, Source},
         briefing::Briefing,
-        finding::{Finding, Gap, Mark, Reader},
+        finding::{Finding, Gap, Mark, Reader, Severity},
     },
     ids::{ConnectorId, RoleId, RunId},
     text::Language,
@@ -44,8 +44,40 @@ fn brief(
     answered: bool,
     gaps: Vec<Gap>,
 ) -> Brief {
-    let briefing: Briefing =
-        toml::from_str("id = 'b'\ntitle = 'Engineering'\nrole = 'vp'").unwrap();
+    let briefing = "id = 'b'\ntitle = 'Engineering'\nrole = 'vp'";
+    brief_of(briefing, findings, resolved, marks, answered, gaps)
+}
+
+fn brief_of(
+    briefing: &str,
+    findings: &[Finding],
+    resolved: &[Mark],
+    marks: Vec<Mark>,
+    answered: bool,
+    gaps: Vec<Gap>,
+) -> Brief {
+    let checked = Checked {
+        checked: 3,
+        total: 4,
+    };
+    compose_brief(briefing, findings, resolved, marks, answered, gaps, checked)
+}
+
+fn brief_with(findings: &[Finding], gaps: Vec<Gap>, checked: Checked) -> Brief {
+    let briefing = "id = 'b'\ntitle = 'Engineering'\nrole = 'vp'";
+    compose_brief(briefing, findings, &[], Vec::new(), true, gaps, checked)
+}
+
+fn compose_brief(
+    briefing: &str,
+    findings: &[Finding],
+    resolved: &[Mark],
+    marks: Vec<Mark>,
+    answered: bool,
+    gaps: Vec<Gap>,
+    checked: Checked,
+) -> Brief {
+    let briefing: Briefing = toml::from_str(briefing).unwrap();
     let now = "2026-11-24T06:10:00Z".parse().unwrap();
     let reader = Reader {
         language: Language::English,
@@ -64,10 +96,7 @@ fn brief(
         resolved,
         marks,
         gaps,
-        checked: Checked {
-            checked: 3,
-            total: 4,
-        },
+        checked,
         sources: vec![Source {
             connector: ConnectorId::new("jira").unwrap(),
             title: "Jira".to_owned(),
@@ -138,7 +167,7 @@ fn a_quiet_day_says_what_was_checked_in_few_words() {
     assert!(crate::text::word_count(&text) <= 45);
     assert_eq!(
         (brief.resolved[0].said.as_str(), brief.resolved[0].open_days),
-        ("It is 2 days late", 4)
+        ("Was: It is 2 days late", 4)
     );
 }
 
@@ -187,6 +216,52 @@ fn a_quiet_day_names_what_goes_on_and_counts_nothing_as_ranked_lower() {
 }
 
 #[test]
+fn what_is_over_is_named_as_such_and_is_resolved_only_where_its_date_did_not_pass() {
+    let today = date(2026, 11, 24);
+    let gone = |number: usize, until: Option<jiff::civil::Date>, severity: Severity| {
+        let mut mark = mark(number, "2026-11-20");
+        mark.until = until;
+        mark.severity = severity;
+        mark
+    };
+    let marks = [
+        gone(1, None, Severity::Low),
+        gone(2, today.yesterday().ok(), Severity::High),
+        gone(3, Some(today), Severity::Medium),
+    ];
+    let with = |short: &str| {
+        let briefing = format!(
+            "id = 'b'\ntitle = 'Engineering'\nrole = 'vp'\n[[signals]]\nid = 's'\ntitle = 't'\nconnector = 'jira'\ntool = 'q'\nheadline = 'h'\nshort = '{short}'"
+        );
+        let brief = brief_of(&briefing, &[], &marks, Vec::new(), true, Vec::new());
+        let said = brief.resolved.iter().map(|resolved| {
+            assert_eq!(resolved.passed, resolved.fingerprint.0 == "f2");
+            resolved.said.clone()
+        });
+        said.collect::<Vec<_>>()
+    };
+    assert_eq!(
+        with("x"),
+        [
+            "No longer due: It is 2 days late",
+            "It is 2 days late",
+            "It is 2 days late"
+        ]
+    );
+    assert_eq!(with("")[1], "Was: It is 2 days late");
+}
+
+#[test]
+fn a_finding_with_a_name_is_remembered_by_it() {
+    let mut found = finding(1, "high", new());
+    found.short =
+        serde_json::from_value(serde_json::json!([{ "words": "work on " }, { "fact": "key" }]))
+            .unwrap();
+    let brief = brief(&[found], &[], vec![mark(1, "2026-11-24")], true, Vec::new());
+    assert_eq!(brief.marks[0].said.as_deref(), Some("work on KEY-1"));
+}
+
+#[test]
 fn what_goes_on_unchanged_shrinks_and_then_leaves_unless_it_is_high() {
     let ongoing = |days: i64| serde_json::json!({ "status": "ongoing", "days": days });
     let findings = [
@@ -204,20 +279,89 @@ fn what_goes_on_unchanged_shrinks_and_then_leaves_unless_it_is_high() {
     assert!(brief.decide[0].body.is_empty());
 }
 
+/// A gap of a source that this many signals ask.
+fn gap(cause: &str, of: usize, in_part: bool) -> Gap {
+    serde_json::from_value(serde_json::json!({
+        "connector": "jira", "signals": ["s"], "titles": ["Late work"], "of": of, "in_part": in_part, "high": true,
+        "cause": cause, "detail": "", "last_good": "2026-11-23T07:09:00Z",
+    }))
+    .unwrap()
+}
+
+#[test]
+fn a_source_is_not_checked_only_where_none_of_its_signals_was() {
+    let found = [finding(1, "high", new())];
+    for (of, in_part, subject) in [
+        (1, false, "Engineering: 1 risk, Jira not checked"),
+        (
+            3,
+            false,
+            "Engineering: 1 risk, 1 of 3 Jira signals not checked",
+        ),
+        (
+            1,
+            true,
+            "Engineering: 1 risk, 1 of 1 Jira signals not checked",
+        ),
+    ] {
+        let gaps = vec![gap("rule", of, in_part)];
+        let brief = brief(&found, &[], Vec::new(), true, gaps);
+        assert_eq!(brief.subject, subject);
+        let label = if in_part {
+            "Not fully checked: Jira gave"
+        } else {
+            "Not checked: Jira gave"
+        };
+        assert!(
+            brief.notices[0].text().starts_with(label),
+            "{}",
+            brief.notices[0]
+        );
+    }
+}
+
+#[test]
+fn where_nothing_was_checked_nothing_is_said_to_be_fine() {
+    let mut quiet_gap = gap("failed", 1, false);
+    for high in [true, false] {
+        quiet_gap.high = high;
+        let mut brief = brief_with(
+            &[],
+            vec![quiet_gap.clone()],
+            Checked {
+                checked: 0,
+                total: 1,
+            },
+        );
+        assert_eq!(brief.edition, Edition::BuiltIn);
+        let said = format!("{} {}", brief.subject, brief.bottom_line);
+        assert!(
+            !said.contains("needs you") && said.contains("No signal could be checked"),
+            "{said}"
+        );
+        brief
+            .notices
+            .retain(|notice| !notice.text().contains("Jira could not answer"));
+        assert_eq!(brief.notices, []);
+    }
+}
+
 #[test]
 fn a_source_that_a_high_signal_needs_is_said_first_and_no_day_is_quiet_without_it() {
-    let gap: Gap = serde_json::from_value(serde_json::json!({
-        "connector": "jira", "signals": ["s"], "high": true, "cause": "timeout", "detail": "",
-    }))
-    .unwrap();
-    let gaps = vec![gap];
+    let gaps = vec![gap("timeout", 1, false)];
     let degraded = brief(&[], &[], Vec::new(), true, gaps.clone());
     assert_eq!(degraded.edition, Edition::BuiltIn);
     assert_eq!(
         degraded.notices[0].text(),
-        "Not checked: Jira did not answer in time. 1 of 4 signals is unknown."
+        "Not checked: Jira did not answer in time. 1 of 4 signals is unknown: Late work. Last good check: Mon 23 Nov 07:09."
     );
     assert_eq!(degraded.subject, "Engineering: 1 of 4 signals not checked");
+    assert!(
+        degraded
+            .bottom_line
+            .text()
+            .starts_with("What was checked shows nothing")
+    );
     assert_eq!(
         brief(&[], &[], Vec::new(), false, gaps).edition,
         Edition::Nothing

@@ -319,7 +319,7 @@ pub fn word(
         local,
     };
     plan::title(&mut brief);
-    plan::remember(&mut brief);
+    plan::remember(&mut brief, findings, reader);
     brief
 }
 

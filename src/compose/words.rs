@@ -5,6 +5,40 @@ use crate::text::Language;
 /// The fixed sentences of one language. `{name}`-marks stand where a value is put in.
 #[derive(Debug)]
 pub(super) struct Words {
+    /// `{due}`, `{made}`: times of day.
+    pub late: &'static str,
+    /// `{source}`, `{cause}`.
+    pub not_checked: &'static str,
+    /// The same where some records could not be read.
+    pub partly_checked: &'static str,
+    /// `{n}`, `{total}`, `{signals}`: one, several.
+    pub unknown: [&'static str; 2],
+    pub incomplete: [&'static str; 2],
+    /// `{n}`.
+    pub and_more: &'static str,
+    /// `{when}`.
+    pub last_good: &'static str,
+    /// `{sources}`.
+    pub others_unchecked: &'static str,
+    /// `{title}`.
+    pub no_source_subject: &'static str,
+    pub no_source: &'static str,
+    /// `{title}`, `{n}`, `{total}`.
+    pub unchecked_subject: &'static str,
+    /// `{title}`, `{risks}`, `{unchecked}`.
+    pub degraded_subject: &'static str,
+    /// `{source}`.
+    pub source_unchecked: &'static str,
+    /// `{n}`, `{of}`, `{source}`.
+    pub source_partly: &'static str,
+    /// `{n}`: one, several.
+    pub risks: [&'static str; 2],
+    /// `{n}`.
+    pub more: &'static str,
+    /// Something was checked and showed nothing, something was not.
+    pub nothing_found: &'static str,
+    /// Sources answered, but no signal could be checked.
+    pub nothing_checked: &'static str,
     /// `{title}`, `{checked}`, `{total}`.
     pub quiet_subject: &'static str,
     /// `{since}`: empty, or the next.
@@ -17,6 +51,10 @@ pub(super) struct Words {
     pub unchanged: &'static str,
     /// `{n}`.
     pub better: &'static str,
+    /// `{what}`: a sentence that was said of something that is over.
+    pub was: &'static str,
+    /// `{what}`: found no more because its date is over.
+    pub passed: &'static str,
 }
 
 impl Words {
@@ -50,39 +88,143 @@ pub(super) fn fill(sentence: &str, values: &[(&str, &str)]) -> String {
 }
 
 static ENGLISH: Words = Words {
+    late: "This brief was due {due} and was made at {made}.",
+    not_checked: "Not checked: {source} {cause}.",
+    partly_checked: "Not fully checked: {source} {cause}.",
+    unknown: [
+        "{n} of {total} signals is unknown: {signals}.",
+        "{n} of {total} signals are unknown: {signals}.",
+    ],
+    incomplete: [
+        "{n} of {total} signals is incomplete: {signals}.",
+        "{n} of {total} signals are incomplete: {signals}.",
+    ],
+    and_more: "and {n} more",
+    last_good: "Last good check: {when}.",
+    others_unchecked: "Also not checked in full: {sources}.",
+    no_source_subject: "{title}: no brief today, no source answered",
+    no_source: "No brief today: no source answered. Nothing is known about this morning's risks.",
+    unchecked_subject: "{title}: {n} of {total} signals not checked",
+    degraded_subject: "{title}: {risks}, {unchecked}",
+    source_unchecked: "{source} not checked",
+    source_partly: "{n} of {of} {source} signals not checked",
+    risks: ["{n} risk", "{n} risks"],
+    more: "(+{n} more)",
+    nothing_found: "What was checked shows nothing that needs you; the rest is unknown.",
+    nothing_checked: "No signal could be checked: nothing is known about today's risks.",
     quiet_subject: "{title}: nothing needs you today ({checked} of {total} checked)",
     quiet: "Nothing new and nothing worse{since}.",
     quiet_since: " since {when}",
     next_date: "Next date: {what}, {date}.",
     unchanged: "Ongoing, unchanged: {n} ({names}).",
     better: "Better: {n}.",
+    was: "Was: {what}",
+    passed: "No longer due: {what}",
 };
 
 static GERMAN: Words = Words {
+    late: "Dieser Bericht war {due} fällig und wurde {made} erstellt.",
+    not_checked: "Nicht geprüft: {source} {cause}.",
+    partly_checked: "Nicht vollständig geprüft: {source} {cause}.",
+    unknown: [
+        "{n} von {total} Signalen ist unbekannt: {signals}.",
+        "{n} von {total} Signalen sind unbekannt: {signals}.",
+    ],
+    incomplete: [
+        "{n} von {total} Signalen ist unvollständig: {signals}.",
+        "{n} von {total} Signalen sind unvollständig: {signals}.",
+    ],
+    and_more: "und {n} weitere",
+    last_good: "Zuletzt geprüft: {when}.",
+    others_unchecked: "Ebenfalls nicht vollständig geprüft: {sources}.",
+    no_source_subject: "{title}: heute kein Bericht, keine Quelle hat geantwortet",
+    no_source: "Heute kein Bericht: Keine Quelle hat geantwortet. Über die Risiken von heute ist nichts bekannt.",
+    unchecked_subject: "{title}: {n} von {total} Signalen nicht geprüft",
+    degraded_subject: "{title}: {risks}, {unchecked}",
+    source_unchecked: "{source} nicht geprüft",
+    source_partly: "{n} von {of} Signalen aus {source} nicht geprüft",
+    risks: ["{n} Risiko", "{n} Risiken"],
+    more: "(+{n} weitere)",
+    nothing_found: "Was geprüft wurde, braucht Sie heute nicht; der Rest ist unbekannt.",
+    nothing_checked: "Kein Signal konnte geprüft werden: Über die Risiken von heute ist nichts bekannt.",
     quiet_subject: "{title}: heute braucht nichts Sie ({checked} von {total} geprüft)",
     quiet: "Nichts Neues und nichts Schlechteres{since}.",
     quiet_since: " seit {when}",
     next_date: "Nächster Termin: {what}, {date}.",
     unchanged: "Unverändert: {n} ({names}).",
     better: "Besser: {n}.",
+    was: "War: {what}",
+    passed: "Nicht mehr fällig: {what}",
 };
 
 static FRENCH: Words = Words {
+    late: "Ce point était prévu à {due} et a été établi à {made}.",
+    not_checked: "Non vérifié\u{a0}: {source} {cause}.",
+    partly_checked: "Vérifié en partie\u{a0}: {source} {cause}.",
+    unknown: [
+        "{n} signal sur {total} est inconnu\u{a0}: {signals}.",
+        "{n} signaux sur {total} sont inconnus\u{a0}: {signals}.",
+    ],
+    incomplete: [
+        "{n} signal sur {total} est incomplet\u{a0}: {signals}.",
+        "{n} signaux sur {total} sont incomplets\u{a0}: {signals}.",
+    ],
+    and_more: "et {n} de plus",
+    last_good: "Dernière vérification\u{a0}: {when}.",
+    others_unchecked: "Vérifiés en partie ou pas du tout\u{a0}: {sources}.",
+    no_source_subject: "{title}\u{a0}: pas de point aujourd’hui, aucune source n’a répondu",
+    no_source: "Pas de point aujourd’hui\u{a0}: aucune source n’a répondu. On ne sait rien des risques de ce matin.",
+    unchecked_subject: "{title}\u{a0}: {n} signaux sur {total} non vérifiés",
+    degraded_subject: "{title}\u{a0}: {risks}, {unchecked}",
+    source_unchecked: "{source} non vérifié",
+    source_partly: "{n} signaux sur {of} de {source} non vérifiés",
+    risks: ["{n} risque", "{n} risques"],
+    more: "(+{n} autres)",
+    nothing_found: "Ce qui a été vérifié ne vous demande rien\u{202f}; le reste est inconnu.",
+    nothing_checked: "Aucun signal n’a pu être vérifié\u{a0}: on ne sait rien des risques d’aujourd’hui.",
     quiet_subject: "{title}\u{a0}: rien ne vous attend aujourd’hui ({checked} sur {total} vérifiés)",
     quiet: "Rien de nouveau et rien de pire{since}.",
     quiet_since: " depuis {when}",
     next_date: "Prochaine date\u{a0}: {what}, {date}.",
     unchanged: "Inchangés\u{a0}: {n} ({names}).",
     better: "En mieux\u{a0}: {n}.",
+    was: "C’était\u{a0}: {what}",
+    passed: "Échéance passée\u{a0}: {what}",
 };
 
 static SPANISH: Words = Words {
+    late: "Este informe estaba previsto a las {due} y se hizo a las {made}.",
+    not_checked: "Sin comprobar: {source} {cause}.",
+    partly_checked: "Comprobado en parte: {source} {cause}.",
+    unknown: [
+        "{n} de {total} señales no se conoce: {signals}.",
+        "{n} de {total} señales no se conocen: {signals}.",
+    ],
+    incomplete: [
+        "{n} de {total} señales está incompleta: {signals}.",
+        "{n} de {total} señales están incompletas: {signals}.",
+    ],
+    and_more: "y {n} más",
+    last_good: "Última comprobación: {when}.",
+    others_unchecked: "Comprobadas en parte o nada: {sources}.",
+    no_source_subject: "{title}: hoy no hay informe, ninguna fuente respondió",
+    no_source: "Hoy no hay informe: ninguna fuente respondió. No se sabe nada de los riesgos de esta mañana.",
+    unchecked_subject: "{title}: {n} de {total} señales sin comprobar",
+    degraded_subject: "{title}: {risks}, {unchecked}",
+    source_unchecked: "{source} sin comprobar",
+    source_partly: "{n} de {of} señales de {source} sin comprobar",
+    risks: ["{n} riesgo", "{n} riesgos"],
+    more: "(+{n} más)",
+    nothing_found: "Lo comprobado no le pide nada; el resto se desconoce.",
+    nothing_checked: "No se pudo comprobar ninguna señal: no se sabe nada de los riesgos de hoy.",
     quiet_subject: "{title}: hoy nada le espera ({checked} de {total} comprobadas)",
     quiet: "Nada nuevo y nada peor{since}.",
     quiet_since: " desde el {when}",
     next_date: "Próxima fecha: {what}, {date}.",
     unchanged: "Sin cambios: {n} ({names}).",
     better: "Mejor: {n}.",
+    was: "Era: {what}",
+    passed: "Ya no vence: {what}",
 };
 
 #[cfg(test)]

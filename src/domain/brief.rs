@@ -103,8 +103,11 @@ pub struct Open {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resolved {
     pub fingerprint: Fingerprint,
-    /// The headline as it was said last.
+    /// What it is called, from what was said last.
     pub said: String,
+    /// Only its date is over: whether it was settled is not known.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub passed: bool,
     /// Local dates from the first sighting to the last.
     pub open_days: i64,
 }

@@ -108,9 +108,17 @@ pub struct Signal {
     pub headline: String,
     #[serde(default)]
     pub say: String,
-    /// One next step, imperative.
+    /// One next step, imperative, with a person where the data have one.
     #[serde(default)]
     pub next: String,
+    /// What the finding is called in a few words without a verb, where it is only named: on a quiet day, and once it is
+    /// over. The headline stands there without it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub short: String,
+    /// Expression for the last day on which the item can be found, where a date decides that: a shift's day, a renewal's
+    /// date. Found no more after that day, it is said to have passed, not to be resolved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
     /// Expression for the address of the record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<String>,

@@ -184,11 +184,13 @@ pub(super) fn engineering() -> Brief {
             Resolved {
                 fingerprint: Fingerprint("a".repeat(64)),
                 said: "INFRA-402 disk growth on db-3".to_owned(),
+                passed: false,
                 open_days: 6,
             },
             Resolved {
                 fingerprint: Fingerprint("b".repeat(64)),
                 said: "2 merge requests waiting > 72 h were reviewed".to_owned(),
+                passed: false,
                 open_days: 0,
             },
         ],
@@ -224,6 +226,7 @@ pub(super) fn quiet() -> Brief {
         resolved: vec![Resolved {
             fingerprint: Fingerprint("a".repeat(64)),
             said: "INFRA-402 disk growth on db-3".to_owned(),
+            passed: false,
             open_days: 6,
         }],
         ..engineering()
@@ -260,6 +263,10 @@ pub(super) fn degraded() -> Brief {
             SignalId::new("error-spikes").unwrap(),
             SignalId::new("slow-pages").unwrap(),
         ],
+        titles: Vec::new(),
+        of: 4,
+        in_part: false,
+        last_good: None,
         high,
         cause: GapCause::Timeout,
         detail: "connection refused by 10.0.0.7".to_owned(),
@@ -328,6 +335,7 @@ pub(super) fn hostile() -> Brief {
         Resolved {
             fingerprint: Fingerprint("a".repeat(64)),
             said: text.clone(),
+            passed: true,
             open_days: 3,
         };
         40

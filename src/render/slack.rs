@@ -113,13 +113,13 @@ fn resolved(view: &View) -> Option<Value> {
     let names: Vec<String> = view
         .resolved
         .iter()
-        .map(|resolved| line(&resolved.text()))
+        .map(|resolved| line(format!("{} {}", resolved.tick, resolved.text()).trim_start()))
         .scan(0, |sum, name| {
             *sum += characters(&name) + 3;
             (*sum < MAX_SECTION_CHARACTERS / 2).then_some(name)
         })
         .collect();
-    let mut text = format!("✓ *{}:* {}", view.resolved_label, names.join(" · "));
+    let mut text = format!("*{}:* {}", view.resolved_label, names.join(" · "));
     if names.len() < view.resolved.len() {
         text.push_str(" …");
     } else if let Some(more) = &view.more_resolved {

@@ -258,6 +258,30 @@ fn a_gap_that_no_notice_says_stands_in_the_foot() {
     brief.notices.clear();
     let text = super::text(&brief, &instance(), 200, false);
     assert!(text.contains("Sentry did not answer in time (2 signals)"));
+    let gap = &mut brief.gaps[0];
+    gap.titles = vec!["New errors".to_owned(), "Slow pages".to_owned()];
+    gap.last_good = "2026-11-23T06:09:00Z".parse().ok();
+    let said = super::text(&brief, &instance(), 200, false);
+    assert!(said.contains("Sentry did not answer in time (2 signals: New errors, Slow pages; last good check Mon 23 Nov 07:09)"), "{said}");
+    brief.gaps[0].in_part = true;
+    let said = super::text(&brief, &instance(), 200, false);
+    assert!(said.contains("(2 signals in part: New errors,"), "{said}");
+}
+
+#[test]
+fn what_only_passed_has_no_tick_in_any_form() {
+    let mut brief = sample::quiet();
+    brief.resolved[0].passed = true;
+    let mail = email(&brief, &instance());
+    let forms = [
+        mail.text,
+        mail.html,
+        web(&brief, &instance()),
+        serde_json::json!(slack(&brief, &instance()).blocks).to_string(),
+    ];
+    for form in forms {
+        assert!(!form.contains('✓') && form.contains("INFRA-402"), "{form}");
+    }
 }
 
 #[test]

@@ -88,7 +88,8 @@ impl Page {
             self.gap();
             self.title(view.resolved_label);
             for resolved in &view.resolved {
-                self.wrapped("✓  ", "   ", &resolved.text());
+                let tick = format!("{:<3}", resolved.tick);
+                self.wrapped(&tick, "   ", &resolved.text());
             }
             if let Some(more) = &view.more_resolved {
                 self.wrapped("   ", "   ", more);

@@ -82,6 +82,8 @@ pub(super) struct OpenView {
 
 #[derive(Debug, Serialize)]
 pub(super) struct Resolved {
+    /// A tick; none where only its date is over.
+    pub tick: &'static str,
     pub said: String,
     pub open: Option<String>,
 }
@@ -151,6 +153,7 @@ impl View {
                 .resolved
                 .iter()
                 .map(|resolved| Resolved {
+                    tick: if resolved.passed { "" } else { "✓" },
                     said: visible(&resolved.said),
                     open: (resolved.open_days > 0).then(|| words.open_days(resolved.open_days)),
                 })
@@ -298,12 +301,29 @@ fn foot(brief: &Brief, instance: &Instance, words: &Words, times: &Times) -> Foo
     };
     let gap = |gap: &Gap| {
         let title = source_title(brief, &gap.connector);
-        let cause = words.cause(gap.cause);
+        let cause = gap.cause.clause_in(words.language());
         let count = gap.signals.iter().collect::<BTreeSet<_>>().len();
-        if count == 0 {
+        let mut about = Vec::new();
+        if count > 0 {
+            let signals = if gap.in_part {
+                words.signals_in_part(count)
+            } else {
+                words.signals(count)
+            };
+            let titles: Vec<String> = gap.titles.iter().map(|title| visible(title)).collect();
+            about.push(if titles.is_empty() {
+                signals
+            } else {
+                format!("{signals}{}{}", words.colon, titles.join(", "))
+            });
+        }
+        if let Some(last_good) = gap.last_good {
+            about.push(words.last_good(&times.full(last_good)));
+        }
+        if about.is_empty() {
             format!("{title} {cause}")
         } else {
-            format!("{title} {cause} ({})", words.signals(count))
+            format!("{title} {cause} ({})", about.join("; "))
         }
     };
     let unsaid = |gap: &&Gap| !gap.high || brief.notices.is_empty();

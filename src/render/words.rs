@@ -5,7 +5,7 @@ use rust_decimal::Decimal;
 use crate::{
     domain::{
         brief::Edition,
-        finding::{GapCause, Severity, Status},
+        finding::{Severity, Status},
     },
     text::Language,
 };
@@ -14,6 +14,8 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Words {
     language: Language,
+    /// Between a label and what it is of.
+    pub colon: &'static str,
     pub bottom_line: &'static str,
     pub decide: &'static str,
     pub watch: &'static str,
@@ -41,6 +43,10 @@ pub(super) struct Words {
     ongoing_days: [&'static str; 2],
     /// `{n}`: one, several.
     signals: [&'static str; 2],
+    /// `{n}`: one, several. Signals of which some records could not be read.
+    signals_in_part: [&'static str; 2],
+    /// `{when}`.
+    last_good: &'static str,
     /// `{n}`: one, several. Items that stand in the thread.
     in_thread: [&'static str; 2],
     new: &'static str,
@@ -51,7 +57,6 @@ pub(super) struct Words {
     worded_local: &'static str,
     worded_cloud: &'static str,
     built_in: &'static str,
-    causes: [&'static str; 8],
 }
 
 impl Words {
@@ -63,6 +68,10 @@ impl Words {
             Language::French => &FRENCH,
             Language::Spanish => &SPANISH,
         }
+    }
+
+    pub fn language(&self) -> Language {
+        self.language
     }
 
     /// High, Medium, Low.
@@ -89,30 +98,6 @@ impl Words {
             Status::Ongoing { days } => self.counted(self.ongoing_days, *days),
             Status::Worse { from, to, unit, .. } => change(self.worse, *from, *to, unit),
             Status::Better { from, to, unit, .. } => change(self.better, *from, *to, unit),
-        }
-    }
-
-    /// Why something was not checked, as a clause after the source's title.
-    pub fn cause(&self, cause: GapCause) -> &'static str {
-        let [
-            timeout,
-            unreachable,
-            too_large,
-            refused,
-            not_allowed,
-            changed,
-            shape,
-            rule,
-        ] = self.causes;
-        match cause {
-            GapCause::Timeout => timeout,
-            GapCause::Unreachable => unreachable,
-            GapCause::TooLarge => too_large,
-            GapCause::Refused => refused,
-            GapCause::NotAllowed => not_allowed,
-            GapCause::ToolChanged => changed,
-            GapCause::Shape => shape,
-            GapCause::Rule => rule,
         }
     }
 
@@ -172,6 +157,14 @@ impl Words {
         self.counted(self.signals, as_days(count))
     }
 
+    pub fn signals_in_part(&self, count: usize) -> String {
+        self.counted(self.signals_in_part, as_days(count))
+    }
+
+    pub fn last_good(&self, when: &str) -> String {
+        self.last_good.replace("{when}", when)
+    }
+
     pub fn in_thread(&self, count: usize) -> String {
         self.counted(self.in_thread, as_days(count))
     }
@@ -192,6 +185,7 @@ fn as_days(count: usize) -> i64 {
 
 static ENGLISH: Words = Words {
     language: Language::English,
+    colon: ": ",
     bottom_line: "Bottom line",
     decide: "Decide today",
     watch: "Watch",
@@ -214,6 +208,8 @@ static ENGLISH: Words = Words {
     open_days: ["open {n} day", "open {n} days"],
     ongoing_days: ["ongoing {n} day", "ongoing {n} days"],
     signals: ["{n} signal", "{n} signals"],
+    signals_in_part: ["{n} signal in part", "{n} signals in part"],
+    last_good: "last good check {when}",
     in_thread: ["+ {n} more in this thread", "+ {n} more in this thread"],
     new: "new",
     ongoing: "ongoing",
@@ -223,20 +219,11 @@ static ENGLISH: Words = Words {
     worded_local: "wording by a local model",
     worded_cloud: "wording by a cloud model",
     built_in: "fixed wording",
-    causes: [
-        "did not answer in time",
-        "could not be reached",
-        "answered with more than can be read",
-        "refused the request",
-        "may not be asked by this role",
-        "changed and waits for an admin",
-        "answered in an unexpected form",
-        "gave a record that a rule could not read",
-    ],
 };
 
 static GERMAN: Words = Words {
     language: Language::German,
+    colon: ": ",
     bottom_line: "Das Wichtigste",
     decide: "Heute entscheiden",
     watch: "Beobachten",
@@ -259,6 +246,8 @@ static GERMAN: Words = Words {
     open_days: ["{n} Tag offen", "{n} Tage offen"],
     ongoing_days: ["seit {n} Tag", "seit {n} Tagen"],
     signals: ["{n} Signal", "{n} Signale"],
+    signals_in_part: ["{n} Signal zum Teil", "{n} Signale zum Teil"],
+    last_good: "zuletzt geprüft {when}",
     in_thread: [
         "+ {n} weiteres in diesem Thread",
         "+ {n} weitere in diesem Thread",
@@ -271,20 +260,11 @@ static GERMAN: Words = Words {
     worded_local: "formuliert von einem lokalen Modell",
     worded_cloud: "formuliert von einem Cloud-Modell",
     built_in: "feste Formulierungen",
-    causes: [
-        "hat nicht rechtzeitig geantwortet",
-        "war nicht erreichbar",
-        "hat mehr geantwortet, als gelesen werden kann",
-        "hat die Anfrage abgelehnt",
-        "darf von dieser Rolle nicht gefragt werden",
-        "hat sich geändert und wartet auf die Administration",
-        "hat in unerwarteter Form geantwortet",
-        "hat einen Datensatz geliefert, den eine Regel nicht lesen konnte",
-    ],
 };
 
 static FRENCH: Words = Words {
     language: Language::French,
+    colon: "\u{a0}: ",
     bottom_line: "L’essentiel",
     decide: "À décider aujourd’hui",
     watch: "À surveiller",
@@ -307,6 +287,8 @@ static FRENCH: Words = Words {
     open_days: ["ouvert {n} jour", "ouvert {n} jours"],
     ongoing_days: ["depuis {n} jour", "depuis {n} jours"],
     signals: ["{n} signal", "{n} signaux"],
+    signals_in_part: ["{n} signal en partie", "{n} signaux en partie"],
+    last_good: "dernière vérification {when}",
     in_thread: ["+ {n} autre dans ce fil", "+ {n} autres dans ce fil"],
     new: "nouveau",
     ongoing: "inchangé",
@@ -316,20 +298,11 @@ static FRENCH: Words = Words {
     worded_local: "rédigé par un modèle local",
     worded_cloud: "rédigé par un modèle dans le cloud",
     built_in: "formulations fixes",
-    causes: [
-        "n’a pas répondu à temps",
-        "n’était pas joignable",
-        "a répondu plus que ce qui peut être lu",
-        "a refusé la demande",
-        "ne peut pas être interrogé par ce rôle",
-        "a changé et attend un administrateur",
-        "a répondu sous une forme inattendue",
-        "a fourni un enregistrement qu’une règle n’a pas pu lire",
-    ],
 };
 
 static SPANISH: Words = Words {
     language: Language::Spanish,
+    colon: ": ",
     bottom_line: "Lo esencial",
     decide: "Decidir hoy",
     watch: "Vigilar",
@@ -352,6 +325,8 @@ static SPANISH: Words = Words {
     open_days: ["abierto {n} día", "abierto {n} días"],
     ongoing_days: ["desde hace {n} día", "desde hace {n} días"],
     signals: ["{n} señal", "{n} señales"],
+    signals_in_part: ["{n} señal en parte", "{n} señales en parte"],
+    last_good: "última comprobación {when}",
     in_thread: ["+ {n} más en este hilo", "+ {n} más en este hilo"],
     new: "nuevo",
     ongoing: "sin cambios",
@@ -361,16 +336,6 @@ static SPANISH: Words = Words {
     worded_local: "redactado por un modelo local",
     worded_cloud: "redactado por un modelo en la nube",
     built_in: "textos fijos",
-    causes: [
-        "no respondió a tiempo",
-        "no estaba accesible",
-        "respondió más de lo que se puede leer",
-        "rechazó la petición",
-        "no puede ser consultado por este rol",
-        "cambió y espera a un administrador",
-        "respondió en una forma inesperada",
-        "entregó un registro que una regla no pudo leer",
-    ],
 };
 
 #[cfg(test)]

@@ -225,6 +225,7 @@ impl Parts {
             due: run.due,
             previous: before.map_or(&[], |(brief, _)| brief.marks.as_slice()),
             since: before.map(|(_, due)| due),
+            earlier: &earlier,
         };
         let made = self
             .maker

@@ -526,6 +526,11 @@ async fn a_brief_by_hand_is_held_against_the_last_due_one_and_the_next_due_one_n
             text: String::new(),
         });
         brief.marks = marks.to_vec();
+        brief.sources = vec![crate::domain::brief::Source {
+            connector: crate::ids::ConnectorId::new("tracker").unwrap(),
+            title: "Tracker".to_owned(),
+            as_of: Some(due),
+        }];
         Run {
             id,
             schedule: None,
@@ -564,7 +569,9 @@ async fn a_brief_by_hand_is_held_against_the_last_due_one_and_the_next_due_one_n
     instance.work().await;
     let made = runs.get(&by_hand.id).await.unwrap().unwrap();
     // Its signal could not be checked, so what it was held against goes on.
-    assert_eq!(made.state.brief().unwrap().marks, marks);
+    let brief = made.state.brief().unwrap();
+    assert_eq!(brief.marks, marks);
+    assert_eq!(brief.gaps[0].last_good, DUE.parse().ok());
 
     let parts = instance.parts(instance.store.clone());
     let objects = parts.objects().await.unwrap();

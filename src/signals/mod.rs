@@ -129,6 +129,7 @@ pub fn check(briefing: &Briefing) -> Vec<RuleProblem> {
             ("headline", &signal.headline),
             ("say", &signal.say),
             ("next", &signal.next),
+            ("short", &signal.short),
         ] {
             if let Err(what) = wording::check(template, &signal.facts) {
                 wrong(field, what);
@@ -170,6 +171,7 @@ fn expressions(signal: &Signal) -> Vec<(String, String)> {
     optional("rank", &signal.rank);
     optional("link", &signal.link);
     optional("cause", &signal.cause);
+    optional("until", &signal.until);
     optional(
         "measure.value",
         &signal.measure.as_ref().map(|measure| measure.value.clone()),
