@@ -20,7 +20,6 @@ use crate::{
     render::{self, Instance},
     run::{Made, Occasion},
     settings::Settings,
-    text::Language,
 };
 
 /// `demo …`
@@ -72,7 +71,7 @@ pub async fn run(command: Demo, json: bool) -> Result<u8, Problems> {
             schedule: None,
             role: &briefing.role,
             zone: &command.zone,
-            language: Language::English,
+            language: briefing.language,
             due: now,
             previous: &[],
             since: None,

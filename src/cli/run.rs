@@ -100,7 +100,7 @@ pub async fn run(command: Run, config: &Path, json: bool) -> Result<u8, Problems
         run: fresh_run().map_err(one)?,
         role,
         zone,
-        language: app.settings.instance.language,
+        language: briefing.language,
         calendar: app::calendar_of(&app.parts, &objects),
         surface: Surface::CommandLine,
         schedule: None,

@@ -470,7 +470,7 @@ fn bottom_line(brief: &Brief) -> Rich {
                 line.push(" ", None);
             }
             line.append(headline.clone());
-            line.push(".", None);
+            line.close();
         }
     }
     if brief.items().next().is_none() {
@@ -566,7 +566,15 @@ pub(super) fn rich(
     let mut text = Rich::default();
     for part in &wording.0 {
         match part {
-            WordingPart::Words(words) => text.push(words.clone(), None),
+            WordingPart::Words(words) => {
+                // A date may end with the full stop that the sentence has too: "19. Dez."
+                let twice = words.starts_with('.')
+                    && text
+                        .spans()
+                        .last()
+                        .is_some_and(|last| last.text.ends_with('.'));
+                text.push(words.get(usize::from(twice)..).unwrap_or_default(), None);
+            }
             WordingPart::Fact(name) => {
                 if let Some(fact) = facts.get(name) {
                     let shown = fact.value.display(reader);

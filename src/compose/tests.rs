@@ -80,7 +80,7 @@ fn compose_brief(
     let briefing: Briefing = toml::from_str(briefing).unwrap();
     let now = "2026-11-24T06:10:00Z".parse().unwrap();
     let reader = Reader {
-        language: Language::English,
+        language: briefing.language,
         zone: TimeZone::UTC,
         today: date(2026, 11, 24),
     };
@@ -259,6 +259,64 @@ fn a_finding_with_a_name_is_remembered_by_it() {
             .unwrap();
     let brief = brief(&[found], &[], vec![mark(1, "2026-11-24")], true, Vec::new());
     assert_eq!(brief.marks[0].said.as_deref(), Some("work on KEY-1"));
+}
+
+#[test]
+fn a_brief_speaks_its_briefings_language_alone() {
+    let mut found = finding(1, "high", new());
+    let part = |text: &str| serde_json::json!({ "words": text });
+    let fact = |kind: &str, value: serde_json::Value| serde_json::json!({ "value": { "kind": kind, "value": value } });
+    let facts = serde_json::json!({
+        "due": fact("date", "2026-12-19".into()),
+        "jobs": fact("count", serde_json::json!({ "count": 2, "of": "Auftrag|Aufträge" })),
+    });
+    found.facts = serde_json::from_value(facts).unwrap();
+    found.headline = serde_json::from_value(
+        serde_json::json!([{ "fact": "jobs" }, part(" sind fällig "), { "fact": "due" }]),
+    )
+    .unwrap();
+    found.body =
+        serde_json::from_value(serde_json::json!([part("Fällig "), { "fact": "due" }, part(".")]))
+            .unwrap();
+    let german = |gaps: Vec<Gap>, findings: &[Finding]| {
+        let briefing = "id = 'b'\ntitle = 'Lager'\nrole = 'vp'\nlanguage = 'de'";
+        brief_of(briefing, findings, &[], Vec::new(), true, gaps)
+    };
+    let late = german(vec![gap("timeout", 3, false)], &[found]);
+    assert_eq!(late.language, Language::German);
+    assert_eq!(
+        late.decide[0].headline.text(),
+        "2 Aufträge sind fällig Sa. 19. Dez."
+    );
+    assert_eq!(late.decide[0].body.text(), "Fällig Sa. 19. Dez.");
+    assert_eq!(
+        late.notices[0].text(),
+        "Nicht geprüft: Jira hat nicht rechtzeitig geantwortet. 1 von 4 Signalen ist unbekannt: Late work. Zuletzt geprüft: Mo. 23. Nov. 07:09."
+    );
+    assert_eq!(
+        late.subject,
+        "Lager: 1 Risiko, 1 von 3 Signalen aus Jira nicht geprüft"
+    );
+    assert!(
+        !late.bottom_line.text().contains(".."),
+        "{}",
+        late.bottom_line
+    );
+    let quiet = german(Vec::new(), &[]);
+    assert_eq!(
+        quiet.subject,
+        "Lager: heute braucht nichts Sie (3 von 4 geprüft)"
+    );
+    assert_eq!(
+        quiet.bottom_line.text(),
+        "Nichts Neues und nichts Schlechteres. Nächster Termin: release 4.12, Do. 26. Nov."
+    );
+    let plain = plain(quiet, Plain::Timeout);
+    assert!(
+        plain.notices[0]
+            .text()
+            .starts_with("Einfache Ausgabe: das Modell hat nicht")
+    );
 }
 
 #[test]

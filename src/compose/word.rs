@@ -11,6 +11,7 @@ use super::{
     form::{self, Form},
     ground::{self, Evidence, JOINING, Refusal},
     plan,
+    words::{Words, fill},
 };
 use crate::{
     domain::{
@@ -250,7 +251,7 @@ pub fn word(
     local: bool,
 ) -> Brief {
     let Some(answer) = read(answer) else {
-        return plain(brief, "the model's answer was not in the form asked for");
+        return plain(brief, Plain::Form);
     };
     let known: Vec<(String, Finding)> = items(&brief, findings)
         .into_iter()
@@ -288,7 +289,7 @@ pub fn word(
             match report.take(&format!("{id}.{name}"), field(name), text) {
                 Some(mut text) => {
                     if name != "headline" {
-                        text.push(".", None);
+                        text.close();
                     }
                     *place = text;
                 }
@@ -309,10 +310,7 @@ pub fn word(
     brief.grounding.kept = report.kept;
     brief.grounding.struck = report.struck;
     if brief.grounding.kept == 0 {
-        return plain(
-            brief,
-            "nothing that the model wrote could be traced to the evidence",
-        );
+        return plain(brief, Plain::Untraced);
     }
     brief.edition = Edition::Worded {
         model: model.to_owned(),
@@ -323,14 +321,27 @@ pub fn word(
     brief
 }
 
+/// Why no model's words stand in a brief.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Plain {
+    Timeout,
+    Refused,
+    OverBudget,
+    /// Sources that only a local model may see, and there is none.
+    NotLocal,
+    Unanswered,
+    /// Its answer was not in the form asked for.
+    Form,
+    /// Nothing of its answer could be traced to the evidence.
+    Untraced,
+}
+
 /// The brief in fixed wording, with why it is so.
-pub fn plain(mut brief: Brief, reason: &str) -> Brief {
-    brief.notices.insert(
-        0,
-        Rich::plain(format!(
-            "Plain edition: {reason}. Facts, order and links are the same."
-        )),
-    );
+pub fn plain(mut brief: Brief, reason: Plain) -> Brief {
+    let words = Words::of(brief.language);
+    let reason = words.plain_reason(reason);
+    let said = fill(words.plain, &[("reason", reason)]);
+    brief.notices.insert(0, Rich::plain(said));
     brief.edition = Edition::Plain {
         reason: reason.to_owned(),
     };
@@ -489,7 +500,7 @@ fn say_bottom_line(
         evidence,
     );
     if let Some(mut line) = report.take("bottom_line", &answer.bottom_line, text) {
-        line.push(".", None);
+        line.close();
         brief.bottom_line = line;
     }
 }

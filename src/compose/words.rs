@@ -1,10 +1,24 @@
 //! The fixed sentences of a brief, per language, in one place: the same thing is said the same way every day.
 
+use super::word::Plain;
 use crate::text::Language;
 
 /// The fixed sentences of one language. `{name}`-marks stand where a value is put in.
 #[derive(Debug)]
 pub(super) struct Words {
+    /// `{reason}`.
+    pub plain: &'static str,
+    plain_reasons: [&'static str; 7],
+    /// `{title}`.
+    pub too_late_subject: &'static str,
+    /// `{due}`, `{expired}`.
+    pub too_late: &'static str,
+    /// `{n}`, `{since}`: one, several.
+    pub missed: [&'static str; 2],
+    /// `{due}`.
+    pub not_reached: &'static str,
+    /// `{n}`: one, several.
+    pub quiet_days: [&'static str; 2],
     /// `{due}`, `{made}`: times of day.
     pub late: &'static str,
     /// `{source}`, `{cause}`.
@@ -66,6 +80,28 @@ impl Words {
             Language::Spanish => &SPANISH,
         }
     }
+
+    /// Why no model worded it, as a clause.
+    pub fn plain_reason(&self, reason: Plain) -> &'static str {
+        let [
+            timeout,
+            refused,
+            over_budget,
+            not_local,
+            unanswered,
+            form,
+            untraced,
+        ] = self.plain_reasons;
+        match reason {
+            Plain::Timeout => timeout,
+            Plain::Refused => refused,
+            Plain::OverBudget => over_budget,
+            Plain::NotLocal => not_local,
+            Plain::Unanswered => unanswered,
+            Plain::Form => form,
+            Plain::Untraced => untraced,
+        }
+    }
 }
 
 /// The sentence with its values. What a value holds is not looked at again.
@@ -81,13 +117,38 @@ pub(super) fn fill(sentence: &str, values: &[(&str, &str)]) -> String {
         };
         let value = values.iter().find(|(known, _)| *known == name);
         text.push_str(value.map_or("", |(_, value)| value));
-        rest = after;
+        // A value may end with the full stop that the sentence has too: "19. Dez."
+        rest = match after.strip_prefix('.') {
+            Some(after) if text.ends_with('.') => after,
+            _ => after,
+        };
     }
     text.push_str(rest);
     text
 }
 
 static ENGLISH: Words = Words {
+    plain: "Plain edition: {reason}. Facts, order and links are the same.",
+    plain_reasons: [
+        "the model did not answer in time",
+        "the model refused",
+        "this month's budget for the model is used up",
+        "these data may be shown to a local model only, and none is set",
+        "the model did not answer",
+        "the model's answer was not in the form asked for",
+        "nothing that the model wrote could be traced to the evidence",
+    ],
+    too_late_subject: "{title}: no brief today, too late",
+    too_late: "The brief due {due} could not be made before {expired}: Daybrief or its machine was not running. Nothing was checked; the next one comes at its usual time.",
+    missed: [
+        "{n} brief before this one was not made, since {since}: Daybrief was not running.",
+        "{n} briefs before this one were not made, since {since}: Daybrief was not running.",
+    ],
+    not_reached: "The brief of {due} may not have reached everyone it was for.",
+    quiet_days: [
+        "{n} quiet day before: nothing was sent.",
+        "{n} quiet days before: nothing was sent.",
+    ],
     late: "This brief was due {due} and was made at {made}.",
     not_checked: "Not checked: {source} {cause}.",
     partly_checked: "Not fully checked: {source} {cause}.",
@@ -123,6 +184,27 @@ static ENGLISH: Words = Words {
 };
 
 static GERMAN: Words = Words {
+    plain: "Einfache Ausgabe: {reason}. Fakten, Reihenfolge und Links sind dieselben.",
+    plain_reasons: [
+        "das Modell hat nicht rechtzeitig geantwortet",
+        "das Modell hat abgelehnt",
+        "das Budget dieses Monats für das Modell ist verbraucht",
+        "diese Daten darf nur ein lokales Modell sehen, und keines ist eingerichtet",
+        "das Modell hat nicht geantwortet",
+        "die Antwort des Modells hatte nicht die verlangte Form",
+        "nichts, was das Modell schrieb, war in den Belegen zu finden",
+    ],
+    too_late_subject: "{title}: heute kein Bericht, zu spät",
+    too_late: "Der Bericht von {due} konnte nicht vor {expired} erstellt werden: Daybrief oder seine Maschine lief nicht. Nichts wurde geprüft; der nächste kommt zur üblichen Zeit.",
+    missed: [
+        "{n} Bericht vor diesem wurde nicht erstellt, seit {since}: Daybrief lief nicht.",
+        "{n} Berichte vor diesem wurden nicht erstellt, seit {since}: Daybrief lief nicht.",
+    ],
+    not_reached: "Der Bericht von {due} hat vielleicht nicht alle erreicht, für die er war.",
+    quiet_days: [
+        "{n} ruhiger Tag davor: Nichts wurde gesendet.",
+        "{n} ruhige Tage davor: Nichts wurde gesendet.",
+    ],
     late: "Dieser Bericht war {due} fällig und wurde {made} erstellt.",
     not_checked: "Nicht geprüft: {source} {cause}.",
     partly_checked: "Nicht vollständig geprüft: {source} {cause}.",
@@ -158,6 +240,27 @@ static GERMAN: Words = Words {
 };
 
 static FRENCH: Words = Words {
+    plain: "Édition simple\u{a0}: {reason}. Les faits, l’ordre et les liens sont les mêmes.",
+    plain_reasons: [
+        "le modèle n’a pas répondu à temps",
+        "le modèle a refusé",
+        "le budget de ce mois pour le modèle est épuisé",
+        "seul un modèle local peut voir ces données, et aucun n’est défini",
+        "le modèle n’a pas répondu",
+        "la réponse du modèle n’avait pas la forme demandée",
+        "rien de ce que le modèle a écrit ne se retrouve dans les preuves",
+    ],
+    too_late_subject: "{title}\u{a0}: pas de point aujourd’hui, trop tard",
+    too_late: "Le point prévu {due} n’a pas pu être établi avant {expired}\u{a0}: Daybrief ou sa machine ne tournait pas. Rien n’a été vérifié\u{202f}; le prochain vient à son heure habituelle.",
+    missed: [
+        "{n} point avant celui-ci n’a pas été établi, depuis {since}\u{a0}: Daybrief ne tournait pas.",
+        "{n} points avant celui-ci n’ont pas été établis, depuis {since}\u{a0}: Daybrief ne tournait pas.",
+    ],
+    not_reached: "Le point de {due} n’est peut-être pas arrivé à tous ses lecteurs.",
+    quiet_days: [
+        "{n} jour calme avant celui-ci\u{a0}: rien n’a été envoyé.",
+        "{n} jours calmes avant celui-ci\u{a0}: rien n’a été envoyé.",
+    ],
     late: "Ce point était prévu à {due} et a été établi à {made}.",
     not_checked: "Non vérifié\u{a0}: {source} {cause}.",
     partly_checked: "Vérifié en partie\u{a0}: {source} {cause}.",
@@ -193,6 +296,27 @@ static FRENCH: Words = Words {
 };
 
 static SPANISH: Words = Words {
+    plain: "Edición simple: {reason}. Los hechos, el orden y los enlaces son los mismos.",
+    plain_reasons: [
+        "el modelo no respondió a tiempo",
+        "el modelo se negó",
+        "el presupuesto de este mes para el modelo está agotado",
+        "solo un modelo local puede ver estos datos, y no hay ninguno",
+        "el modelo no respondió",
+        "la respuesta del modelo no tenía la forma pedida",
+        "nada de lo que escribió el modelo se encuentra en las pruebas",
+    ],
+    too_late_subject: "{title}: hoy no hay informe, demasiado tarde",
+    too_late: "El informe previsto {due} no se pudo hacer antes de {expired}: Daybrief o su máquina no funcionaba. No se comprobó nada; el próximo llega a su hora habitual.",
+    missed: [
+        "{n} informe anterior a este no se hizo, desde {since}: Daybrief no funcionaba.",
+        "{n} informes anteriores a este no se hicieron, desde {since}: Daybrief no funcionaba.",
+    ],
+    not_reached: "Puede que el informe de {due} no haya llegado a todos sus lectores.",
+    quiet_days: [
+        "{n} día tranquilo antes: no se envió nada.",
+        "{n} días tranquilos antes: no se envió nada.",
+    ],
     late: "Este informe estaba previsto a las {due} y se hizo a las {made}.",
     not_checked: "Sin comprobar: {source} {cause}.",
     partly_checked: "Comprobado en parte: {source} {cause}.",

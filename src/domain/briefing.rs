@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     domain::finding::Worse,
     ids::{BriefingId, ConnectorId, RoleId, SignalId},
+    text::Language,
 };
 
 /// A briefing file.
@@ -18,6 +19,10 @@ pub struct Briefing {
     pub title: String,
     /// The role it is written for; others may read it under their own grants.
     pub role: RoleId,
+    /// The language that its titles and sentences are written in. All fixed words, numbers and dates of its briefs are in
+    /// it; what a reader asks is answered in the reader's own.
+    #[serde(default)]
+    pub language: Language,
     /// At most this many risks in the brief (1 to 7); the rest is counted.
     #[serde(default = "seven")]
     pub max_risks: u8,

@@ -60,7 +60,7 @@ pub enum FactValue {
     Text(String),
     /// A plain number.
     Number(Decimal),
-    /// A number of things, with their name in the singular ("order"): shown `3 orders`.
+    /// A number of things, with their name: in the singular ("order"), shown `3 orders`, or in both ("Auftrag|Aufträge").
     Count {
         count: i64,
         of: String,
@@ -99,11 +99,13 @@ impl FactValue {
             Self::Text(text) => text.clone(),
             Self::Number(number) => language.number(*number, None),
             Self::Count { count, of } => {
-                let plural = if *count == 1 { "" } else { "s" };
-                format!(
-                    "{} {of}{plural}",
-                    language.number(Decimal::from(*count), None)
-                )
+                let number = language.number(Decimal::from(*count), None);
+                match (of.split_once('|'), *count == 1) {
+                    (Some((one, _)), true) => format!("{number} {one}"),
+                    (Some((_, several)), false) => format!("{number} {several}"),
+                    (None, false) if language == Language::English => format!("{number} {of}s"),
+                    (None, _) => format!("{number} {of}"),
+                }
             }
             Self::Money(money) => money.display(language),
             Self::Percent(share) => format!("{}\u{a0}%", language.number(*share, None)),

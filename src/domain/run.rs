@@ -32,10 +32,11 @@ pub struct Run {
     pub state: RunState,
 }
 
-/// For whom one brief is made: everyone of one role who reads in the same language and zone.
+/// For whom one brief is made: everyone of one role who reads in the same zone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Audience {
     pub role: RoleId,
+    /// The briefing's.
     pub language: Language,
     /// IANA name.
     pub zone: String,

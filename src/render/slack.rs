@@ -119,7 +119,8 @@ fn resolved(view: &View) -> Option<Value> {
             (*sum < MAX_SECTION_CHARACTERS / 2).then_some(name)
         })
         .collect();
-    let mut text = format!("*{}:* {}", view.resolved_label, names.join(" · "));
+    let label = format!("{}{}", view.resolved_label, view.colon.trim_end());
+    let mut text = format!("*{label}* {}", names.join(" · "));
     if names.len() < view.resolved.len() {
         text.push_str(" …");
     } else if let Some(more) = &view.more_resolved {

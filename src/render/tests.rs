@@ -285,6 +285,26 @@ fn what_only_passed_has_no_tick_in_any_form() {
 }
 
 #[test]
+fn french_labels_keep_their_space_before_a_colon() {
+    let mut brief = sample::degraded();
+    brief.language = Language::French;
+    let mail = email(&brief, &instance());
+    for label in [
+        "Prochaine étape",
+        "Non vérifié",
+        "Pourquoi vous recevez ceci",
+    ] {
+        assert!(
+            mail.html.contains(&format!("{label}\u{a0}:")),
+            "{label}: {}",
+            mail.html
+        );
+        assert!(!mail.text.contains(&format!("{label}:")), "{label}");
+    }
+    assert!(mail.html.contains("«\u{a0}Engineering\u{a0}»"));
+}
+
+#[test]
 fn a_folder_has_the_page_first_and_the_brief_as_data() {
     let brief = sample::engineering();
     let files = folder(&brief, &instance()).files;

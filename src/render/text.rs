@@ -209,12 +209,13 @@ impl Page {
         self.wrapped("", "", &parts.join(" · "));
         if !view.foot.gaps.is_empty() {
             let gaps = view.foot.gaps.join("; ");
-            self.wrapped("", "", &format!("{}: {gaps}.", view.foot.not_checked_label));
+            let label = view.foot.not_checked_label;
+            self.wrapped("", "", &format!("{label}{}{gaps}.", view.colon));
         }
         self.wrapped(
             "",
             "",
-            &format!("{}: {}", view.foot.why_label, view.foot.why),
+            &format!("{}{}{}", view.foot.why_label, view.colon, view.foot.why),
         );
         if let Some(page) = &view.foot.page {
             let text = self.reference(view.foot.page_label, page);

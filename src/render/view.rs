@@ -46,6 +46,7 @@ pub(super) struct View {
     pub resolved_label: &'static str,
     pub resolved: Vec<Resolved>,
     pub more_resolved: Option<String>,
+    pub colon: &'static str,
     pub next_label: &'static str,
     pub source_label: &'static str,
     pub foot: Foot,
@@ -160,6 +161,7 @@ impl View {
                 .collect(),
             more_resolved: (brief.more_resolved > 0)
                 .then(|| words.more_resolved(brief.more_resolved)),
+            colon: words.colon,
             next_label: words.next,
             source_label: words.source,
             foot: foot(brief, instance, words, &times),
