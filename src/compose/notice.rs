@@ -47,6 +47,7 @@ pub fn notice(notice: Notice<'_>) -> Brief {
         decide: Vec::new(),
         watch: Vec::new(),
         more: 0,
+        rest: Vec::new(),
         resolved: Vec::new(),
         more_resolved: 0,
         sources: Vec::new(),

@@ -13,7 +13,7 @@ use crate::{
         rich::Rich,
     },
     ids::{ConnectorId, RoleId, RunId},
-    text::{shorten, word_count},
+    text::{Language, shorten, word_count},
 };
 
 /// Most items under "Decide today".
@@ -38,6 +38,11 @@ const NAME_CHARS: usize = 60;
 const QUIET_WORDS: usize = 45;
 /// Resolved ones that are named.
 const MOST_RESOLVED: usize = 3;
+/// Characters of one value in a headline or a step, and in a body.
+pub(super) const VALUE_CHARS: usize = 80;
+pub(super) const BODY_VALUE_CHARS: usize = 200;
+/// Headlines below the line.
+const MOST_REST: usize = 20;
 /// Sources of which it is said in full what was not checked.
 const MOST_NOTICES: usize = 3;
 /// A brief made later than this says so, in minutes.
@@ -121,6 +126,7 @@ pub fn compose(mut inputs: Inputs<'_>) -> Brief {
         if may_be_quiet && brief.items().next().is_none() {
             brief.edition = Edition::Quiet;
             brief.more = 0;
+            brief.rest = rest(&inputs, &[]);
             say_quiet(&mut brief, &inputs);
         }
     }
@@ -349,7 +355,7 @@ fn name(finding: &Finding, reader: &Reader) -> String {
         .into_iter()
         .find(|wording| !wording.is_empty());
     named.map_or(String::new(), |wording| {
-        rich(wording, &finding.facts, None, reader).text()
+        rich(wording, &finding.facts, None, reader, VALUE_CHARS).text()
     })
 }
 
@@ -362,7 +368,7 @@ fn say_items(brief: &mut Brief, inputs: &Inputs<'_>) {
     };
     let said: Vec<(&Finding, bool)> = by_cause(inputs.findings)
         .into_iter()
-        .filter(|finding| !finding.next.0.is_empty())
+        .filter(|finding| !finding.next.is_empty())
         .filter_map(|finding| {
             let days = unchanged(finding);
             let stays = days < i64::from(LEAVE_AFTER_DAYS) || finding.severity == Severity::High;
@@ -372,43 +378,104 @@ fn say_items(brief: &mut Brief, inputs: &Inputs<'_>) {
         .collect();
     for (finding, one_line) in &said {
         let number = brief.decide.len() + brief.watch.len() + 1;
-        let to_decide = finding.severity == Severity::High
-            && brief.decide.len() < MOST_TO_DECIDE
-            && brief.watch.is_empty();
-        let item = item(number, finding, inputs.reader, *one_line || !to_decide);
+        let high = finding.severity == Severity::High;
+        let to_decide = high && brief.decide.len() < MOST_TO_DECIDE && brief.watch.is_empty();
+        let item = item(number, finding, inputs.reader, *one_line || !high);
         if to_decide {
             brief.decide.push(item)
         } else {
             brief.watch.push(item)
         }
     }
-    // Shorter from the end until it is read within the minute.
-    while brief.words_above_the_line() > MOST_WORDS {
-        if let Some(item) = brief
-            .watch
-            .iter_mut()
-            .rev()
-            .find(|item| !item.next.is_empty())
-        {
-            item.next = Rich::default();
-        } else if brief.watch.pop().is_some() {
-            // One less to watch; it is counted below.
-        } else if let Some(item) = brief
-            .decide
-            .iter_mut()
-            .rev()
-            .find(|item| !item.body.is_empty())
-        {
-            item.body = Rich::default();
-        } else {
-            break;
-        }
-    }
-    let shown = brief.decide.len() + brief.watch.len();
-    brief.more = inputs.findings.len().saturating_sub(shown);
-
+    brief.more = inputs.findings.len().saturating_sub(said.len());
+    brief.rest = rest(inputs, &said);
     title(brief);
-    brief.bottom_line = bottom_line(brief);
+    brief.bottom_line = bottom_line(brief, inputs.findings);
+    fit(brief);
+    brief.bottom_line = bottom_line(brief, inputs.findings);
+}
+
+/// The findings that are not said, each a headline alone, numbered on from those that are.
+fn rest(inputs: &Inputs<'_>, said: &[(&Finding, bool)]) -> Vec<Item> {
+    by_cause(inputs.findings)
+        .into_iter()
+        .filter(|finding| {
+            !said
+                .iter()
+                .any(|(said, _)| said.fingerprint == finding.fingerprint)
+        })
+        .zip(said.len() + 1..)
+        .map(|(finding, number)| headline_alone(item(number, finding, inputs.reader, true)))
+        .take(MOST_REST)
+        .collect()
+}
+
+fn headline_alone(mut item: Item) -> Item {
+    item.body = Rich::default();
+    item.next = Rich::default();
+    item
+}
+
+/// Makes it shorter from the end until it is read within the minute.
+pub(super) fn fit(brief: &mut Brief) {
+    while brief.words_above_the_line() > MOST_WORDS && shorten_once(brief) {}
+    if brief.items().next().is_some() {
+        title(brief);
+    }
+}
+
+/// Takes the least from a brief that it can do without: bodies and steps of what is to be watched, names of what is
+/// resolved, then whole items, which stand below the line then. False where nothing is left to take.
+fn shorten_once(brief: &mut Brief) -> bool {
+    let last = |items: &mut [Item], part: fn(&mut Item) -> &mut Rich| {
+        items
+            .iter_mut()
+            .rev()
+            .map(part)
+            .find(|text| !text.is_empty())
+            .map(std::mem::take)
+            .is_some()
+    };
+    if last(&mut brief.watch, |item| &mut item.body)
+        || last(&mut brief.watch, |item| &mut item.next)
+    {
+        return true;
+    }
+    if brief.resolved.len() > 1 {
+        brief.resolved.pop();
+        brief.more_resolved += 1;
+        return true;
+    }
+    if let Some(item) = brief.watch.pop() {
+        below_the_line(brief, item);
+        return true;
+    }
+    if last(&mut brief.decide, |item| &mut item.body) {
+        return true;
+    }
+    if brief.decide.len() > 1
+        && let Some(item) = brief.decide.pop()
+    {
+        below_the_line(brief, item);
+        return true;
+    }
+    if brief.resolved.pop().is_some() {
+        brief.more_resolved += 1;
+        return true;
+    }
+    false
+}
+
+fn below_the_line(brief: &mut Brief, item: Item) {
+    brief.more += 1;
+    brief.rest.insert(0, headline_alone(item));
+    brief.rest.truncate(MOST_REST);
+}
+
+/// Says more before everything else, and keeps to what is read within the minute.
+pub fn add_notices(brief: &mut Brief, notices: Vec<Rich>) {
+    brief.notices.extend(notices);
+    fit(brief);
 }
 
 /// Subject and preheader, from the headlines as they stand.
@@ -459,28 +526,95 @@ pub(super) fn title(brief: &mut Brief) {
         .unwrap_or_default();
 }
 
-/// The bottom line in fixed wording: the two worst, as far as they are short enough.
-fn bottom_line(brief: &Brief) -> Rich {
-    let mut line = Rich::default();
-    let mut words = 0;
-    for headline in brief.items().map(|item| &item.headline).take(2) {
-        words += word_count(&headline.text());
-        if words <= BOTTOM_LINE_WORDS {
-            if !line.is_empty() {
-                line.push(" ", None);
-            }
-            line.append(headline.clone());
-            line.close();
-        }
-    }
-    if brief.items().next().is_none() {
-        let words = Words::of(brief.language);
-        line = Rich::plain(match brief.checked.checked {
+/// The bottom line in fixed wording: how many risks, which share a cause, and what the worst two need of whom. The subject
+/// says what the worst is.
+fn bottom_line(brief: &Brief, findings: &[Finding]) -> Rich {
+    let words = Words::of(brief.language);
+    let of = |item: &Item| {
+        findings
+            .iter()
+            .find(|finding| finding.fingerprint == item.fingerprint)
+    };
+    let shown = brief.items().count();
+    if shown == 0 {
+        return Rich::plain(match brief.checked.checked {
             0 => words.nothing_checked,
             _ => words.nothing_found,
         });
     }
+    let all = shown + brief.more;
+    let [one, several] = words.risks;
+    let risks = fill(
+        if all == 1 { one } else { several },
+        &[("n", &all.to_string())],
+    );
+    let count = match brief.decide.len() {
+        0 => fill(words.none_to_decide, &[("risks", &risks)]),
+        decide => {
+            let values = [("risks", risks.as_str()), ("n", &decide.to_string())];
+            fill(words.to_decide, &values)
+        }
+    };
+    let cause = |item: &&Item| of(item).and_then(|finding| finding.cause.as_deref());
+    let shared = brief
+        .items()
+        .map(|item| {
+            let same = |other: &&Item| cause(&item).is_some() && cause(other) == cause(&item);
+            brief.items().filter(same).collect::<Vec<_>>()
+        })
+        .find(|same| same.len() > 1);
+    let mut line = Rich::plain(count);
+    if let Some(shared) = shared {
+        let mut numbers: Vec<String> = shared.iter().map(|item| item.number.to_string()).collect();
+        let last = numbers.pop().unwrap_or_default();
+        let numbers = format!("{} {} {last}", numbers.join(", "), words.and);
+        line.push(fill(words.share_cause, &[("numbers", &numbers)]), None);
+    }
+    line.close();
+    let mut steps: Vec<Rich> = Vec::new();
+    for item in brief.items() {
+        let Some(finding) = of(item).filter(|_| !item.next.is_empty()) else {
+            continue;
+        };
+        let step = inside_a_sentence(&item.next, finding, brief.language);
+        if !steps.contains(&step) {
+            steps.push(step);
+        }
+    }
+    let mut number = 0;
+    for (step, before) in steps.into_iter().zip([words.first, words.then]) {
+        let mut longer = line.clone();
+        longer.push(before, None);
+        longer.append(step);
+        if word_count(&longer.text()) > BOTTOM_LINE_WORDS {
+            break;
+        }
+        line = longer;
+        number += 1;
+    }
+    if number > 0 {
+        line.close();
+    }
     line
+}
+
+/// A step without its full stop; its first word small, where that is a word of the signal's author and not a name.
+fn inside_a_sentence(step: &Rich, finding: &Finding, language: Language) -> Rich {
+    let mut step = step.clone();
+    if let Some(last) = step.spans_mut().last() {
+        last.text = last.text.trim_end_matches(['.', ' ']).to_owned();
+    }
+    let by_author = matches!(finding.next.0.first(), Some(WordingPart::Words(_)));
+    if by_author
+        && language != Language::German
+        && let Some(first) = step.spans_mut().next()
+    {
+        let mut chars = first.text.chars();
+        if let Some(c) = chars.next() {
+            first.text = c.to_lowercase().chain(chars).collect();
+        }
+    }
+    step
 }
 
 /// What was not checked of the first source on which a high signal depends: "Sentry not checked" only where none of its
@@ -533,20 +667,23 @@ fn by_cause(findings: &[Finding]) -> Vec<&Finding> {
 }
 
 fn item(number: usize, finding: &Finding, reader: &Reader, one_line: bool) -> Item {
-    let sentence = |wording: &Wording| rich(wording, &finding.facts, finding.link.as_ref(), reader);
+    let sentence = |wording: &Wording, longest: usize| {
+        let link = finding.link.as_ref();
+        rich(wording, &finding.facts, link, reader, longest)
+    };
     Item {
         number,
         signal: finding.signal.clone(),
         fingerprint: finding.fingerprint.clone(),
         severity: finding.severity,
         status: finding.status.clone(),
-        headline: sentence(&finding.headline),
+        headline: sentence(&finding.headline, VALUE_CHARS),
         body: if one_line {
             Rich::default()
         } else {
-            sentence(&finding.body)
+            sentence(&finding.body, BODY_VALUE_CHARS)
         },
-        next: sentence(&finding.next),
+        next: sentence(&finding.next, VALUE_CHARS),
         open: finding.link.as_ref().map(|url| Open {
             label: "Open".to_owned(),
             url: url.clone(),
@@ -555,13 +692,14 @@ fn item(number: usize, finding: &Finding, reader: &Reader, one_line: bool) -> It
     }
 }
 
-/// A sentence with the facts' values. Figures and keys are links to their record, and what has a record of its own;
+/// A sentence with the facts' values, a text of at most `longest` characters. Figures and keys are links to their record, and what has a record of its own;
 /// names alone are not, so that the eye finds what can be opened.
 pub(super) fn rich(
     wording: &Wording,
     facts: &BTreeMap<String, Fact>,
     link: Option<&url::Url>,
     reader: &Reader,
+    longest: usize,
 ) -> Rich {
     let mut text = Rich::default();
     for part in &wording.0 {
@@ -577,7 +715,7 @@ pub(super) fn rich(
             }
             WordingPart::Fact(name) => {
                 if let Some(fact) = facts.get(name) {
-                    let shown = fact.value.display(reader);
+                    let shown = shorten(&fact.value.display(reader), longest);
                     let record = link.filter(|_| shown.contains(|c: char| c.is_ascii_digit()));
                     let link = fact.link.as_ref().or(record).cloned();
                     text.push(shown, link);
@@ -592,6 +730,7 @@ pub(super) fn rich(
 pub(super) fn remember(brief: &mut Brief, findings: &[Finding], reader: &Reader) {
     let said: BTreeMap<_, _> = brief
         .items()
+        .chain(&brief.rest)
         .map(|item| {
             let finding = findings
                 .iter()

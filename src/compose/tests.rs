@@ -7,7 +7,8 @@ use crate::{
     domain::{
         brief::{Brief, Checked, Edition, Source},
         briefing::Briefing,
-        finding::{Finding, Gap, Mark, Reader, Severity},
+        finding::{Finding, Gap, Mark, Reader, Severity, Wording},
+        rich::Rich,
     },
     ids::{ConnectorId, RoleId, RunId},
     text::Language,
@@ -316,6 +317,118 @@ fn a_brief_speaks_its_briefings_language_alone() {
         plain.notices[0]
             .text()
             .starts_with("Einfache Ausgabe: das Modell hat nicht")
+    );
+}
+
+#[test]
+fn a_value_without_end_is_cut_and_keeps_no_brief_from_its_minute() {
+    let findings: Vec<Finding> = (1..=9)
+        .map(|number| {
+            let mut found = finding(number, "high", new());
+            let value =
+                serde_json::json!({ "value": { "kind": "text", "value": "x".repeat(256) } });
+            found
+                .facts
+                .insert("key".to_owned(), serde_json::from_value(value).unwrap());
+            found.body = found.headline.clone();
+            found
+        })
+        .collect();
+    let gaps = vec![gap("timeout", 3, false)];
+    let resolved: Vec<Mark> = (20..30).map(|number| mark(number, "2026-11-20")).collect();
+    let mut brief = brief(&findings, &resolved, Vec::new(), true, gaps);
+    assert!(brief.decide[0].headline.text().chars().count() < 100);
+    assert!(brief.words_above_the_line() <= 220);
+    assert!(!brief.items().any(|item| item.headline.is_empty()));
+    // Nor does what is said first later on.
+    let long = vec![Rich::plain("word ".repeat(60)); 2];
+    let all = brief.items().count() + brief.more;
+    add_notices(&mut brief, long);
+    let said = plain(brief, Plain::Timeout);
+    assert!(
+        said.words_above_the_line() <= 220,
+        "{}",
+        said.words_above_the_line()
+    );
+    assert_eq!(said.items().count() + said.more, all);
+    assert_eq!(said.notices.len(), 4);
+    let rest: Vec<usize> = said.rest.iter().map(|item| item.number).collect();
+    let first = said.items().count() + 1;
+    assert_eq!(rest, (first..first + rest.len()).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_high_risk_to_watch_says_what_and_who_and_the_rest_is_listed_by_its_headlines() {
+    let mut findings: Vec<Finding> = (1..=4)
+        .map(|number| finding(number, "high", new()))
+        .collect();
+    findings.extend((5..=40).map(|number| finding(number, "medium", new())));
+    for finding in &mut findings {
+        finding.body =
+            serde_json::from_value(serde_json::json!([{ "fact": "who" }, { "words": " has it." }]))
+                .unwrap();
+    }
+    findings[9].next = Wording::default();
+    let brief = brief(
+        &findings,
+        &[],
+        vec![mark(30, "2026-11-24")],
+        true,
+        Vec::new(),
+    );
+    assert_eq!(brief.watch[0].body.text(), "Jonas Weber has it.");
+    assert!(brief.watch[1].body.is_empty());
+    assert_eq!(
+        (brief.items().count(), brief.more, brief.rest.len()),
+        (7, 33, 20)
+    );
+    let first = &brief.rest[0];
+    assert_eq!(
+        (first.number, first.headline.text().as_str()),
+        (8, "KEY-8 is 3 days late")
+    );
+    assert!(first.body.is_empty() && first.next.is_empty() && first.open.is_some());
+    // What has no next step is no risk, but it is listed.
+    assert_eq!(brief.rest[2].fingerprint.0, "f10");
+    assert!(
+        brief.marks[0].said.is_none(),
+        "what is not listed was not said"
+    );
+}
+
+#[test]
+fn the_bottom_line_says_how_many_and_who_does_what_first() {
+    let step = |finding: &mut Finding, words: &str| {
+        finding.next = serde_json::from_value(
+            serde_json::json!([{ "words": words }, { "fact": "who" }, { "words": "." }]),
+        )
+        .unwrap();
+    };
+    let mut findings = [
+        finding(1, "high", new()),
+        finding(2, "high", new()),
+        finding(3, "medium", new()),
+    ];
+    step(&mut findings[0], "Ask ");
+    step(&mut findings[1], "Revert it with ");
+    findings[0].cause = Some("4f2c9e1".to_owned());
+    findings[1].cause = findings[0].cause.clone();
+    let said = brief(&findings, &[], Vec::new(), true, Vec::new());
+    assert_eq!(
+        said.bottom_line.text(),
+        "3 risks, 2 to decide today; 1 and 2 share one cause. First: ask Jonas Weber; then: revert it with Jonas Weber."
+    );
+    let said = brief(&findings[2..], &[], Vec::new(), true, Vec::new());
+    assert_eq!(
+        said.bottom_line.text(),
+        "1 risk to watch, none to decide today. First: ask Jonas Weber."
+    );
+    let long = "word ".repeat(60);
+    step(&mut findings[0], &long);
+    let said = brief(&findings, &[], Vec::new(), true, Vec::new());
+    assert_eq!(
+        said.bottom_line.text(),
+        "3 risks, 2 to decide today; 1 and 2 share one cause."
     );
 }
 

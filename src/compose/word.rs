@@ -270,11 +270,19 @@ pub fn word(
         let evidence = Evidence::new(vec![(id, finding)]);
         let field = |name: &str| written.get(name).map(String::as_str).unwrap_or_default();
         let places = [
-            (&mut item.headline, "headline", HEADLINE_WORDS, 1),
-            (&mut item.body, "body", BODY_WORDS, MOST_SENTENCES),
-            (&mut item.next, "next", NEXT_WORDS, 1),
+            (
+                &mut item.headline,
+                "headline",
+                (HEADLINE_WORDS, 1, plan::VALUE_CHARS),
+            ),
+            (
+                &mut item.body,
+                "body",
+                (BODY_WORDS, MOST_SENTENCES, plan::BODY_VALUE_CHARS),
+            ),
+            (&mut item.next, "next", (NEXT_WORDS, 1, plan::VALUE_CHARS)),
         ];
-        for (place, name, most_words, most_sentences) in places {
+        for (place, name, limits) in places {
             // What is one line stays one line.
             if place.is_empty() || field(name).is_empty() {
                 continue;
@@ -284,7 +292,6 @@ pub fn word(
                 "body" => &finding.body,
                 _ => &finding.next,
             };
-            let limits = (most_words, most_sentences);
             let text = ground_text(field(name), limits, own, &known, reader, |_| Ok(&evidence));
             match report.take(&format!("{id}.{name}"), field(name), text) {
                 Some(mut text) => {
@@ -342,6 +349,7 @@ pub fn plain(mut brief: Brief, reason: Plain) -> Brief {
     let reason = words.plain_reason(reason);
     let said = fill(words.plain, &[("reason", reason)]);
     brief.notices.insert(0, Rich::plain(said));
+    plan::fit(&mut brief);
     brief.edition = Edition::Plain {
         reason: reason.to_owned(),
     };
@@ -380,7 +388,7 @@ impl Report {
 /// says with a fact cannot be said without any.
 fn ground_text<'e>(
     text: &str,
-    (most_words, most_sentences): (usize, usize),
+    (most_words, most_sentences, longest_value): (usize, usize, usize),
     own: &Wording,
     known: &[(String, Finding)],
     reader: &Reader,
@@ -414,6 +422,7 @@ fn ground_text<'e>(
                         &finding.facts,
                         finding.link.as_ref(),
                         reader,
+                        longest_value,
                     ));
                 }
                 (WordingPart::Fact(_), None) => return Err(Refusal::UnknownHandle),
@@ -490,7 +499,7 @@ fn say_bottom_line(
             .and_then(|shared| joint.get(shared))
             .ok_or(Refusal::ForeignHandle)
     };
-    let limits = (plan::BOTTOM_LINE_WORDS, MOST_SENTENCES);
+    let limits = (plan::BOTTOM_LINE_WORDS, MOST_SENTENCES, plan::VALUE_CHARS);
     let text = ground_text(
         &answer.bottom_line,
         limits,

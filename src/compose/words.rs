@@ -49,6 +49,17 @@ pub(super) struct Words {
     pub risks: [&'static str; 2],
     /// `{n}`.
     pub more: &'static str,
+    /// `{risks}`, `{n}`.
+    pub to_decide: &'static str,
+    /// `{risks}`.
+    pub none_to_decide: &'static str,
+    /// `{numbers}`.
+    pub share_cause: &'static str,
+    /// Before the last of several numbers.
+    pub and: &'static str,
+    /// Before the step of the worst, and before that of the next.
+    pub first: &'static str,
+    pub then: &'static str,
     /// Something was checked and showed nothing, something was not.
     pub nothing_found: &'static str,
     /// Sources answered, but no signal could be checked.
@@ -128,6 +139,12 @@ pub(super) fn fill(sentence: &str, values: &[(&str, &str)]) -> String {
 }
 
 static ENGLISH: Words = Words {
+    to_decide: "{risks}, {n} to decide today",
+    none_to_decide: "{risks} to watch, none to decide today",
+    share_cause: "; {numbers} share one cause",
+    and: "and",
+    first: " First: ",
+    then: "; then: ",
     plain: "Plain edition: {reason}. Facts, order and links are the same.",
     plain_reasons: [
         "the model did not answer in time",
@@ -184,6 +201,12 @@ static ENGLISH: Words = Words {
 };
 
 static GERMAN: Words = Words {
+    to_decide: "{risks}, {n} heute zu entscheiden",
+    none_to_decide: "{risks} zu beobachten, heute nichts zu entscheiden",
+    share_cause: "; {numbers} haben eine Ursache",
+    and: "und",
+    first: " Zuerst: ",
+    then: "; dann: ",
     plain: "Einfache Ausgabe: {reason}. Fakten, Reihenfolge und Links sind dieselben.",
     plain_reasons: [
         "das Modell hat nicht rechtzeitig geantwortet",
@@ -240,6 +263,12 @@ static GERMAN: Words = Words {
 };
 
 static FRENCH: Words = Words {
+    to_decide: "{risks}, dont {n} à décider aujourd’hui",
+    none_to_decide: "{risks} à surveiller, rien à décider aujourd’hui",
+    share_cause: "\u{202f}; {numbers} ont une même cause",
+    and: "et",
+    first: " D’abord\u{a0}: ",
+    then: "\u{202f}; puis\u{a0}: ",
     plain: "Édition simple\u{a0}: {reason}. Les faits, l’ordre et les liens sont les mêmes.",
     plain_reasons: [
         "le modèle n’a pas répondu à temps",
@@ -296,6 +325,12 @@ static FRENCH: Words = Words {
 };
 
 static SPANISH: Words = Words {
+    to_decide: "{risks}, {n} para decidir hoy",
+    none_to_decide: "{risks} para vigilar, nada que decidir hoy",
+    share_cause: "; {numbers} tienen una misma causa",
+    and: "y",
+    first: " Primero: ",
+    then: "; después: ",
     plain: "Edición simple: {reason}. Los hechos, el orden y los enlaces son los mismos.",
     plain_reasons: [
         "el modelo no respondió a tiempo",

@@ -366,10 +366,10 @@ impl GapCause {
                 "respondió más de lo que se puede leer",
             ],
             Self::Refused => [
-                "did not grant access",
-                "hat den Zugriff verweigert",
-                "a refusé l’accès",
-                "denegó el acceso",
+                "refused the request",
+                "hat die Anfrage abgelehnt",
+                "a refusé la demande",
+                "rechazó la petición",
             ],
             Self::Failed => [
                 "could not answer",

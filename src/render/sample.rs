@@ -85,6 +85,28 @@ fn item(
     }
 }
 
+/// What stands below the line.
+fn rest() -> Vec<Item> {
+    let one = |number: usize, headline: &str, open: Option<(&str, &str)>| {
+        let words = Words {
+            headline,
+            body: "",
+            next: "",
+            open,
+        };
+        let status = Status::Ongoing { days: 9 };
+        item(number, Severity::Medium, status, &words, Vec::new())
+    };
+    vec![
+        one(
+            6,
+            "Merge request [!2029](gitlab.acme.example/api/-/merge_requests/2029) has waited 5 days for a review",
+            Some(("!2029", "gitlab.acme.example/api/-/merge_requests/2029")),
+        ),
+        one(7, "Two certificates end within 30 days", None),
+    ]
+}
+
 /// Tuesday 24 November 2026, 07:10 in Zurich: five risks.
 pub(super) fn engineering() -> Brief {
     let decide = vec![
@@ -180,6 +202,7 @@ pub(super) fn engineering() -> Brief {
         decide,
         watch,
         more: 2,
+        rest: rest(),
         resolved: vec![
             Resolved {
                 fingerprint: Fingerprint("a".repeat(64)),

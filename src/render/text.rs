@@ -3,7 +3,7 @@
 
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::view::{ItemView, Line, View};
+use super::view::{ItemView, Line, View, plain};
 
 /// No line is wrapped narrower, in characters.
 const MIN_WIDTH: usize = 40;
@@ -141,6 +141,18 @@ impl Page {
         }
     }
 
+    /// An item as its headline alone, with its record's number.
+    fn one_line(&mut self, item: &ItemView) {
+        let number = format!("{:<3}", format!("{} ", item.number));
+        let indent = " ".repeat(number.len());
+        let mut text = format!("[{}] ", item.severity.to_uppercase());
+        match &item.open {
+            Some(open) => text.push_str(&self.reference(&plain(&item.headline), &open.url)),
+            None => text.push_str(&self.rich(&item.headline)),
+        }
+        self.wrapped(&number, &indent, &text);
+    }
+
     /// Colours the severity's word in the item's first line.
     fn paint(&mut self, begin: usize, item: &ItemView) {
         if self.style == Style::Plain {
@@ -203,6 +215,16 @@ impl Page {
     fn foot(&mut self, view: &View) {
         self.gap();
         self.line(&"-".repeat(self.width));
+        if !view.rest.is_empty() {
+            self.title(view.rest_label);
+            for item in &view.rest {
+                self.one_line(item);
+            }
+            if let Some(unlisted) = &view.unlisted {
+                self.wrapped("   ", "   ", unlisted);
+            }
+            self.gap();
+        }
         let mut parts = vec![view.foot.checked.clone()];
         parts.extend(view.foot.sources.iter().cloned());
         parts.extend(view.foot.edition.map(str::to_owned));

@@ -10,7 +10,7 @@ use url::Url;
 use super::{Instance, words::Words};
 use crate::{
     domain::{
-        brief::{Brief, Edition, Item, Source},
+        brief::{Brief, Item, Source},
         finding::Gap,
         rich::Rich,
     },
@@ -43,6 +43,13 @@ pub(super) struct View {
     pub bottom_line: Line,
     pub sections: Vec<Section>,
     pub more: Option<String>,
+    #[serde(skip)]
+    pub more_count: usize,
+    pub rest_label: &'static str,
+    /// Headlines that stand below the line.
+    pub rest: Vec<ItemView>,
+    /// How many are not listed there either.
+    pub unlisted: Option<String>,
     pub resolved_label: &'static str,
     pub resolved: Vec<Resolved>,
     pub more_resolved: Option<String>,
@@ -114,10 +121,6 @@ impl View {
     pub fn new(brief: &Brief, instance: &Instance) -> Self {
         let words = Words::of(brief.language);
         let times = Times::new(brief);
-        let short = matches!(
-            brief.edition,
-            Edition::Quiet | Edition::Nothing | Edition::TooLate | Edition::Notice
-        );
         let items = |items: &[Item]| {
             items
                 .iter()
@@ -137,7 +140,7 @@ impl View {
             preheader: visible(&brief.preheader),
             due: times.full(brief.due),
             notices: brief.notices.iter().map(line).collect(),
-            bottom_label: (!short && !brief.bottom_line.is_empty()).then_some(words.bottom_line),
+            bottom_label: brief.has_bottom_label().then_some(words.bottom_line),
             bottom_line: line(&brief.bottom_line),
             sections: sections
                 .into_iter()
@@ -149,6 +152,14 @@ impl View {
                 })
                 .collect(),
             more: (brief.more > 0).then(|| words.more(brief.more)),
+            more_count: brief.more,
+            rest_label: words.rest,
+            rest: items(&brief.rest),
+            unlisted: brief
+                .more
+                .checked_sub(brief.rest.len())
+                .filter(|unlisted| *unlisted > 0)
+                .map(|unlisted| words.unlisted(unlisted)),
             resolved_label: words.resolved,
             resolved: brief
                 .resolved
@@ -228,6 +239,12 @@ impl View {
                     cut(&mut open.label);
                 }
             }
+        }
+        self.rest.truncate(LIST_ITEMS);
+        for item in &mut self.rest {
+            short(&mut item.headline);
+            cut(&mut item.status);
+            item.open = None;
         }
         self.resolved.truncate(LIST_ITEMS);
         self.resolved

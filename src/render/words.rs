@@ -33,8 +33,11 @@ pub(super) struct Words {
     checked: &'static str,
     /// `{times}`.
     data: &'static str,
+    pub rest: &'static str,
     /// `{n}`: one, several.
     more: [&'static str; 2],
+    /// `{n}`: those below the line that are not listed either.
+    unlisted: &'static str,
     /// `{n}`: one, several.
     more_resolved: [&'static str; 2],
     /// `{n}`: one, several.
@@ -113,7 +116,9 @@ impl Words {
 
     /// "Open PAY-1182": the label, led by the verb unless it has it already.
     pub fn button(&self, label: &str) -> String {
-        if label.starts_with(self.open) || label.starts_with(ENGLISH.open) {
+        if label == ENGLISH.open {
+            self.open.trim_end_matches(':').to_owned()
+        } else if label.starts_with(self.open) || label.starts_with(ENGLISH.open) {
             label.to_owned()
         } else {
             format!("{} {label}", self.open)
@@ -143,6 +148,10 @@ impl Words {
 
     pub fn more(&self, count: usize) -> String {
         self.counted(self.more, as_days(count))
+    }
+
+    pub fn unlisted(&self, count: usize) -> String {
+        self.unlisted.replace("{n}", &self.count(count))
     }
 
     pub fn more_resolved(&self, count: usize) -> String {
@@ -200,10 +209,9 @@ static ENGLISH: Words = Words {
     why: "You have the role {role}; “{title}” was due {due}.",
     checked: "Checked {checked} of {total} signals",
     data: "data {times}",
-    more: [
-        "+ {n} more, ranked lower, is not shown",
-        "+ {n} more, ranked lower, are not shown",
-    ],
+    rest: "Also open",
+    more: ["+ {n} more, listed below", "+ {n} more, listed below"],
+    unlisted: "and {n} more",
     more_resolved: ["and {n} more", "and {n} more"],
     open_days: ["open {n} day", "open {n} days"],
     ongoing_days: ["ongoing {n} day", "ongoing {n} days"],
@@ -238,10 +246,12 @@ static GERMAN: Words = Words {
     why: "Sie haben die Rolle {role}; „{title}“ war fällig {due}.",
     checked: "{checked} von {total} Signalen geprüft",
     data: "Daten von {times}",
+    rest: "Außerdem offen",
     more: [
-        "+ {n} weiteres Risiko, geringer gewichtet, ist nicht gezeigt",
-        "+ {n} weitere Risiken, geringer gewichtet, sind nicht gezeigt",
+        "+ {n} weiteres, unten genannt",
+        "+ {n} weitere, unten genannt",
     ],
+    unlisted: "und {n} weitere",
     more_resolved: ["und {n} weiteres", "und {n} weitere"],
     open_days: ["{n} Tag offen", "{n} Tage offen"],
     ongoing_days: ["seit {n} Tag", "seit {n} Tagen"],
@@ -279,10 +289,12 @@ static FRENCH: Words = Words {
     why: "Vous avez le rôle {role}\u{202f}; «\u{a0}{title}\u{a0}» était prévu {due}.",
     checked: "{checked} signaux vérifiés sur {total}",
     data: "données de {times}",
+    rest: "Également ouverts",
     more: [
-        "+ {n} autre, de moindre rang, n’est pas montré",
-        "+ {n} autres, de moindre rang, ne sont pas montrés",
+        "+ {n} autre, listé ci-dessous",
+        "+ {n} autres, listés ci-dessous",
     ],
+    unlisted: "et {n} autres",
     more_resolved: ["et {n} autre", "et {n} autres"],
     open_days: ["ouvert {n} jour", "ouvert {n} jours"],
     ongoing_days: ["depuis {n} jour", "depuis {n} jours"],
@@ -317,10 +329,9 @@ static SPANISH: Words = Words {
     why: "Usted tiene el rol {role}; «{title}» estaba previsto {due}.",
     checked: "{checked} de {total} señales comprobadas",
     data: "datos de {times}",
-    more: [
-        "+ {n} más, de menor rango, no se muestra",
-        "+ {n} más, de menor rango, no se muestran",
-    ],
+    rest: "También abiertos",
+    more: ["+ {n} más, abajo", "+ {n} más, abajo"],
+    unlisted: "y {n} más",
     more_resolved: ["y {n} más", "y {n} más"],
     open_days: ["abierto {n} día", "abierto {n} días"],
     ongoing_days: ["desde hace {n} día", "desde hace {n} días"],
@@ -369,5 +380,6 @@ mod tests {
         let words = Words::of(Language::English);
         assert_eq!(words.button("PAY-1182"), "Open PAY-1182");
         assert_eq!(words.button("Open PAY-1182"), "Open PAY-1182");
+        assert_eq!(Words::of(Language::German).button("Open"), "Öffnen");
     }
 }

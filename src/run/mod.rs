@@ -235,7 +235,7 @@ impl Parts {
             Ok(made) => made.brief,
             Err(problem) => return self.failed(run, problem).await,
         };
-        brief.notices.extend(notices::of_the_past(run, &earlier));
+        compose::add_notices(&mut brief, notices::of_the_past(run, &earlier));
         let brief = Box::new(brief);
         let skipped = briefing.when_quiet == WhenQuiet::Skip && brief.edition == Edition::Quiet;
         Ok(if skipped && !notices::is_week_begin(run) {
