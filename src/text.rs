@@ -305,7 +305,7 @@ mod tests {
 
     #[test]
     fn a_run_longer_than_any_word_counts_by_its_length() {
-        assert_eq!(word_count("one – two, Donaudampfschifffahrt"), 3);
+        assert_eq!(word_count("one – two, Dampfschifffahrt"), 3);
         assert_eq!(word_count(&"x".repeat(400)), 34);
     }
 

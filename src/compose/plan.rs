@@ -104,6 +104,7 @@ pub fn compose(mut inputs: Inputs<'_>) -> Brief {
         decide: Vec::new(),
         watch: Vec::new(),
         more: 0,
+        rest: Vec::new(),
         resolved: Vec::new(),
         more_resolved: 0,
         sources: std::mem::take(&mut inputs.sources),

@@ -309,6 +309,7 @@ pub(super) fn nothing() -> Brief {
     brief.decide.clear();
     brief.watch.clear();
     brief.resolved.clear();
+    brief.rest.clear();
     brief.more = 0;
     brief.checked.checked = 0;
     for source in &mut brief.sources {
