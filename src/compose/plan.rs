@@ -425,33 +425,44 @@ pub(super) fn fit(brief: &mut Brief) {
     }
 }
 
-/// Takes the least from a brief that it can do without: bodies and steps of what is to be watched, names of what is
-/// resolved, then whole items, which stand below the line then. False where nothing is left to take.
+/// Takes the least from a brief that it can do without: steps of what is to be watched, names of what is resolved, what is
+/// not high and to be watched before what is said of what is high, then whole items. Items stand below the line then. False
+/// where nothing is left to take.
 fn shorten_once(brief: &mut Brief) -> bool {
-    let last = |items: &mut [Item], part: fn(&mut Item) -> &mut Rich| {
-        items
+    let is_high = |item: &Item| item.severity == Severity::High;
+    for high in [false, true] {
+        let step = brief
+            .watch
             .iter_mut()
             .rev()
-            .map(part)
-            .find(|text| !text.is_empty())
-            .map(std::mem::take)
-            .is_some()
-    };
-    if last(&mut brief.watch, |item| &mut item.body)
-        || last(&mut brief.watch, |item| &mut item.next)
-    {
-        return true;
+            .find(|item| is_high(item) == high && !item.next.is_empty());
+        if let Some(item) = step {
+            item.next = Rich::default();
+            return true;
+        }
     }
     if brief.resolved.len() > 1 {
         brief.resolved.pop();
         brief.more_resolved += 1;
         return true;
     }
+    let explained = brief.watch.iter().any(|item| !item.body.is_empty());
+    if explained && let Some(item) = brief.watch.pop_if(|item| !is_high(item)) {
+        below_the_line(brief, item);
+        return true;
+    }
+    let last_body = |items: &mut [Item]| {
+        let item = items.iter_mut().rev().find(|item| !item.body.is_empty());
+        item.map(|item| item.body = Rich::default()).is_some()
+    };
+    if last_body(&mut brief.watch) {
+        return true;
+    }
     if let Some(item) = brief.watch.pop() {
         below_the_line(brief, item);
         return true;
     }
-    if last(&mut brief.decide, |item| &mut item.body) {
+    if last_body(&mut brief.decide) {
         return true;
     }
     if brief.decide.len() > 1

@@ -395,6 +395,22 @@ fn a_high_risk_to_watch_says_what_and_who_and_the_rest_is_listed_by_its_headline
 }
 
 #[test]
+fn what_a_high_risk_is_about_is_said_before_a_lesser_one_is() {
+    let mut findings: Vec<Finding> = (1..=4)
+        .map(|number| finding(number, "high", new()))
+        .collect();
+    let long = serde_json::json!([{ "words": "word ".repeat(50) }]);
+    findings[3].body = serde_json::from_value(long).unwrap();
+    findings.extend((5..=7).map(|number| finding(number, "medium", new())));
+    let brief = brief(&findings, &[], Vec::new(), true, Vec::new());
+    assert!(brief.words_above_the_line() <= 220);
+    assert_eq!((brief.decide.len(), brief.watch.len()), (3, 1));
+    assert!(!brief.watch[0].body.is_empty());
+    let rest: Vec<usize> = brief.rest.iter().map(|item| item.number).collect();
+    assert_eq!((rest, brief.more), (vec![5, 6, 7], 3));
+}
+
+#[test]
 fn the_bottom_line_says_how_many_and_who_does_what_first() {
     let step = |finding: &mut Finding, words: &str| {
         finding.next = serde_json::from_value(
