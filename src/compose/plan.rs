@@ -567,20 +567,15 @@ fn bottom_line(brief: &Brief, findings: &[Finding]) -> Rich {
             fill(words.to_decide, &values)
         }
     };
-    let cause = |item: &&Item| of(item).and_then(|finding| finding.cause.as_deref());
-    let shared = brief
-        .items()
-        .map(|item| {
-            let same = |other: &&Item| cause(&item).is_some() && cause(other) == cause(&item);
-            brief.items().filter(same).collect::<Vec<_>>()
-        })
-        .find(|same| same.len() > 1);
     let mut line = Rich::plain(count);
-    if let Some(shared) = shared {
-        let mut numbers: Vec<String> = shared.iter().map(|item| item.number.to_string()).collect();
-        let last = numbers.pop().unwrap_or_default();
-        let numbers = format!("{} {} {last}", numbers.join(", "), words.and);
+    let cause = |item: &Item| of(item).and_then(|finding| finding.cause.as_deref());
+    let subject = |item: &Item| of(item).and_then(|finding| finding.subject.as_deref());
+    if let Some((_, numbers)) = shared(brief, words, cause) {
         line.push(fill(words.share_cause, &[("numbers", &numbers)]), None);
+    } else if let Some((subject, numbers)) = shared(brief, words, subject) {
+        let subject = shorten(subject, VALUE_CHARS);
+        let values = [("numbers", numbers.as_str()), ("subject", &subject)];
+        line.push(fill(words.share_subject, &values), None);
     }
     line.close();
     let mut steps: Vec<Rich> = Vec::new();
@@ -608,6 +603,27 @@ fn bottom_line(brief: &Brief, findings: &[Finding]) -> Rich {
         line.close();
     }
     line
+}
+
+/// What the first items that share it have in common, and their numbers: "1, 2 and 3".
+fn shared<'a>(
+    brief: &Brief,
+    words: &Words,
+    of: impl Fn(&Item) -> Option<&'a str>,
+) -> Option<(&'a str, String)> {
+    brief.items().find_map(|item| {
+        let common = of(item)?;
+        let mut numbers: Vec<String> = brief
+            .items()
+            .filter(|other| of(other) == Some(common))
+            .map(|other| other.number.to_string())
+            .collect();
+        let last = numbers.pop().filter(|_| !numbers.is_empty())?;
+        Some((
+            common,
+            format!("{} {} {last}", numbers.join(", "), words.and),
+        ))
+    })
 }
 
 /// A step without its full stop; its first word small, where that is a word of the signal's author and not a name.
@@ -661,15 +677,19 @@ fn brief_mark<'a>(marks: &'a [Mark], finding: &Finding) -> Option<&'a Mark> {
         .find(|mark| mark.fingerprint == finding.fingerprint)
 }
 
-/// The findings in their order, those of one cause next to the worst of them.
+/// The findings in their order, those of one cause or subject next to the worst of them.
 fn by_cause(findings: &[Finding]) -> Vec<&Finding> {
     let mut ordered: Vec<&Finding> = Vec::with_capacity(findings.len());
     for finding in findings {
-        let same = finding.cause.as_ref().and_then(|cause| {
+        let one = |of: fn(&Finding) -> Option<&String>| {
             ordered.iter().rposition(|other| {
-                other.cause.as_ref() == Some(cause) && other.severity == finding.severity
+                of(finding).is_some()
+                    && of(other) == of(finding)
+                    && other.severity == finding.severity
             })
-        });
+        };
+        let same = one(|finding| finding.cause.as_ref())
+            .or_else(|| one(|finding| finding.subject.as_ref()));
         match same {
             Some(at) => ordered.insert(at + 1, finding),
             None => ordered.push(finding),

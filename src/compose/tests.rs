@@ -395,6 +395,27 @@ fn a_high_risk_to_watch_says_what_and_who_and_the_rest_is_listed_by_its_headline
 }
 
 #[test]
+fn risks_of_one_subject_stand_next_to_each_other_and_it_is_named_once() {
+    let mut findings: Vec<Finding> = (1..=4)
+        .map(|number| finding(number, "high", new()))
+        .collect();
+    for at in [0, 3] {
+        findings[at].subject = Some("Hartmann".to_owned());
+    }
+    let brief = brief(&findings, &[], Vec::new(), true, Vec::new());
+    let order: Vec<&str> = brief
+        .items()
+        .map(|item| item.fingerprint.0.as_str())
+        .collect();
+    assert_eq!(order, ["f1", "f4", "f2", "f3"]);
+    let line = brief.bottom_line.text();
+    assert!(
+        line.starts_with("4 risks, 3 to decide today; 1 and 2 are about Hartmann. First:"),
+        "{line}"
+    );
+}
+
+#[test]
 fn what_a_high_risk_is_about_is_said_before_a_lesser_one_is() {
     let mut findings: Vec<Finding> = (1..=4)
         .map(|number| finding(number, "high", new()))

@@ -55,6 +55,8 @@ pub(super) struct Words {
     pub none_to_decide: &'static str,
     /// `{numbers}`.
     pub share_cause: &'static str,
+    /// `{numbers}`, `{subject}`.
+    pub share_subject: &'static str,
     /// Before the last of several numbers.
     pub and: &'static str,
     /// Before the step of the worst, and before that of the next.
@@ -142,6 +144,7 @@ static ENGLISH: Words = Words {
     to_decide: "{risks}, {n} to decide today",
     none_to_decide: "{risks} to watch, none to decide today",
     share_cause: "; {numbers} share one cause",
+    share_subject: "; {numbers} are about {subject}",
     and: "and",
     first: " First: ",
     then: "; then: ",
@@ -204,6 +207,7 @@ static GERMAN: Words = Words {
     to_decide: "{risks}, {n} heute zu entscheiden",
     none_to_decide: "{risks} zu beobachten, heute nichts zu entscheiden",
     share_cause: "; {numbers} haben eine Ursache",
+    share_subject: "; {numbers} betreffen {subject}",
     and: "und",
     first: " Zuerst: ",
     then: "; dann: ",
@@ -266,6 +270,7 @@ static FRENCH: Words = Words {
     to_decide: "{risks}, dont {n} à décider aujourd’hui",
     none_to_decide: "{risks} à surveiller, rien à décider aujourd’hui",
     share_cause: "\u{202f}; {numbers} ont une même cause",
+    share_subject: "\u{202f}; {numbers} concernent {subject}",
     and: "et",
     first: " D’abord\u{a0}: ",
     then: "\u{202f}; puis\u{a0}: ",
@@ -328,6 +333,7 @@ static SPANISH: Words = Words {
     to_decide: "{risks}, {n} para decidir hoy",
     none_to_decide: "{risks} para vigilar, nada que decidir hoy",
     share_cause: "; {numbers} tienen una misma causa",
+    share_subject: "; {numbers} tratan de {subject}",
     and: "y",
     first: " Primero: ",
     then: "; después: ",

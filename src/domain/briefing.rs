@@ -127,6 +127,10 @@ pub struct Signal {
     /// Expression for the address of the record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<String>,
+    /// Expression for the name of whom or what it is about, such as the customer: findings of one subject stand next to each
+    /// other, and the bottom line says so once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
     /// Expression: findings that give the same text have one cause.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,

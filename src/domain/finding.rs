@@ -264,6 +264,9 @@ pub struct Finding {
     pub link: Option<Url>,
     /// The item first, then each joined record.
     pub evidence: Vec<Evidence>,
+    /// The name of whom or what it is about; findings of one subject are shown next to each other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
     /// Other findings of one cause carry the same text; they are shown next to each other.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,

@@ -525,6 +525,11 @@ impl SignalRun<'_, '_, '_, '_> {
             short: sentence("short", &self.signal.short)?,
             until,
             link: rules.link.as_ref().and_then(link_of),
+            subject: rules
+                .subject
+                .as_ref()
+                .and_then(|rule| key_of(&eval(rule, &scope).ok()?))
+                .map(|subject| one_line(&subject)),
             cause: rules
                 .cause
                 .as_ref()

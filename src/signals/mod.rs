@@ -171,6 +171,7 @@ fn expressions(signal: &Signal) -> Vec<(String, String)> {
     optional("rank", &signal.rank);
     optional("link", &signal.link);
     optional("cause", &signal.cause);
+    optional("subject", &signal.subject);
     optional("until", &signal.until);
     optional(
         "measure.value",
