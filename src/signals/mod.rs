@@ -135,7 +135,7 @@ pub fn check(briefing: &Briefing) -> Vec<RuleProblem> {
                 wrong(field, what);
             }
         }
-        if crate::text::word_count(&signal.headline.replace(['{', '}'], " ")) > 24 {
+        if crate::text::word_count(&words_of(&signal.headline)) > 24 {
             wrong(
                 "headline",
                 "is longer than 16 words once its facts stand in it".to_owned(),
@@ -153,6 +153,18 @@ pub fn check(briefing: &Briefing) -> Vec<RuleProblem> {
         }
     }
     problems
+}
+
+/// The words and the facts' names of a template, without its tags.
+fn words_of(template: &str) -> String {
+    let mut words = String::with_capacity(template.len());
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once("{%") {
+        words.push_str(before);
+        rest = after.split_once("%}").map_or("", |(_, rest)| rest);
+    }
+    words.push_str(rest);
+    words.replace(['{', '}'], " ")
 }
 
 /// All expressions of a signal with the field that each stands in.

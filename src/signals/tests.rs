@@ -301,6 +301,10 @@ fn a_release_past_its_date_stays_a_risk_while_a_blocker_is_open() {
         ["Release 4.12 has 1 open blocker with 2 days left"]
     );
     assert_eq!(
+        release(0),
+        ["Release 4.12 is due today with 1 open blocker"]
+    );
+    assert_eq!(
         release(-2),
         ["Release 4.12 is 2 days past its date with 1 open blocker"]
     );
