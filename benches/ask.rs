@@ -18,7 +18,10 @@ use daybrief::{
     clock::{Clock, SystemClock},
     connectors::{Connectors, MemoryPins, SecretSource, SecretUnavailable},
     converse::{Converse, Parts, Question, TurnLimits},
-    domain::people::{Role, User, UserState},
+    domain::{
+        people::{Role, User, UserState},
+        turn::TurnEvent,
+    },
     ids::{ModelId, RoleId, UserId},
     limits::{Limits, Reservation},
     models::{Event, Message, Model, ModelError, Request, Stop, Usage},
@@ -37,6 +40,8 @@ const AT_ONCE: usize = 128;
 const ROUNDS: usize = 8;
 /// The model's shortest time to its first token, and by how much that varies.
 const THINKS: (u64, u64) = (500, 1_000);
+/// Tokens of a sentence.
+const WORDS: usize = 12;
 /// Tokens of a long answer.
 const TOKENS: usize = 1_000;
 
@@ -54,6 +59,8 @@ struct Notes {
     id: ModelId,
     thinks: bool,
     asked: Mutex<BTreeMap<String, Instant>>,
+    /// When the last token of each sentence was handed over, by the sentence's own word.
+    ended: Arc<Mutex<BTreeMap<String, Instant>>>,
 }
 
 #[async_trait]
@@ -83,9 +90,18 @@ impl Model for Notes {
         let slot = request.messages.len() as u64 + text.bytes().map(u64::from).sum::<u64>() * 37;
         let delay = Duration::from_millis(THINKS.0 + slot % THINKS.1);
         let delay = if self.thinks { delay } else { Duration::ZERO };
-        let words = (0..tokens.unwrap_or(1_usize)).map(|at| {
-            let word = if at % 12 == 11 { "matter. " } else { "words " };
-            Ok(Event::Text(word.to_owned()))
+        let ended = self.ended.clone();
+        let words = (0..tokens.unwrap_or(1_usize)).map(move |at| {
+            let word = if at % WORDS == WORDS - 1 {
+                let word = own_word(at / WORDS);
+                if let Ok(mut ended) = ended.lock() {
+                    ended.insert(word.clone(), Instant::now());
+                }
+                format!("{word}. ")
+            } else {
+                "words ".to_owned()
+            };
+            Ok(Event::Text(word))
         });
         let done = Event::Done {
             usage: Usage {
@@ -94,7 +110,7 @@ impl Model for Notes {
             },
             stop: Stop::End,
         };
-        let words = stream::iter(words.collect::<Vec<_>>()).chain(stream::iter([Ok(done)]));
+        let words = stream::iter(words).chain(stream::iter([Ok(done)]));
         if delay.is_zero() {
             return Ok(words.boxed());
         }
@@ -106,6 +122,8 @@ impl Model for Notes {
 struct Instance {
     converse: Converse,
     model: Arc<Notes>,
+    /// From the last token of a sentence to the sentence told.
+    late: Arc<Mutex<Vec<Duration>>>,
 }
 
 impl Instance {
@@ -117,6 +135,7 @@ impl Instance {
             id: id.clone(),
             thinks,
             asked: Mutex::default(),
+            ended: Arc::default(),
         });
         let mut role = Role::without_rights(RoleId::new("vp").expect("a name"), "VP");
         role.questions_per_minute = Some(1_000_000);
@@ -156,13 +175,30 @@ impl Instance {
             keep_days: 90,
             turn_limits: TurnLimits::default(),
         });
-        Self { converse, model }
+        Self {
+            converse,
+            model,
+            late: Arc::default(),
+        }
     }
 
     /// Asks; how long the turn took.
     async fn ask(&self, number: usize, text: &str) -> Duration {
         let (sender, mut events) = mpsc::channel(256);
-        let drain = tokio::spawn(async move { while events.recv().await.is_some() {} });
+        let (ended, late) = (self.model.ended.clone(), self.late.clone());
+        let drain = tokio::spawn(async move {
+            while let Some(event) = events.recv().await {
+                let (TurnEvent::Delta { text }, now) = (event, Instant::now()) else {
+                    continue;
+                };
+                let mut ended = ended.lock().expect("nobody panicked");
+                for word in text.split(|c: char| !c.is_alphanumeric()) {
+                    if let Some(at) = ended.remove(word) {
+                        late.lock().expect("nobody panicked").push(now - at);
+                    }
+                }
+            }
+        });
         let question = Question {
             principal: Principal::person(
                 user(number),
@@ -232,6 +268,16 @@ impl Instance {
     }
 }
 
+/// The word with which a sentence ends and no other: of letters, since a figure would need a source.
+fn own_word(sentence: usize) -> String {
+    let letters = "abcdefghij".as_bytes();
+    let digits = sentence.to_string();
+    let spelled = digits
+        .bytes()
+        .map(|digit| letters[usize::from(digit - b'0')] as char);
+    format!("matter{}", spelled.collect::<String>())
+}
+
 fn user(number: usize) -> UserId {
     UserId::new(format!("user{number}")).expect("a name")
 }
@@ -279,6 +325,8 @@ async fn main() {
             long = long.min(instance.ask(0, &format!("long {TOKENS}")).await);
         }
         let tokens = u32::try_from(TOKENS - 12).unwrap_or(u32::MAX);
+        let mut late = std::mem::take(&mut *instance.late.lock().expect("nobody panicked"));
+        late.sort();
         let each = long.saturating_sub(short) / tokens;
         let thinking = Arc::new(Instance::over(store("thinking").await, true).await);
         let conversing = thinking.in_conversation().await;
@@ -290,7 +338,9 @@ async fn main() {
             at(&together, 0.99),
         );
         println!(
-            "{name}: the first whole turn of all {alone:?}; a streamed token through grounding and guard {each:?}"
+            "{name}: the first whole turn of all {alone:?}; a streamed token through grounding and guard {each:?} of work; a sentence is told after its last token within p50 {:?}, p99 {:?}",
+            at(&late, 0.5),
+            at(&late, 0.99)
         );
     }
 }

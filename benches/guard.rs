@@ -3,6 +3,7 @@
 
 use std::{
     hint::black_box,
+    path::Path,
     process::ExitCode,
     sync::LazyLock,
     time::{Duration, Instant},
@@ -74,8 +75,26 @@ fn measure(name: &str, page: &str) -> f64 {
     rate
 }
 
+/// The texts of a corpus that need no context, as one page.
+fn corpus(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/data/guard")
+        .join(name);
+    std::fs::read_to_string(path)
+        .unwrap_or_default()
+        .lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+        .filter(|line| line["context"].is_null())
+        .filter_map(|line| Some(format!("{}\n\n", line["text"].as_str()?)))
+        .collect()
+}
+
 fn main() -> ExitCode {
     let ordinary = measure("ordinary text", ORDINARY);
+    measure(
+        "texts that are near to what must not pass",
+        &corpus("must-pass.jsonl"),
+    );
     measure(
         "text that needs a close look",
         "Please update the table where the error is; see https://acme.example/x for 12 items (late).\n\n",

@@ -13,6 +13,7 @@ use url::Url;
 
 use super::{Programs, refusal::Refusal, tokens::Caller};
 use crate::{
+    audit::{Act, Outcome},
     domain::{
         brief::{Brief, Edition, Item},
         finding::{Severity, Status},
@@ -244,6 +245,9 @@ pub async fn latest(
     let objects = programs.converse.objects().await?;
     let runs = runs(programs, caller, &objects, briefing).await?;
     let brief = runs.into_iter().find_map(|run| run.state.brief().cloned());
+    if let Some(brief) = &brief {
+        note_reading(programs, caller, &brief.run).await?;
+    }
     Ok(brief.map(|brief| BriefView::of(brief, &guard(programs, &objects))))
 }
 
@@ -296,6 +300,18 @@ pub async fn get(
     let run = run.filter(|run| went_to(&caller, run));
     let brief = run.and_then(|run| run.state.brief().cloned());
     let brief = brief.ok_or_else(not_found)?;
+    note_reading(&programs, &caller, &brief.run).await?;
     let objects = programs.converse.objects().await?;
     Ok(Json(BriefView::of(brief, &guard(&programs, &objects))))
+}
+
+/// A brief that is read once more is in the trail before it is shown.
+async fn note_reading(programs: &Programs, caller: &Caller, run: &RunId) -> Result<(), Refusal> {
+    let now = programs.converse.clock.now();
+    let on = format!("brief/{run}");
+    let mut entry = caller.principal.entry(now, Act::Delivery, on);
+    entry.outcome = Outcome::Done;
+    entry.detail = format!("with token/{}", caller.token.id);
+    programs.converse.audit.write(&[entry]).await?;
+    Ok(())
 }

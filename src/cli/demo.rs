@@ -1,25 +1,26 @@
 //! `daybrief demo`: the sample company's morning.
 
-use std::{path::PathBuf, sync::Arc, time::Instant};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Instant,
+};
 
 use clap::Args;
-use serde_json::json;
+use jiff::Timestamp;
+use serde_json::{Value, json};
 
-use super::{
-    on_terminal, one, print, print_json,
-    progress::Watch,
-    run::{fresh_run, write},
-};
+use super::{on_terminal, one, print, print_json, progress::Watch, run::write};
 use crate::{
-    access::Surface,
     app::{self, App},
-    clock::{Clock, SystemClock},
+    clock::{Clock, ManualClock, SystemClock},
     demo,
+    domain::brief::Brief,
     error::Problems,
     provision,
     render::{self, Instance},
-    run::{Made, Occasion},
-    settings::Settings,
+    run, settings,
 };
 
 /// `demo …`
@@ -33,17 +34,19 @@ pub struct Demo {
     zone: String,
 }
 
-/// Lays out the company, makes every shipped briefing as due now, prints the first.
+/// Lays out the company, makes every shipped briefing as due on the morning before and then as due now, prints the first.
 pub async fn run(command: Demo, json: bool) -> Result<u8, Problems> {
-    let clock = Arc::new(SystemClock);
-    let now = clock.now();
+    let now = SystemClock.now();
+    let before = demo::morning_before(now, &run::zone(&command.zone).map_err(one)?);
     let folder = app::folder(command.out.clone()).map_err(one)?;
     let sources = app::folder(folder.join("sources")).map_err(one)?;
     let sources = std::fs::canonicalize(&sources).unwrap_or(sources);
-    let objects = demo::lay_out(&sources, now, provision::shipped()?)
+    let company = demo::lay_out(&sources, now, provision::shipped()?)
         .await
         .map_err(one)?;
-    demo::write_instance(&folder, &objects, &command.zone).map_err(one)?;
+    let objects = &company.objects;
+    demo::write_instance(&folder, objects, &command.zone).map_err(one)?;
+    let config = folder.join("daybrief.toml");
     let say = |line: &str| {
         if !json {
             print(line);
@@ -54,67 +57,16 @@ pub async fn run(command: Demo, json: bool) -> Result<u8, Problems> {
         objects.connectors.len(),
         folder.join("sources").display()
     ));
-    let app = App::temporary(Settings::default(), clock).await?;
-    let instance = Instance {
-        name: demo::COMPANY_NAME.to_owned(),
-        page: None,
-    };
-    let mut made = Vec::new();
-    let mut first = None;
-    for briefing in &objects.briefings {
-        let begun = Instant::now();
-        let watch = Watch::new(&objects.connectors, json);
-        let occasion = Occasion {
-            run: fresh_run().map_err(one)?,
-            calendar: None,
-            surface: Surface::CommandLine,
-            schedule: None,
-            role: &briefing.role,
-            zone: &command.zone,
-            language: briefing.language,
-            due: now,
-            previous: &[],
-            since: None,
-            earlier: &[],
-        };
-        let result = app
-            .parts
-            .maker
-            .make(&objects, briefing, &occasion, &|event| watch.note(&event))
-            .await;
-        let sources = watch.end();
-        let Made { brief, findings } = match result {
-            Ok(made) => made,
-            Err(problem) => {
-                app.shutdown().await;
-                return Err(one(problem));
-            }
-        };
-        let cleared = app.parts.guard(&objects).clear(brief);
-        let paths =
-            write(cleared.get(), &folder.join(briefing.id.as_str()), &instance).map_err(one)?;
-        let brief = cleared.into_inner();
-        say(&format!(
-            "✓ {}: {} risks in {:.1} s",
-            brief.title,
-            findings.len(),
-            begun.elapsed().as_secs_f64()
-        ));
-        for source in sources {
-            say(&format!("    {source}"));
-        }
-        made.push(json!({
-            "briefing": brief.briefing, "subject": brief.subject, "findings": findings.len(), "gaps": brief.gaps.len(), "files": paths,
-        }));
-        if brief.role.as_str() == "vp-engineering" {
-            first = Some(brief);
-        }
-    }
+    let clock = Arc::new(ManualClock::at(before));
+    let app = App::open(settings::load(&config)?, clock.clone()).await?;
+    let made = mornings(&app, &company, &clock, [before, now], &folder, json).await;
     app.shutdown().await;
+    let (made, first) = made?;
     if json {
         print_json(&json!({ "briefs": made }));
         return Ok(0);
     }
+    let instance = instance();
     if let Some(brief) = first {
         print("");
         print(&render::text(
@@ -128,7 +80,6 @@ pub async fn run(command: Demo, json: bool) -> Result<u8, Problems> {
         "Open {} in a browser; the others lie beside it.",
         folder.join("vp-engineering-morning/brief.html").display()
     ));
-    let config = folder.join("daybrief.toml");
     print(&format!(
         "Have it every weekday at 07:10:  daybrief serve --config {}",
         config.display()
@@ -139,4 +90,69 @@ pub async fn run(command: Demo, json: bool) -> Result<u8, Problems> {
         config.display()
     ));
     Ok(0)
+}
+
+fn instance() -> Instance {
+    Instance {
+        name: demo::COMPANY_NAME.to_owned(),
+        page: None,
+    }
+}
+
+/// The briefs of both mornings: what was made of today's, and the one to be shown.
+async fn mornings(
+    app: &App,
+    company: &demo::Company,
+    clock: &ManualClock,
+    [before, now]: [Timestamp; 2],
+    folder: &Path,
+    json: bool,
+) -> Result<(Vec<Value>, Option<Brief>), Problems> {
+    let objects = &company.objects;
+    let say = |line: &str| {
+        if !json {
+            print(line);
+        }
+    };
+    let mut earlier = BTreeMap::new();
+    for briefing in &objects.briefings {
+        let (brief, _) = demo::make(app, objects, briefing, before, None, &|_| {})
+            .await
+            .map_err(one)?;
+        earlier.insert(&briefing.id, brief.into_inner());
+    }
+    say("✓ the briefs of the morning before, so that today's tell what is new");
+    company.go_on().await.map_err(one)?;
+    clock.set(now);
+    let mut made = Vec::new();
+    let mut first = None;
+    for briefing in &objects.briefings {
+        let begun = Instant::now();
+        let watch = Watch::new(&objects.connectors, json);
+        let before = earlier.get(&briefing.id);
+        let result = demo::make(app, objects, briefing, now, before, &|event| {
+            watch.note(&event)
+        })
+        .await;
+        let sources = watch.end();
+        let (cleared, findings) = result.map_err(one)?;
+        let folder = folder.join(briefing.id.as_str());
+        let paths = write(cleared.get(), &folder, &instance()).map_err(one)?;
+        let brief = cleared.into_inner();
+        say(&format!(
+            "✓ {}: {findings} risks in {:.1} s",
+            brief.title,
+            begun.elapsed().as_secs_f64()
+        ));
+        for source in sources {
+            say(&format!("    {source}"));
+        }
+        made.push(json!({
+            "briefing": brief.briefing, "subject": brief.subject, "findings": findings, "gaps": brief.gaps.len(), "files": paths,
+        }));
+        if brief.role.as_str() == "vp-engineering" {
+            first = Some(brief);
+        }
+    }
+    Ok((made, first))
 }

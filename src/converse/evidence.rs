@@ -55,6 +55,10 @@ pub struct Evidence {
     /// Everything as text, to look keys and addresses up.
     texts: Vec<(String, Place)>,
     columns: BTreeSet<(usize, String)>,
+    /// Rows (result and row) that hold nothing, false or zero somewhere.
+    lacking: BTreeSet<(usize, usize)>,
+    /// A source answered with an empty list, or a count of zero.
+    nothing: bool,
     values: usize,
     /// Of the result that is taken in.
     headings: Headings,
@@ -137,6 +141,10 @@ impl Evidence {
         }
         match value {
             Value::Array(items) => {
+                self.nothing |= items.is_empty() && place.row.is_none();
+                if items.is_empty() {
+                    self.lack(place);
+                }
                 for item in items {
                     // The outermost list makes the rows; what lies within a row belongs to it.
                     let row = place.row.or_else(|| {
@@ -164,15 +172,47 @@ impl Evidence {
                     self.walk(value, &place, rows, zone, depth + 1);
                 }
             }
-            Value::String(text) => self.text(text, place, zone),
+            Value::String(text) => {
+                if text.trim().is_empty() {
+                    self.lack(place);
+                }
+                self.text(text, place, zone);
+            }
             Value::Number(number) => {
+                if number.as_f64() == Some(0.0) {
+                    self.nothing |= place.row.is_none();
+                    self.lack(place);
+                }
                 if let Some(value) = decimal(&number.to_string()) {
                     self.numbers.entry(value).or_default().push(place.clone());
                     self.texts.push((number.to_string(), place.clone()));
                 }
             }
-            Value::Null | Value::Bool(_) => {}
+            Value::Null | Value::Bool(false) => self.lack(place),
+            Value::Bool(true) => {}
         }
+    }
+
+    fn lack(&mut self, place: &Place) {
+        self.lacking
+            .extend(place.row.map(|row| (place.result, row)));
+    }
+
+    /// Was anything of a source taken in?
+    pub fn is_of_sources(&self) -> bool {
+        self.values > 0
+    }
+
+    /// Did a source answer with nothing at all?
+    pub fn has_nothing(&self) -> bool {
+        self.nothing
+    }
+
+    /// Does the row of this place hold nothing somewhere?
+    pub fn lacks(&self, place: &Place) -> bool {
+        place
+            .row
+            .is_some_and(|row| self.lacking.contains(&(place.result, row)))
     }
 
     fn text(&mut self, text: &str, place: &Place, zone: &TimeZone) {

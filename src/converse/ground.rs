@@ -27,6 +27,8 @@ pub enum Struck {
     /// The figure belongs to another column.
     Column,
     Direction,
+    /// It says that there is nothing, or that all is well, and no source showed that.
+    Absence,
     TooLong,
     /// It calls a person or a channel in a chat platform's own marks.
     Mention,
@@ -45,6 +47,7 @@ impl Struck {
             Self::Row => "a figure of another record",
             Self::Column => "a figure of another kind",
             Self::Direction => "a change in the wrong direction",
+            Self::Absence => "an all-clear that no source gave",
             Self::Mention => "a call of a person or channel",
             Self::TooLong => "longer than a sentence may be",
         }
@@ -100,6 +103,55 @@ const FALLS: [&str; 20] = [
     "diminué",
     "bajó",
     "disminuyó",
+];
+
+/// Words by which a sentence says that there is nothing of a kind, or that it holds of all.
+const ALL_CLEAR: [&str; 45] = [
+    "no",
+    "none",
+    "nobody",
+    "nothing",
+    "nowhere",
+    "never",
+    "neither",
+    "any",
+    "all",
+    "every",
+    "everything",
+    "everyone",
+    "everybody",
+    "fine",
+    "normal",
+    "kein",
+    "keine",
+    "keinen",
+    "keinem",
+    "keiner",
+    "keines",
+    "niemand",
+    "nichts",
+    "nie",
+    "niemals",
+    "alle",
+    "alles",
+    "aucun",
+    "aucune",
+    "rien",
+    "jamais",
+    "tous",
+    "toutes",
+    "ningún",
+    "ninguno",
+    "ninguna",
+    "nadie",
+    "nada",
+    "nunca",
+    "jamás",
+    "todo",
+    "todos",
+    "todas",
+    "zero",
+    "null",
 ];
 
 /// Words with a capital letter that name nothing of a source.
@@ -215,7 +267,40 @@ impl Reader<'_> {
         if rests_on.is_empty() {
             rests_on.extend(self.named(sentence));
         }
+        self.all_clear(sentence, &figures, &rests_on)?;
         Ok(rests_on)
+    }
+
+    /// "There are no blockers" needs a source that answered with nothing; "it has no reviewer" a row that holds nothing.
+    /// Where nothing was read there is no source to misquote.
+    fn all_clear(
+        &self,
+        sentence: &str,
+        figures: &[Found],
+        rests_on: &BTreeSet<Place>,
+    ) -> Result<(), Struck> {
+        if !self.evidence.is_of_sources() || self.evidence.has_nothing() {
+            return Ok(());
+        }
+        let lower = sentence.to_lowercase();
+        let says_so = lower
+            .split(|c: char| !c.is_alphanumeric())
+            .any(|word| ALL_CLEAR.contains(&word));
+        // A count of what was read beside it, or a row of which it is said and that holds nothing somewhere.
+        let counts = figures
+            .iter()
+            .any(|found| matches!(found.figure, Figure::Number(_)));
+        let of_a_row = rests_on.iter().any(|place| self.evidence.lacks(place));
+        let is_quoted = rests_on.iter().any(|place| place.result != usize::MAX)
+            && self.evidence.labels_in(&lower).iter().any(|(label, _)| {
+                label
+                    .split(|c: char| !c.is_alphanumeric())
+                    .any(|word| ALL_CLEAR.contains(&word))
+            });
+        if says_so && !counts && !of_a_row && !is_quoted {
+            return Err(Struck::Absence);
+        }
+        Ok(())
     }
 
     /// What a sentence without any figure rests on: the few places in which all names that it says stand together.
@@ -502,11 +587,43 @@ mod tests {
             "Revenue in 1998-04 was 123.8k",
             "Revenue fell by 5,000",
             "Today is 20 May 1998",
-            "Nothing else is late",
             "The top 3 are ERNSH, LINOD and RANCH",
         ] {
             assert!(check(sentence).is_ok(), "{sentence}: {:?}", check(sentence));
         }
+    }
+
+    #[test]
+    fn that_there_is_nothing_needs_a_source_that_showed_nothing() {
+        let mut evidence = Evidence::default();
+        let reader = |evidence: &Evidence, sentence: &str| {
+            let reader = Reader {
+                language: Language::English,
+                today: date(1998, 5, 20),
+                evidence,
+            };
+            reader.check(sentence).is_ok()
+        };
+        assert!(reader(&evidence, "I have no source for this"));
+        evidence.add(
+            0,
+            &json!({ "rows": [
+                { "key": "PAY-1", "reviewer": null, "status": "No answer" },
+                { "key": "PAY-2", "reviewer": "ines", "status": "Open" },
+            ] }),
+            &TimeZone::UTC,
+        );
+        for (sentence, stands) in [
+            ("PAY-1 has no reviewer", true),
+            ("PAY-2 has no reviewer", false),
+            ("The status of PAY-1 is No answer", true),
+            ("Everything is fine", false),
+            ("Es gibt keine Fehler", false),
+        ] {
+            assert_eq!(reader(&evidence, sentence), stands, "{sentence}");
+        }
+        evidence.add(1, &json!({ "rows": [] }), &TimeZone::UTC);
+        assert!(reader(&evidence, "There are no blockers"));
     }
 
     #[test]
@@ -527,6 +644,10 @@ mod tests {
             ("The days late of ERNSH are 4,680.90", Struck::Column),
             ("Revenue rose by 5,000", Struck::Direction),
             ("Revenue was 123,798.86", Struck::Figure),
+            ("Nothing else is late", Struck::Absence),
+            ("All is well with ERNSH", Struck::Absence),
+            ("There are no blockers", Struck::Absence),
+            ("ERNSH has no reviewer", Struck::Absence),
         ] {
             assert_eq!(check(sentence), Err(why), "{sentence}");
         }

@@ -47,6 +47,7 @@ pub struct Speech {
     task: TaskWords,
     told: String,
     spoke: bool,
+    asks: bool,
     pub grounding: TurnGrounding,
     struck: Vec<&'static str>,
 }
@@ -61,6 +62,7 @@ impl Speech {
             task,
             told: String::new(),
             spoke: false,
+            asks: false,
             grounding: TurnGrounding::default(),
             struck: Vec::new(),
         }
@@ -128,6 +130,11 @@ impl Speech {
         !self.spoke
     }
 
+    /// Does what was said end with a question?
+    pub fn asks_back(&self) -> bool {
+        self.asks
+    }
+
     /// Was nothing of what the model said let stand?
     pub fn nothing_stood(&self) -> bool {
         self.grounding.kept == 0
@@ -179,6 +186,7 @@ impl Speech {
             sentence.get(after..).unwrap_or_default()
         );
         self.spoke = true;
+        self.asks = core.ends_with('?');
         let cleared = self.filter.push(&line).into_inner();
         self.add(cleared, told);
         told.citations.extend(citations);

@@ -27,7 +27,7 @@ use super::{
     reading::Reading,
     speech::{Speech, Told},
     task::TaskWords,
-    words::Words,
+    words::{Words, with},
 };
 use crate::{
     access::{Clearance, Principal, Standing},
@@ -270,6 +270,7 @@ impl Turn<'_> {
         let until = self.begun + Duration::from_secs(self.converse.turn_limits.seconds.into());
         let (asker, halt) = (self.stop, self.halt.clone());
         let (converse, principal, role) = (self.converse, &self.question.principal, self.who.role);
+        let words = self.words;
         let ended = {
             let lost = loses_standing(converse, principal, role);
             tokio::select! {
@@ -277,7 +278,7 @@ impl Turn<'_> {
                 () = asker.cancelled() => Some(End::Stopped),
                 () = lost => Some(End::Revoked),
                 () = tokio::time::sleep_until(until) => {
-                    Some(End::NoModel(format!("{} s", converse.turn_limits.seconds)))
+                    Some(End::NoModel(too_slow(converse, words)))
                 }
                 () = self.collect_offers() => None,
             }
@@ -309,7 +310,7 @@ impl Turn<'_> {
                     () = asker.cancelled(), if why.is_none() => End::Stopped,
                     () = &mut lost, if why.is_none() => End::Revoked,
                     () = tokio::time::sleep_until(until), if why.is_none() => {
-                        End::NoModel(format!("{} s", converse.turn_limits.seconds))
+                        End::NoModel(too_slow(converse, words))
                     }
                     () = tokio::time::sleep_until(grace), if why.is_some() => {
                         break why.unwrap_or(End::Stopped);
@@ -334,6 +335,10 @@ async fn loses_standing(converse: &Converse, principal: &Principal, role: &Role)
             return;
         }
     }
+}
+
+fn too_slow(converse: &Converse, words: &Words) -> String {
+    with(words.model_slow, &converse.turn_limits.seconds.to_string())
 }
 
 fn milliseconds(since: Instant) -> u64 {

@@ -24,6 +24,13 @@ pub struct Words {
     pub too_long: &'static str,
     pub nearly_used_by_you: &'static str,
     pub nearly_used_by_role: &'static str,
+    pub no_model_set: &'static str,
+    pub model_failed: &'static str,
+    pub model_slow: &'static str,
+    pub model_refused: &'static str,
+    pub model_not_local: &'static str,
+    pub broke_off: &'static str,
+    pub no_source_asked: &'static str,
 }
 
 impl Words {
@@ -63,6 +70,13 @@ static ENGLISH: Words = Words {
     too_long: "Please ask in fewer words: at most {} characters.",
     nearly_used_by_you: "With this, {} % of your budget for this month are used.",
     nearly_used_by_role: "With this, {} % of your role’s budget for this month are used.",
+    no_model_set: "no model is set up",
+    model_failed: "the model did not answer",
+    model_slow: "the model did not answer within {} s",
+    model_refused: "the model refused",
+    model_not_local: "this may be shown to a local model only, and none is set up",
+    broke_off: "The answer breaks off here: {}.",
+    no_source_asked: "No source was asked for this.",
 };
 
 static GERMAN: Words = Words {
@@ -86,6 +100,13 @@ static GERMAN: Words = Words {
     too_long: "Bitte fragen Sie kürzer: höchstens {} Zeichen.",
     nearly_used_by_you: "Damit sind {} % Ihres Budgets für diesen Monat aufgebraucht.",
     nearly_used_by_role: "Damit sind {} % des Budgets Ihrer Rolle für diesen Monat aufgebraucht.",
+    no_model_set: "es ist kein Modell eingerichtet",
+    model_failed: "das Modell hat nicht geantwortet",
+    model_slow: "das Modell hat innerhalb von {} s nicht geantwortet",
+    model_refused: "das Modell hat abgelehnt",
+    model_not_local: "dies darf nur einem lokalen Modell gezeigt werden, und keines ist eingerichtet",
+    broke_off: "Die Antwort bricht hier ab: {}.",
+    no_source_asked: "Dazu wurde keine Quelle gefragt.",
 };
 
 static FRENCH: Words = Words {
@@ -109,6 +130,13 @@ static FRENCH: Words = Words {
     too_long: "Posez la question en moins de mots : {} caractères au plus.",
     nearly_used_by_you: "Avec cela, {} % de votre budget de ce mois sont utilisés.",
     nearly_used_by_role: "Avec cela, {} % du budget de votre rôle pour ce mois sont utilisés.",
+    no_model_set: "aucun modèle n’est configuré",
+    model_failed: "le modèle n’a pas répondu",
+    model_slow: "le modèle n’a pas répondu en {} s",
+    model_refused: "le modèle a refusé",
+    model_not_local: "cela ne peut être montré qu’à un modèle local, et aucun n’est configuré",
+    broke_off: "La réponse s’interrompt ici : {}.",
+    no_source_asked: "Aucune source n’a été interrogée pour cela.",
 };
 
 static SPANISH: Words = Words {
@@ -132,4 +160,11 @@ static SPANISH: Words = Words {
     too_long: "Pregunte con menos palabras: {} caracteres como máximo.",
     nearly_used_by_you: "Con esto se ha usado el {} % de su presupuesto de este mes.",
     nearly_used_by_role: "Con esto se ha usado el {} % del presupuesto de su función de este mes.",
+    no_model_set: "no hay ningún modelo configurado",
+    model_failed: "el modelo no respondió",
+    model_slow: "el modelo no respondió en {} s",
+    model_refused: "el modelo se negó",
+    model_not_local: "esto solo puede mostrarse a un modelo local, y no hay ninguno configurado",
+    broke_off: "La respuesta se interrumpe aquí: {}.",
+    no_source_asked: "No se consultó ninguna fuente para esto.",
 };

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::Objects;
 use crate::{
     domain::schedule::Schedule,
-    store::{Kind, Store, StoreError, Stored},
+    store::{Kind, Rows, Store, StoreError, Stored},
 };
 
 /// What applying does, or would do, to one object.
@@ -44,18 +44,20 @@ impl ChangeKind {
 
 /// All objects that are in force.
 pub async fn load(store: &Store) -> Result<Objects, StoreError> {
-    async fn all<T: DeserializeOwned>(store: &Store, kind: Kind) -> Result<Vec<T>, StoreError> {
-        let stored = store.objects().all::<T>(kind).await?;
+    fn all<T: DeserializeOwned>(rows: &Rows, kind: Kind) -> Result<Vec<T>, StoreError> {
+        let stored = rows.of::<T>(kind)?;
         Ok(stored.into_iter().map(|stored| stored.object).collect())
     }
+    // One read for all kinds: this is done at each look of the daemon.
+    let rows = store.objects().rows().await?;
     Ok(Objects {
-        roles: all(store, Kind::Role).await?,
-        users: all(store, Kind::User).await?,
-        places: all(store, Kind::Place).await?,
-        connectors: all(store, Kind::Connector).await?,
-        briefings: all(store, Kind::Briefing).await?,
-        schedules: all(store, Kind::Schedule).await?,
-        calendars: all(store, Kind::Calendar).await?,
+        roles: all(&rows, Kind::Role)?,
+        users: all(&rows, Kind::User)?,
+        places: all(&rows, Kind::Place)?,
+        connectors: all(&rows, Kind::Connector)?,
+        briefings: all(&rows, Kind::Briefing)?,
+        schedules: all(&rows, Kind::Schedule)?,
+        calendars: all(&rows, Kind::Calendar)?,
         ..Objects::default()
     })
 }

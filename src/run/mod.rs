@@ -33,6 +33,7 @@ use crate::{
         brief::{Brief, Edition},
         briefing::WhenQuiet,
         calendar::Calendar,
+        connector::Connector,
         delivery::{Delivery, DeliveryState},
         people::User,
         run::{Run, RunState},
@@ -84,9 +85,12 @@ impl Parts {
 
     /// The guard over these objects.
     pub fn guard(&self, objects: &Objects) -> Guard {
-        let hosts = objects
-            .connectors
-            .iter()
+        self.guard_over(&objects.connectors)
+    }
+
+    fn guard_over<'a>(&self, connectors: impl IntoIterator<Item = &'a Connector>) -> Guard {
+        let hosts = connectors
+            .into_iter()
             .flat_map(|connector| connector.link_hosts.clone())
             .chain(self.company.allowed_hosts.clone());
         Guard::new(hosts)
@@ -121,15 +125,12 @@ impl Parts {
                     run.state = RunState::Delivering {
                         brief: brief.clone(),
                     };
-                    let next = self.clock.now().checked_add(LOOK_AGAIN).ok();
-                    self.store.runs().save(run, next).await?;
-                    return Ok(());
+                    return self.leave(run).await;
                 }
                 RunState::Delivering { brief } => {
                     let deliveries = self.store.outbox().of_run(&run.id).await?;
-                    if !deliveries.iter().all(|delivery| delivery.state.is_final()) {
-                        let next = self.clock.now().checked_add(LOOK_AGAIN).ok();
-                        return self.store.runs().save(run, next).await;
+                    if !all_ended(&deliveries) {
+                        return self.leave(run).await;
                     }
                     let delivered = deliveries
                         .iter()
@@ -157,6 +158,18 @@ impl Parts {
                 }
             }
         }
+    }
+
+    /// Gives a run back until its deliveries have ended. The last of them may have ended while the run was in our hands, where
+    /// it could not be woken: so that is looked for once more.
+    async fn leave(&self, run: &Leased<Run>) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        let next = now.checked_add(LOOK_AGAIN).ok();
+        self.store.runs().save(run, next).await?;
+        if all_ended(&self.store.outbox().of_run(&run.id).await?) {
+            self.store.runs().wake(&run.id, now).await?;
+        }
+        Ok(())
     }
 
     /// The end of a run in the audit trail.
@@ -211,7 +224,7 @@ impl Parts {
         let earlier = self
             .store
             .runs()
-            .due_before(&run.briefing, &run.audience, run.due)
+            .due_before(&run.briefing, &run.audience, run.due, enough)
             .await?;
         let before = last_read(&earlier);
         let occasion = Occasion {
@@ -265,7 +278,7 @@ impl Parts {
                 let runs = self
                     .store
                     .runs()
-                    .due_before(briefing, audience, due)
+                    .due_before(briefing, audience, due, enough)
                     .await?;
                 let of = |runs: &[Run]| last_read(runs).map(|(_, due)| due);
                 if of(&runs) > of(&newest) {
@@ -309,8 +322,14 @@ impl Parts {
         if !self.may_still_have(delivery, &run).await? {
             attempt.revoke(delivery).await?;
         } else if let Some(brief) = run.state.brief() {
-            let objects = self.objects().await?;
-            let cleared = self.guard(&objects).clear(brief.clone());
+            let connectors = self
+                .store
+                .objects()
+                .all::<Connector>(Kind::Connector)
+                .await?;
+            let cleared = self
+                .guard_over(connectors.iter().map(|stored| &stored.object))
+                .clear(brief.clone());
             let message =
                 cleared.map(|brief| render::message(&brief, &self.instance(), &delivery.to));
             attempt.run(delivery, message).await?;
@@ -345,14 +364,30 @@ impl Parts {
     }
 }
 
-/// The last brief of these runs that came to a reader and says what was found, with when it was due.
+/// The last brief of these runs that the next one can be held against, with when it was due.
 pub fn last_read(earlier: &[Run]) -> Option<(&Brief, Timestamp)> {
-    earlier.iter().find_map(|earlier| {
-        let brief = earlier.state.brief()?;
-        let lost = matches!(earlier.state, RunState::Done { delivered: 0, .. });
-        let compares = !matches!(brief.edition, Edition::TooLate | Edition::Nothing);
-        (compares && !lost).then_some((brief, earlier.due))
-    })
+    earlier
+        .iter()
+        .find_map(|earlier| Some((compares(earlier)?, earlier.due)))
+}
+
+/// The brief of a run, where the next one can be held against it: it was made from answers, and somebody got it.
+fn compares(run: &Run) -> Option<&Brief> {
+    let brief = run.state.brief()?;
+    let lost = matches!(run.state, RunState::Done { delivered: 0, .. });
+    let answered = !matches!(brief.edition, Edition::TooLate | Edition::Nothing);
+    (answered && !lost).then_some(brief)
+}
+
+/// Is nothing from before this run needed? Quiet days are counted, a brief is held against one that can be compared with, and
+/// a gap is held against one without.
+fn enough(run: &Run) -> bool {
+    let whole = compares(run).is_some_and(|brief| brief.gaps.is_empty());
+    whole && !matches!(run.state, RunState::Quiet { .. })
+}
+
+fn all_ended(deliveries: &[Delivery]) -> bool {
+    deliveries.iter().all(|delivery| delivery.state.is_final())
 }
 
 /// The deliveries of a composed run: one a recipient and channel, under ids that the same run always gives.

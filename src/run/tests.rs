@@ -287,6 +287,26 @@ async fn a_due_brief_reaches_each_recipient_once() {
 }
 
 #[tokio::test]
+async fn a_run_is_woken_where_its_last_delivery_ended_while_it_was_in_hands() {
+    let instance = Instance::new().await;
+    let parts = instance.parts(instance.store.clone());
+    let (runs, outbox) = (parts.store.runs(), parts.store.outbox());
+    let (now, objects) = (instance.clock.now(), parts.objects().await.unwrap());
+    ticker::make_due_runs(&parts.store, &objects, &parts.company.defaults, now)
+        .await
+        .unwrap();
+    let mut run = runs.claim(now, LEASE, 1).await.unwrap().remove(0);
+    parts.work_on(&mut run).await.unwrap();
+    runs.wake(&run.id, now).await.unwrap();
+    let run = runs.claim(now, LEASE, 1).await.unwrap().remove(0);
+    for mut delivery in outbox.claim(now, LEASE, 9).await.unwrap() {
+        parts.deliver(&mut delivery).await.unwrap();
+    }
+    parts.leave(&run).await.unwrap();
+    assert_eq!(runs.claim(now, LEASE, 1).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn a_crash_after_any_write_loses_nothing_and_sends_nothing_twice() {
     let mut whole = false;
     for writes in 0..200 {

@@ -80,7 +80,7 @@ impl Times<'_> {
     async fn missed(&self, run: &Run, store: &Store) -> Result<Vec<Timestamp>, StoreError> {
         let earlier = store
             .runs()
-            .due_before(&run.briefing, &run.audience, run.due)
+            .due_before(&run.briefing, &run.audience, run.due, |_| true)
             .await?;
         // Without a run before it is not known that this audience expected anything.
         let Some(before) = earlier.first() else {

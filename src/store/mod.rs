@@ -26,7 +26,7 @@ pub use audit::{
     Appended, AuditCheckpoint, AuditHead, AuditRow, AuditRows, AuditText, FoundRow, Subject,
 };
 pub use conversations::Conversations;
-pub use objects::{Kind, Objects, Pause, Stored};
+pub use objects::{Kind, Objects, Pause, Rows, Stored};
 pub use outbox::Outbox;
 pub use person::{ERASED, Erased, Identity, Person};
 pub use pins::{PinRow, PinRows};

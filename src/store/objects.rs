@@ -5,13 +5,15 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
     Store, StoreError,
-    driver::{Collection, Content, Fits, Range, Write},
+    driver::{Collection, Content, Document, Fits, Range, Write},
     from_body, to_body,
 };
 use crate::ids::ScheduleId;
 
 /// More objects of one kind than this are not read.
 const MOST_OF_A_KIND: u32 = 100_000;
+/// More objects in all than this are not read.
+const MOST: u32 = 700_000;
 
 /// The kinds of objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -93,7 +95,30 @@ fn key(kind: Kind, id: &str) -> String {
     format!("{}/{id}", kind.name())
 }
 
+/// All objects as they lie in the store, read at once.
+pub struct Rows(Vec<Document>);
+
+impl Rows {
+    /// Those of a kind, by id.
+    pub fn of<T: DeserializeOwned>(&self, kind: Kind) -> Result<Vec<Stored<T>>, StoreError> {
+        self.0
+            .iter()
+            .filter(|row| {
+                let key = row.key.strip_prefix(kind.name());
+                key.is_some_and(|rest| rest.starts_with('/'))
+            })
+            .map(|row| from_body(Collection::Objects, row))
+            .collect()
+    }
+}
+
 impl Objects<'_> {
+    /// All objects of all kinds.
+    pub async fn rows(&self) -> Result<Rows, StoreError> {
+        let rows = self.0.driver.scan(Collection::Objects, None, MOST).await?;
+        Ok(Rows(rows))
+    }
+
     /// All objects of a kind, by id.
     pub async fn all<T: DeserializeOwned>(&self, kind: Kind) -> Result<Vec<Stored<T>>, StoreError> {
         self.0

@@ -51,6 +51,14 @@ impl Runs<'_> {
             .await
     }
 
+    /// Keeps a run that has come to its end already; false where the same run exists.
+    pub async fn keep(&self, run: &Run) -> Result<bool, StoreError> {
+        self.0
+            .driver
+            .insert(Collection::Runs, run.id.as_str(), &content(run, None)?)
+            .await
+    }
+
     pub async fn get(&self, id: &RunId) -> Result<Option<Run>, StoreError> {
         self.0
             .driver
@@ -135,21 +143,40 @@ impl Runs<'_> {
     }
 
     /// The last runs of a briefing for an audience that were due before `due` by their schedule, the last one first: what
-    /// the next due run goes on from. Those that a person had made are left out.
+    /// the next due run goes on from. Those that a person had made are left out. No further back than to the first that is
+    /// `enough`: mostly the last one is, and what a brief costs does not grow with those before it.
     pub async fn due_before(
         &self,
         briefing: &BriefingId,
         audience: &Audience,
         due: Timestamp,
+        enough: impl Fn(&Run) -> bool,
     ) -> Result<Vec<Run>, StoreError> {
-        let mut before = due;
+        let group = group(briefing, audience);
+        let (mut before, mut limit) = (due, 1);
         for _ in 0..MOST_PAGES {
-            let mut runs = self.earlier(briefing, audience, before).await?;
-            let last = runs.last().map(|run| run.due);
-            let whole = runs.len() < EARLIER_RUNS as usize;
-            runs.retain(|run| !run.by_hand);
+            let range = Range::up_to(micros(before).saturating_sub(1), limit);
+            let documents = self.0.driver.list(Collection::Runs, &group, range).await?;
+            let (mut runs, mut last) = (Vec::new(), None);
+            for document in &documents {
+                let run: Run = from_body(Collection::Runs, document)?;
+                last = Some(run.due);
+                if run.by_hand {
+                    continue;
+                }
+                let is_enough = enough(&run);
+                runs.push(run);
+                if is_enough {
+                    return Ok(runs);
+                }
+            }
+            let all_seen = documents.len() < limit as usize;
+            if limit < EARLIER_RUNS && !all_seen {
+                limit = EARLIER_RUNS;
+                continue;
+            }
             match last {
-                Some(last) if runs.is_empty() && !whole => before = last,
+                Some(last) if runs.is_empty() && !all_seen => before = last,
                 _ => return Ok(runs),
             }
         }

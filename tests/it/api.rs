@@ -354,12 +354,15 @@ fn a_brief_is_there_for_whom_it_went_to_under_its_role_alone() {
     instance.run(&["schedule", "send", "vp-engineering-morning"]);
     let token = instance.token("mara", &["read"]);
     let mut list = Value::Null;
-    assert!(eventually(|| {
-        list = instance.get(&token, "/api/v1/briefs").1;
-        list["briefs"]
-            .as_array()
-            .is_some_and(|briefs| briefs.len() == 1)
-    }));
+    assert!(
+        eventually(|| {
+            list = instance.get(&token, "/api/v1/briefs").1;
+            list["briefs"]
+                .as_array()
+                .is_some_and(|briefs| briefs.len() == 2)
+        }),
+        "the demo's of the morning before, and the one that was sent"
+    );
     let path = format!(
         "/api/v1/briefs/{}",
         list["briefs"][0]["run"].as_str().unwrap()
@@ -384,6 +387,20 @@ fn a_brief_is_there_for_whom_it_went_to_under_its_role_alone() {
     assistant.args(["-H", "Accept: application/json, text/event-stream"]);
     let told = String::from_utf8(assistant.output().unwrap().stdout).unwrap();
     assert!(told.contains(brief["run"].as_str().unwrap()), "{told}");
+    // Each reading is in the trail, by whom and with which token; the others' tries are none.
+    let why = [
+        "audit",
+        "search",
+        "--reason",
+        "who reads the briefs?",
+        "--json",
+    ];
+    let trail = instance.run(&[&why[..], &["--act", "delivery", "--person", "mara"]].concat());
+    let read = trail
+        .lines()
+        .filter(|row| row.contains("with token/"))
+        .count();
+    assert_eq!(read, 2, "{trail}");
 }
 
 /// Where requests go, and what they bear there.

@@ -29,6 +29,7 @@ const BANDS: [(&str, &[&str]); 9] = [
             "clock",
             "error",
             "ids",
+            "lane",
             "money",
             "text",
             "telemetry",

@@ -1,7 +1,16 @@
 //! The program as a newcomer meets it.
 
-use std::{collections::BTreeSet, fs, process::Command};
+use std::{collections::BTreeSet, fs, path::Path, process::Command, sync::Arc};
 
+use daybrief::{
+    app::App,
+    clock::ManualClock,
+    demo,
+    domain::{brief::Brief, connector::Launch, finding::Status},
+    provision,
+    settings::Settings,
+};
+use jiff::{Timestamp, ToSpan, tz::TimeZone};
 use serde_json::Value;
 
 fn daybrief() -> Command {
@@ -68,6 +77,110 @@ fn the_demo_makes_four_briefs_of_four_signals_or_more() {
         assert!(page.len() < 100_000 && !page.contains("<script") && !page.contains("src="));
         assert!(kept["subject"].as_str().unwrap().chars().count() <= 70);
     }
+}
+
+/// The status words of a brief, "resolved" among them.
+fn statuses(brief: &Brief) -> BTreeSet<&'static str> {
+    let items = brief.items().map(|item| match item.status {
+        Status::New => "new",
+        Status::Ongoing { .. } => "ongoing",
+        Status::Worse { .. } => "worse",
+        Status::Better { .. } => "better",
+    });
+    let resolved = brief.resolved.first().map(|_| "resolved");
+    items.chain(resolved).collect()
+}
+
+/// The sample company's briefs, those of the morning before and those of `now`.
+async fn both_mornings(folder: &Path, now: Timestamp) -> Vec<(Brief, Brief)> {
+    let mut company = demo::lay_out(folder, now, provision::shipped().unwrap())
+        .await
+        .unwrap();
+    for connector in &mut company.objects.connectors {
+        let Launch::Process { command, .. } = &mut connector.launch else {
+            continue;
+        };
+        command[0] = env!("CARGO_BIN_EXE_daybrief").to_owned();
+    }
+    let before = demo::morning_before(now, &TimeZone::UTC);
+    let clock = Arc::new(ManualClock::at(before));
+    let app = App::temporary(Settings::default(), clock.clone())
+        .await
+        .unwrap();
+    let objects = &company.objects;
+    let mut mornings = Vec::new();
+    for briefing in &objects.briefings {
+        let made = demo::make(&app, objects, briefing, before, None, &|_| {}).await;
+        mornings.push((made.unwrap().0.into_inner(), briefing));
+    }
+    company.go_on().await.unwrap();
+    clock.set(now);
+    let mut both = Vec::new();
+    for (earlier, briefing) in mornings {
+        let made = demo::make(&app, objects, briefing, now, Some(&earlier), &|_| {}).await;
+        both.push((earlier, made.unwrap().0.into_inner()));
+    }
+    app.shutdown().await;
+    both
+}
+
+#[tokio::test]
+async fn on_any_day_of_the_week_the_demo_has_something_new_worse_ongoing_and_resolved() {
+    let monday: Timestamp = "2026-11-23T06:10:00Z".parse().unwrap();
+    for days in 0..7_i64 {
+        let now = monday.checked_add((days * 24).hours()).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        for (before, today) in both_mornings(folder.path(), now).await {
+            let place = format!("{now} {}", today.briefing);
+            assert_eq!(statuses(&before), BTreeSet::from(["new"]), "{place}");
+            assert_eq!(
+                statuses(&today),
+                BTreeSet::from(["new", "ongoing", "resolved", "worse"]),
+                "{place}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_daemon_goes_on_from_the_demo() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("daybrief.toml");
+    let ran = |args: &[&str]| {
+        let output = daybrief().args(args).output().unwrap();
+        assert!(output.status.success(), "{args:?} {output:?}");
+    };
+    let (out, config) = (folder.path().to_str().unwrap(), config.to_str().unwrap());
+    ran(&["demo", "--json", "--out", out]);
+    ran(&["apply", "--yes", "--config", config]);
+    ran(&[
+        "schedule",
+        "send",
+        "vp-engineering-morning",
+        "--config",
+        config,
+    ]);
+    let delivered = fs::read_dir(folder.path().join("delivered/mara"))
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap();
+    let read = |path: &Path| -> Brief {
+        serde_json::from_slice(&fs::read(path.join("brief.json")).unwrap()).unwrap()
+    };
+    let (demo, next) = (
+        read(&folder.path().join("vp-engineering-morning")),
+        read(&delivered.path()),
+    );
+    let seen = |brief: &Brief| -> BTreeSet<_> {
+        let marks = brief.marks.iter();
+        marks
+            .map(|mark| (mark.fingerprint.0.clone(), mark.first_seen))
+            .collect()
+    };
+    assert!(seen(&demo).len() > 1);
+    assert_eq!(seen(&demo), seen(&next));
+    assert!(!statuses(&next).contains("new"), "{:?}", statuses(&next));
 }
 
 #[test]

@@ -308,7 +308,8 @@ async fn without_its_model_an_answer_is_what_the_sources_say() {
         );
         let text = told.text();
         assert!(
-            text.contains("This is what the sources say: [1]\nI cannot"),
+            text.starts_with("I cannot answer now: the model ")
+                && text.contains(".\nThis is what the sources say: [1]"),
             "{text}"
         );
         let tables = told.tables();
@@ -560,4 +561,68 @@ async fn whole_store(bench: &Bench) -> String {
         }
     }
     everything
+}
+
+#[tokio::test]
+async fn an_all_clear_needs_a_source_that_showed_nothing_and_an_answer_without_one_says_so() {
+    let bench = Bench::new().await;
+    let model = Scripted::steps(vec![vec![say("The release goes out as planned.")]]);
+    let told = ask(
+        &bench.converse(vec![model]),
+        question("mara", "vp", "How is the release?"),
+    )
+    .await;
+    let text = told.text();
+    assert!(text.ends_with("No source was asked for this."), "{text}");
+
+    let model = Scripted::steps(vec![vec![say("Which release do you mean?")]]);
+    let told = ask(
+        &bench.converse(vec![model]),
+        question("mara", "vp", "How is it?"),
+    )
+    .await;
+    assert_eq!(told.text().trim(), "Which release do you mean?");
+
+    let model = Scripted::steps(vec![
+        vec![call("tracker__search_issues", json!({}))],
+        vec![say(
+            "PAY-1182 is 9 days late. There are no blockers. Everything is fine.",
+        )],
+    ]);
+    let told = ask(
+        &bench.converse(vec![model]),
+        question("mara", "vp", "What blocks the release?"),
+    )
+    .await;
+    let text = told.text();
+    assert!(text.contains("PAY-1182 is 9 days late [1]."), "{text}");
+    assert!(
+        !text.contains("blockers") && !text.contains("fine"),
+        "{text}"
+    );
+    assert_eq!(told.reasons(), ["an all-clear that no source gave"; 2]);
+}
+
+#[tokio::test]
+async fn a_tool_that_was_not_offered_is_not_called_and_stands_in_the_trail() {
+    let bench = Bench::new().await;
+    let model = Scripted::steps(vec![
+        vec![
+            call("payroll__list_salaries", json!({})),
+            call("rm -rf\u{202e} /", json!({})),
+        ],
+        vec![say("I cannot say.")],
+    ]);
+    let asked = question("mara", "vp", "What does Ines earn?");
+    ask(&bench.converse(vec![model]), asked).await;
+    assert!(bench.called().is_empty());
+    let denied: Vec<String> = bench.acts().await;
+    let denied: Vec<&String> = denied.iter().filter(|act| act.contains("denied")).collect();
+    assert_eq!(
+        denied,
+        [
+            "tool-call denied tool/payroll__list_salaries",
+            "tool-call denied tool/rm-rf/"
+        ]
+    );
 }

@@ -20,22 +20,18 @@ impl Turn<'_> {
         for tried in tried {
             tracing::warn!(%tried, "a model did not answer a question");
         }
-        match tried.last() {
-            Some(Tried::Stopped(_)) => End::Stopped,
-            Some(Tried::OverBudget(..)) => End::NoModel(self.words.over_budget.to_owned()),
+        let words = self.words;
+        End::NoModel(match tried.last() {
+            Some(Tried::Stopped(_)) => return End::Stopped,
+            Some(Tried::OverBudget(..)) => words.over_budget.to_owned(),
             Some(Tried::Failed(_, ModelError::Timeout { seconds })) => {
-                End::NoModel(format!("{seconds} s"))
+                with(words.model_slow, &seconds.to_string())
             }
-            Some(other) => End::NoModel(match other {
-                Tried::Failed(id, _)
-                | Tried::Refused(id)
-                | Tried::TooLong(id)
-                | Tried::NotLocal(id)
-                | Tried::OverBudget(id, _)
-                | Tried::Stopped(id) => format!("{id}"),
-            }),
-            None => End::NoModel("no model is set up".to_owned()),
-        }
+            Some(Tried::Refused(_)) => words.model_refused.to_owned(),
+            Some(Tried::NotLocal(_)) => words.model_not_local.to_owned(),
+            Some(Tried::Failed(..) | Tried::TooLong(_)) => words.model_failed.to_owned(),
+            None => words.no_model_set.to_owned(),
+        })
     }
 
     /// The last words: what could not be checked, what was left out, how it ended. Then the conversation is kept.
@@ -62,16 +58,25 @@ impl Turn<'_> {
                 } else if struck > 1 {
                     lines.push(with(words.left_out, &struck.to_string()));
                 }
+                if self.rests_on_no_source(&speech) {
+                    lines.push(words.no_source_asked.to_owned());
+                }
                 if matches!(end, End::Cut) {
                     lines.push(words.cut.to_owned());
                 }
             }
             End::NoModel(why) => {
-                lines.push(with(words.no_model, why));
-                if self.reading.last_with_rows().is_some() {
+                if !speech.is_silent() {
+                    lines.push(with(words.broke_off, why));
+                } else if self.reading.last_with_rows().is_some() {
+                    let told = speech.say(&format!("{}\n", with(words.no_model, why)));
+                    self.channel.told(told).await;
                     self.say_what_is_there(&mut speech).await;
-                } else if self.usage.tool_calls == 0 {
-                    outcome = TurnOutcome::Failed;
+                } else {
+                    lines.push(with(words.no_model, why));
+                    if self.usage.tool_calls == 0 {
+                        outcome = TurnOutcome::Failed;
+                    }
                 }
             }
             End::Stopped => lines.push(words.cancelled.to_owned()),
@@ -130,8 +135,17 @@ impl Turn<'_> {
         Ok(done)
     }
 
+    /// Did the model say something, and not merely ask back, though nothing was read that it could rest on?
+    fn rests_on_no_source(&self, speech: &Speech) -> bool {
+        let nothing_known = self.reading.sources().is_empty()
+            && self.about.is_none()
+            && self.earlier.is_empty()
+            && self.proposals.is_empty();
+        nothing_known && !speech.nothing_stood() && !speech.asks_back()
+    }
+
     /// Where no sentence of the model's could stand: the last result as it is.
-    pub(super) async fn say_what_is_there(&mut self, speech: &mut Speech) {
+    async fn say_what_is_there(&mut self, speech: &mut Speech) {
         let words = self.words;
         let handle = self.reading.last_with_rows();
         let line = match (&handle, speech.grounding.written) {
@@ -163,7 +177,7 @@ impl Turn<'_> {
     }
 
     /// The answer in the audit trail and in the conversation, before its end is told.
-    pub(super) async fn keep(
+    async fn keep(
         &self,
         text: &str,
         outcome: TurnOutcome,

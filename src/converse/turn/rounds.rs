@@ -33,7 +33,7 @@ impl Turn<'_> {
         let limits = self.converse.turn_limits;
         let route = self.route();
         if route.is_empty() {
-            return Ok(End::NoModel("no model is set up".to_owned()));
+            return Ok(End::NoModel(self.words.no_model_set.to_owned()));
         }
         let chosen: Vec<String> = choose::choose(&self.topic(), &self.offers)
             .into_iter()
@@ -98,7 +98,7 @@ impl Turn<'_> {
     }
 
     /// The turn of a model that cannot ask for tools: it chooses one call in a form, and words what that gave.
-    pub(super) async fn guided(
+    async fn guided(
         &mut self,
         route: &Route,
         mut messages: Vec<Message>,
@@ -139,7 +139,7 @@ impl Turn<'_> {
     }
 
     /// The question with what it may go on from: "and last week?" alone names no source.
-    pub(super) fn topic(&self) -> String {
+    fn topic(&self) -> String {
         let mut topic = self.question.text.clone();
         if let Some(Earlier { said, .. }) = self.earlier.last() {
             topic.push(' ');
@@ -154,7 +154,7 @@ impl Turn<'_> {
         topic
     }
 
-    pub(super) fn route(&self) -> Route {
+    fn route(&self) -> Route {
         let ids = if self.who.role.models.is_empty() {
             self.converse.route.iter()
         } else {
@@ -171,7 +171,7 @@ impl Turn<'_> {
         self.filter.get_or_init(|| self.new_filter()).clone()
     }
 
-    pub(super) fn new_filter(&self) -> filter::Filter {
+    fn new_filter(&self) -> filter::Filter {
         let tools = self
             .offers
             .iter()
@@ -259,7 +259,7 @@ impl Turn<'_> {
     }
 
     /// May a model that is not local see kinds only?
-    pub(super) fn is_blind(&self) -> bool {
+    fn is_blind(&self) -> bool {
         self.who.role.blind || self.connectors.values().any(|connector| connector.blind)
     }
 
@@ -273,7 +273,7 @@ impl Turn<'_> {
     }
 
     /// One round of the model, told on while it speaks. Before anything was read its words wait.
-    pub(super) async fn talk(
+    async fn talk(
         &mut self,
         route: &Route,
         rounds: &[Message],
@@ -390,7 +390,7 @@ impl Turn<'_> {
         })
     }
 
-    pub(super) fn now_local(&self) -> String {
+    fn now_local(&self) -> String {
         let local = self.zone.to_datetime(self.now);
         local.strftime("%Y-%m-%d %H:%M").to_string()
     }

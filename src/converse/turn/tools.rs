@@ -6,7 +6,9 @@ use serde_json::{Map, Value, json};
 
 use super::Turn;
 use crate::{
-    access, act, compute,
+    access, act,
+    audit::{Act, Outcome},
+    compute,
     converse::{
         choose::{self, Offer},
         earlier::Earlier,
@@ -28,6 +30,10 @@ use crate::{
 
 /// Characters of a call's arguments that are kept for follow-up questions.
 const CALL_CHARACTERS: usize = 300;
+/// Characters of the name of a tool that nobody offered.
+const NAME_CHARACTERS: usize = 64;
+/// What a model may ask of Daybrief itself.
+const OWN_TOOLS: [&str; 3] = [compute::NAME, prompt::SHOW, prompt::FIND_TOOLS];
 /// Characters of what a tool says of its own failure to the model.
 const FAILURE_CHARACTERS: usize = 200;
 
@@ -44,6 +50,9 @@ impl Turn<'_> {
         for (at, call) in calls.iter().enumerate() {
             let offer = self.offers.iter().find(|offer| offer.name == call.name);
             let Some(offer) = offer.filter(|offer| offered.contains(&offer.name)) else {
+                if !OWN_TOOLS.contains(&call.name.as_str()) {
+                    self.note_unknown(&call.name).await?;
+                }
                 continue;
             };
             let Value::Object(args) = &call.args else {
@@ -109,7 +118,7 @@ impl Turn<'_> {
     }
 
     /// Asks sources at once.
-    pub(super) async fn read(
+    async fn read(
         &mut self,
         asks: Vec<(usize, Ask)>,
         results: &mut [Option<String>],
@@ -191,7 +200,7 @@ impl Turn<'_> {
     }
 
     /// May the model know something of another source than this one: from this turn, an earlier one, or a brief?
-    pub(super) fn others_are_known(&self, connector: &ConnectorId) -> bool {
+    fn others_are_known(&self, connector: &ConnectorId) -> bool {
         self.about.is_some()
             || self.reading.read_from_others(connector)
             || self.refusals.keys().any(|id| id != connector)
@@ -202,7 +211,7 @@ impl Turn<'_> {
     }
 
     /// Titles of the sources of which the model may know something, each once.
-    pub(super) fn known_sources(&self) -> Vec<String> {
+    fn known_sources(&self) -> Vec<String> {
         let brief = self.about.iter().flat_map(|brief| &brief.sources);
         let mut titles = self.reading.sources();
         let more = self
@@ -221,7 +230,7 @@ impl Turn<'_> {
 
     /// What the model is told of a source that failed. A tool's own word of refusal helps it to ask better; where its values
     /// are not for every model, neither is its word.
-    pub(super) fn refusal(&mut self, connector: &Connector, failure: &gather::Failure) -> String {
+    fn refusal(&mut self, connector: &Connector, failure: &gather::Failure) -> String {
         let own_word = matches!(failure.cause, GapCause::Refused | GapCause::Failed);
         if own_word && (connector.local_only || self.sight() == Sight::Blind) {
             return refused(failure.cause.clause());
@@ -236,7 +245,7 @@ impl Turn<'_> {
         }
     }
 
-    pub(super) fn failed(&mut self, connector: &Connector, ask: &Ask, failure: &gather::Failure) {
+    fn failed(&mut self, connector: &Connector, ask: &Ask, failure: &gather::Failure) {
         let decision = access::decide(&access::Request {
             role: self.who.role,
             clearance: self.who.clearance,
@@ -253,14 +262,27 @@ impl Turn<'_> {
         }
     }
 
-    pub(super) fn note_call(&mut self, ask: &Ask) {
+    /// A model that asks for what it was not offered was perhaps told to by a text: that stands in the trail.
+    async fn note_unknown(&self, name: &str) -> Result<(), Problem> {
+        let plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/');
+        let name: String = name.chars().filter(plain).take(NAME_CHARACTERS).collect();
+        let now = self.converse.clock.now();
+        let principal = &self.question.principal;
+        let mut entry = principal.entry(now, Act::ToolCall, format!("tool/{name}"));
+        entry.outcome = Outcome::Denied;
+        entry.why = "the model was not offered this tool".to_owned();
+        self.converse.audit.write(&[entry]).await?;
+        Ok(())
+    }
+
+    fn note_call(&mut self, ask: &Ask) {
         let args = Value::Object(ask.args.clone()).to_string();
         let args = crate::text::shorten(&args, CALL_CHARACTERS);
         self.asked
             .push(format!("{}/{} {args}", ask.connector, ask.tool));
     }
 
-    pub(super) async fn compute(&mut self, program: &Value) -> String {
+    async fn compute(&mut self, program: &Value) -> String {
         self.channel
             .send(TurnEvent::Step {
                 text: self.words.computing.to_owned(),
@@ -275,7 +297,7 @@ impl Turn<'_> {
         }
     }
 
-    pub(super) async fn show(&mut self, args: &Value) -> String {
+    async fn show(&mut self, args: &Value) -> String {
         let text = |name: &str| args.get(name).and_then(Value::as_str).unwrap_or_default();
         let (handle, title) = (text("result"), text("title"));
         if self.table(handle, title).await {
@@ -286,7 +308,7 @@ impl Turn<'_> {
     }
 
     /// May a heading that the model wrote stand?
-    pub(super) fn heading_stands(&self, heading: &str) -> bool {
+    fn heading_stands(&self, heading: &str) -> bool {
         let reader = ground::Reader {
             language: self.question.language,
             today: self.today,
@@ -321,7 +343,7 @@ impl Turn<'_> {
         true
     }
 
-    pub(super) fn find_tools(&self, args: &Value, offered: &mut BTreeSet<String>) -> String {
+    fn find_tools(&self, args: &Value, offered: &mut BTreeSet<String>) -> String {
         let words = args
             .get("words")
             .and_then(Value::as_str)
@@ -337,7 +359,7 @@ impl Turn<'_> {
     }
 
     /// Makes an action into a proposal. Nothing is done.
-    pub(super) async fn propose(
+    async fn propose(
         &mut self,
         offer: &Offer,
         args: Map<String, Value>,

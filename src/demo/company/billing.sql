@@ -3,12 +3,8 @@ create table charge (id text primary key, customer text not null, amount real no
 create table dispute (id text primary key, customer text not null, amount real not null, reason text not null, evidence_due text not null, evidence_sent integer not null default 0, url text not null);
 create table payout (id text primary key, amount real not null, arrived_on text not null, url text not null);
 create table cancellation (customer text not null, domain text not null, monthly_value real not null, why text not null, cancelled_on text not null);
-insert into charge values
-  ('ch_9001', 'Bellevue Hotels', 8000.00, 'failed', 'card expired', strftime('%Y-%m-%dT%H:%M:%SZ', '{now}', '-15 hours'), 'https://billing.acme.example/charges/ch_9001'),
-  ('ch_9002', 'Castell Foods', 640.00, 'failed', 'insufficient funds', strftime('%Y-%m-%dT%H:%M:%SZ', '{now}', '-10 hours'), 'https://billing.acme.example/charges/ch_9002'),
-  ('ch_8990', 'Nordkap Energi', 15000.00, 'succeeded', null, strftime('%Y-%m-%dT%H:%M:%SZ', '{now}', '-12 hours'), 'https://billing.acme.example/charges/ch_8990');
 insert into dispute values
-  ('dp_301', 'Castell Foods', 5333.50, 'service not received', date('{today}', '+2 days'), 0, 'https://billing.acme.example/disputes/dp_301'),
+  ('dp_296', 'Nordkap Energi', 6100.00, 'fraudulent', '{today}', 0, 'https://billing.acme.example/disputes/dp_296'),
   ('dp_302', 'Bellevue Hotels', 410.00, 'duplicate', date('{today}', '+16 days'), 0, 'https://billing.acme.example/disputes/dp_302');
 insert into payout values
   ('po_77', 48211.40, date('{today}', '-7 days'), 'https://billing.acme.example/payouts/po_77'),

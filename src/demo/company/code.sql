@@ -12,13 +12,9 @@ create table dependency_alert (
 );
 insert into merge_request values
   (2041, 'payment-service', 'Idempotent card retry', 'Lena Fischer', null, 'Jonas Weber', strftime('%Y-%m-%dT%H:%M:%SZ', '{now}', '-76 hours'), null, null, 'release/4.12', 'PAY-1182', '4.12', 'https://code.acme.example/payment-service/-/merge_requests/2041'),
-  (2036, 'web', 'Retry card payments once', 'Priya Nair', 'Lena Fischer', null, strftime('%Y-%m-%dT%H:%M:%SZ', '{now}', '-4 days'), strftime('%Y-%m-%dT%H:%M:%SZ', '{now}', '-2 days'), strftime('%Y-%m-%dT%H:%M:%SZ', '{now}', '-13 hours'), 'main', null, null, 'https://code.acme.example/web/-/merge_requests/2036'),
-  (2029, 'api', 'Rate limits per customer', 'Priya Nair', null, 'Tom Baumann', strftime('%Y-%m-%dT%H:%M:%SZ', '{now}', '-5 days'), null, null, 'main', 'API-540', null, 'https://code.acme.example/api/-/merge_requests/2029');
-insert into pipeline values
-  (90311, 'payment-service', 'main', 'failed', strftime('%Y-%m-%dT%H:%M:%SZ', '{now}', '-13 hours'), '4f2c9e1', 'Priya Nair', 'retry_backoff', 'https://code.acme.example/payment-service/-/pipelines/90311'),
-  (90318, 'payment-service', 'main', 'failed', strftime('%Y-%m-%dT%H:%M:%SZ', '{now}', '-7 hours'), '4f2c9e1', 'Priya Nair', 'retry_backoff', 'https://code.acme.example/payment-service/-/pipelines/90318'),
-  (90322, 'payment-service', 'main', 'failed', strftime('%Y-%m-%dT%H:%M:%SZ', '{now}', '-2 hours'), '4f2c9e1', 'Priya Nair', 'retry_backoff', 'https://code.acme.example/payment-service/-/pipelines/90322'),
-  (90320, 'web', 'main', 'success', strftime('%Y-%m-%dT%H:%M:%SZ', '{now}', '-3 hours'), '77ab010', 'Amira Haddad', null, 'https://code.acme.example/web/-/pipelines/90320');
+  (2036, 'web', 'Retry card payments once', 'Priya Nair', 'Lena Fischer', null, strftime('%Y-%m-%dT%H:%M:%SZ', '{now}', '-4 days'), strftime('%Y-%m-%dT%H:%M:%SZ', '{now}', '-3 days'), null, 'main', null, null, 'https://code.acme.example/web/-/merge_requests/2036'),
+  (2029, 'api', 'Rate limits per customer', 'Priya Nair', null, 'Tom Baumann', strftime('%Y-%m-%dT%H:%M:%SZ', '{now}', '-8 days'), null, null, 'main', 'API-540', null, 'https://code.acme.example/api/-/merge_requests/2029');
 insert into dependency_alert values
-  (61, 'libwebp', 'image-service', 'critical', strftime('%Y-%m-%dT%H:%M:%SZ', '{now}', '-9 days'), 'https://code.acme.example/image-service/-/security/61'),
+  (58, 'openssl', 'api', 'critical', strftime('%Y-%m-%dT%H:%M:%SZ', '{now}', '-15 days'), 'https://code.acme.example/api/-/security/58'),
+  (61, 'libwebp', 'image-service', 'critical', strftime('%Y-%m-%dT%H:%M:%SZ', '{now}', '-12 days'), 'https://code.acme.example/image-service/-/security/61'),
   (64, 'left-pad', 'web', 'low', strftime('%Y-%m-%dT%H:%M:%SZ', '{now}', '-40 days'), 'https://code.acme.example/web/-/security/64');

@@ -11,10 +11,9 @@ insert into invoice values
   ('INV-2075', 'Nordkap Energi', 'nordkap-energi.example', 45000.00, date('{today}', '-60 days'), 1, 'https://ledger.acme.example/invoices/INV-2075');
 insert into bill values
   ('R-7781', 'Kolo Datacenter', 18450.00, date('{today}', '-12 days'), date('{today}', '+2 days'), 0, 'https://ledger.acme.example/bills/R-7781'),
-  ('R-7799', 'Kolo Datacenter', 18500.00, date('{today}', '-5 days'), date('{today}', '+9 days'), 0, 'https://ledger.acme.example/bills/R-7799'),
   ('B-330', 'Papier Meier', 214.20, date('{today}', '-8 days'), date('{today}', '+20 days'), 1, 'https://ledger.acme.example/bills/B-330');
 insert into booking values ('po_76', 51004.10, date('{today}', '-13 days'));
-insert into cash values ('{today}', 640000, 160000, 690000, 118000);
+insert into cash values ('{today}', 640000, 180000, 690000, 118000);
 insert into revenue values
   ('Hartmann Logistics', 'hartmann-logistics.example', 420000),
   ('Nordkap Energi', 'nordkap-energi.example', 180000),

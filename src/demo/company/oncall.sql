@@ -9,5 +9,4 @@ insert into shift values
   ('Payments', 'Lena Fischer', date('{today}', '+4 days'), 'https://oncall.acme.example/schedules/payments'),
   ('Search', 'Priya Nair', date('{today}', '+1 days'), 'https://oncall.acme.example/schedules/search');
 insert into incident values
-  (771, 'Checkout errors after the card retry change', 'P1', 'open', strftime('%Y-%m-%dT%H:%M:%SZ', '{now}', '-8 hours'), null, 'Lena Fischer', 'checkout', 'hartmann-logistics.example', 0, 'https://oncall.acme.example/incidents/771'),
-  (764, 'Slow search in the EU region', 'P2', 'resolved', strftime('%Y-%m-%dT%H:%M:%SZ', '{now}', '-20 hours'), strftime('%Y-%m-%dT%H:%M:%SZ', '{now}', '-17 hours'), 'Tom Baumann', 'search', null, 0, 'https://oncall.acme.example/incidents/764');
+  (758, 'Invoices were sent twice', 'P1', 'open', strftime('%Y-%m-%dT%H:%M:%SZ', '{now}', '-80 hours'), null, 'Amira Haddad', 'invoicing', 'bellevue-hotels.example', 0, 'https://oncall.acme.example/incidents/758');

@@ -13,13 +13,14 @@ use super::{
 static SOURCE: LazyLock<Patterns> = LazyLock::new(|| {
     compile(&[
         r"\bfrom\s+[\w.]+\s+import\s+[\w*(]|^\s*import\s+\w+(?:\.\w+)+\s*;?\s*$|\bimport\s+\w+\s+as\s+\w+\b|^\s*import\s+(?:static\s+)?[\w.*]+;|^\s*import\s+.+\s+from\s+['\x22]|^\s*import\s+['\x22{(*]|^\s*import\s+(?:os|sys|json|re|requests|pandas|numpy|datetime|math|time|csv|sqlite3|logging|random|asyncio|fmt|subprocess)\b",
-        r"\b(?:async\s+)?def\s+\w+\s*\(|^\s*class\s+[A-Z]\w*\s*(?:\([^)]*\))?\s*[:{]\s*$|\bfunction\s*\w*\s*\([^)]*\)\s*\{|\bfunction\s+\w+\s*\(|\bfn\s+\w+\s*[(<]|\bfunc\s+(?:\([^)]*\)\s*)?\w+\s*\(|\bpublic\s+(?:static\s+)?(?:class|void|int|final|interface|enum)\b|\b(?:private|protected)\s+(?:static|final|void|int|String)\b",
+        r"\b(?:async\s+)?def\s+\w+\s*\(|^\s*class\s+[A-Z]\w*\s*(?:\([^)]*\))?\s*[:{]\s*$|\bfunction\s*\w*\s*\([^)]*\)\s*\{|\bfunction\s+\w+\s*\(|\bfn\s+\w+\s*[(<]|\bfunc\s+(?:\([^)]*\)\s*)?\w+\s*\(|\bpublic\s+(?:static\s+)?(?:(?:void|int|final)\b|(?:class|interface|enum)\s+[A-Z]\w*)|\b(?:private|protected)\s+(?:static|final|void|int|String)\b",
         r"(?:^|[\s;{(])(?:const|let|var|val|final|auto|int|string|String|float|double|bool|boolean|char|mut)\s+\w+(?:\s*:\s*[\w<>\[\]]+)?\s*=\s*\S",
         r"^\s*#include\s*[<\x22]|^\s*using\s+[\w.]+;|^\s*package\s+[\w.]+;?\s*$|^#!/|<\?php|^\s*@\w+\([^)]*\)\s*$|^\s*use\s+\w+(?:::\w+)+",
+        r"\bfor\s*\(\s*(?:const|let|var|auto|final)\s+\w+\s+(?:of|in)\s[^\n]*|[\[({][^\n\])}]{0,60}?\w(?:\.\w|[(\[])[^\n}]{0,60}?\sfor\s+\w+(?:,\s*\w+)?\s+in\s+\w[^\n\])}]*[\])}]",
         r"\b(?:if|for|while|switch|catch|foreach)\s*\([^)\n]*(?:==|!=|<=|>=|&&|\|\||;|\+\+|\w\(|\bin\b\s+\w+\.)[^\n]*|^\s*(?:if|elif|while)\s+[^\n]*(?:==|!=|\bis\s+None\b|\w\()[^\n]*:\s*$|^\s*for\s+\w+(?:,\s*\w+)?\s+in\s+[\w.]*(?:range\(|\w\(|\w+\.\w+)[^\n]*:\s*$|^\s*(?:else|try|finally)\s*[:{]\s*$|^\s*except\b[^\n]*:\s*$",
         r"^\s*(?:return|yield|raise|throw|await|break|continue)\b[^\n]*[;)\]]\s*$|^\s*return\s+\w+;?\s*$|\bawait\s+\w+[.(]",
         r"=>\s*[{(]|\)\s*=>|->\s*\w+\s*[({:]|\$\w+\s*=[^=]|\$\{[\w.]|\$\(\w|^\s*[})\]]+[;,)]*\s*$|^\s*\{\s*$|^\s*//\s|/\*.*\*/",
-        r"===|!==|\w\s*&&\s*[\w!(]|\w\s\|\|\s[\w!(]|\+\+;|\b\w+\s*==\s*\S|\b\w+\s*!=\s*\S|\w\s*\+=\s*\w|:=\s*\w",
+        r"===|!==|\w\s*&&\s*[\w!(]|\w\s\|\|\s[\w!(]|\+\+;|\b\w+\s*==\s*\S|\b\w+\s*!=\s*\S|\b\w+\s*\+=\s*\w|:=\s*\w|\$[a-z_]\w*\s*[*+/-]\s*[\d$(]",
         r"\b[a-z_$][\w$]+(?:\.[a-zA-Z_$][\w$]+)+\([^)\n]*\)?|\b[a-z]+(?:_[a-z0-9]+)+\([^)\n]*\)?|\b[a-z]+[A-Z]\w*\([^)\n]*\)?|\b[a-zA-Z_]\w+\(\)|\b(?:print|println|printf|echo|len|range|open|eval|exec|system|require|include|fetch|alert|sizeof|malloc|str|int|float|list|dict|map|filter|lambda)\([^)\n]+\)",
         r"\b[a-z_]\w*\[(?:['\x22]\w+['\x22]|\w+_\w+|:\w*|-\d)\]|\b[A-Za-z_]\w*::[A-Za-z_<]\w*|\blambda\s+\w+(?:\s*,\s*\w+)*\s*:|\bself\.\w+|\bthis\.\w+\s*[=(.;]",
         r"^\s*[a-z_][\w.]*\s*=\s*[\w.]+\(|^\s*[a-z_][\w.]*\s*=\s*[\[{'\x22]|^\s*[a-z]+_\w+\s*=\s*\S|^[A-Z][A-Z0-9_]{2,}=\S|[\w)\]'\x22]\s*;\s*$",
@@ -33,6 +34,9 @@ static SOURCE: LazyLock<Patterns> = LazyLock::new(|| {
         r"\b[\w\[\].-]+=[^\s&;=]+(?:[&;]|\s+)[\w\[\].-]+=[^\s&;=]+|\bv=(?:spf1|dkim1|dmarc1)\b[^\n]*",
         r"\(defn?\s|\(\w+\??\s*\[\w|\(\s*[<>=+*/-]\s+\(|\[\s*\w+\s+for\s+\w+\s+in\s|[<>=!]=?\s*\S+\s+\?\s+\S[^?\n]{0,40}?\s+:\s+\S|;\s*(?:do|then)\s+(?:echo|mv|cp|rm|cat|\w+\s+[\x22$-])|;\s*(?:done|fi|esac)\s*(?:$|[<|;&)\x22`])|\bdo\s+echo\b|<-\s*\w+\(",
         r"^(?:FROM\s+[\w./-]+:[\w.-]+|(?:RUN|COPY|CMD|ENTRYPOINT|WORKDIR|ENV|EXPOSE|ADD)\s+\S.*)$|^\s*(?:end\s+sub|End\s+Sub|End\s+If|Sub\s+\w+\()",
+        r"\b[a-z]+[A-Z]\w*\s*:\s*(?:true|false|null|undefined)\b",
+        // Keys and values of JSON without their braces.
+        r#""[\w.-]+"\s*:\s*(?:"[^"\n]*"|-?\d[\d.]*|true|false|null)(?:\s*,\s*"[\w.-]+"\s*:\s*(?:"[^"\n]*"|-?\d[\d.]*|true|false|null))+"#,
         r"\$(?:HOME|PATH|USER|PWD|SHELL|[A-Z]+_[A-Z_]+)\b",
         r"\bconsole\.(?:log|error|warn)\b|\bSystem\.out\b|\bprocess\.env\b|\bos\.environ\b|\bwindow\.\w+|\bdocument\.(?:cookie|\w+\()|<%[=\s]|\beval\(|\bnew\s+[A-Z]\w+\(",
     ])
@@ -41,8 +45,8 @@ static SOURCE: LazyLock<Patterns> = LazyLock::new(|| {
 /// Commands; over the folded text in lower case. The rest of the line goes.
 static COMMANDS: LazyLock<Patterns> = LazyLock::new(|| {
     compile(&[
-        r"(?:^|[\s\x22'`(:;|&$])(?:sudo\s+\S+|curl\s+(?:-|https?:|\w+[.:])\S*|wget\s+(?:-|http)\S*|ssh\s+(?:-\w|\w+@)\S*|scp\s+\S+\s+\S+:\S*|kubectl\s+(?:get|apply|delete|logs|exec|describe|rollout|port-forward|scale|config|-)\S*|helm\s+(?:install|upgrade|list|repo)\b|docker(?:-compose)?\s+(?:run|exec|ps|compose|build|logs|pull|push|stop|start|rm|images|inspect)\b|redis-cli\b|psql\s+(?:-|\w+:)\S*|mysql(?:dump|admin)?\s+-\S*|mongosh?\s+(?:-|\x22|mongodb)\S*|sqlite3\s+\S+\.\S+)",
-        r"(?:^|[\s\x22'`(:;|&$])(?:git\s+(?:clone|push|pull|commit|checkout|rebase|log|diff|reset|stash|fetch|add|status|branch|init|cherry-pick)\b|npm\s+(?:install|run|i|start|ci|test)\b|npx\s+[\w@]|yarn\s+(?:add|install|run)\b|pip3?\s+install\b|apt(?:-get)?\s+(?:install|update|upgrade)\b|(?:brew|yum|dnf|gem|snap)\s+install\b|chmod\s+(?:[-+]\w|\d{3}|[ugoa]+[+-])\S*|chown\s+\w+[:.]?\w*\s+\S|rm\s+-\w+|systemctl\s+(?:start|stop|restart|status|enable|reload)\b|service\s+\w+\s+(?:start|stop|restart|status)\b|journalctl\s+-|cargo\s+(?:build|run|test|install|check)\b|python3?\s+(?:-[mc]|[\w./-]+\.py)|node\s+(?:\S+\.js|-e)|java\s+-\w+|make\s+-\w|go\s+(?:run|build|get|test)\s)",
+        r"(?:^|[\s\x22'`(:;|&$])(?:sudo\s+\S+|curl\s+(?:-|https?:|\w+[.:])\S*|wget\s+(?:-|http)\S*|ssh\s+(?:-\w|\w+@)\S*|scp\s+\S+\s+\S+:\S*|kubectl\s+(?:get|apply|delete|logs|exec|describe|rollout|port-forward|scale|config|-)\S*|helm\s+(?:install|upgrade|list|repo)\b|docker(?:-compose)?\s+(?:restart|kill|cp|volume|network|login|container|image|stats|down|up|run|exec|ps|compose|build|logs|pull|push|stop|start|rm|images|inspect)\b|redis-cli\b|psql\s+(?:-|\w+:)\S*|mysql(?:dump|admin)?\s+-\S*|mongosh?\s+(?:-|\x22|mongodb)\S*|sqlite3\s+\S+\.\S+)",
+        r"(?:^|[\s\x22'`(:;|&$])(?:git\s+(?:revert|blame|merge|switch|restore|remote|tag|clone|push|pull|commit|checkout|rebase|log|diff|reset|stash|fetch|add|status|branch|init|cherry-pick)\b|npm\s+(?:install|run|i|start|ci|test)\b|npx\s+[\w@]|yarn\s+(?:add|install|run)\b|pip3?\s+install\b|apt(?:-get)?\s+(?:install|update|upgrade)\b|(?:brew|yum|dnf|gem|snap)\s+install\b|chmod\s+(?:[-+]\w|\d{3}|[ugoa]+[+-])\S*|chown\s+\w+[:.]?\w*\s+\S|rm\s+-\w+|systemctl\s+(?:start|stop|restart|status|enable|reload)\b|service\s+\w+\s+(?:start|stop|restart|status)\b|journalctl\s+-|cargo\s+(?:build|run|test|install|check)\b|python3?\s+(?:-[mc]|[\w./-]+\.py)|node\s+(?:\S+\.js|-e)|java\s+-\w+|make\s+-\w|go\s+(?:run|build|get|test)\s)",
         r"(?:^|[\x22'`(:;|&$]\s?|\s)(?:export\s+\w+=\S*|grep\s+-\S+|awk\s+['\x22{]|sed\s+(?:-|'s)|(?:tail|head)\s+-\S|cat\s+[/~.<]\S*|ls\s+-\w+|cd\s+(?:[/~]|\.\.)\S*|mkdir\s+-|tar\s+-?[xczv]+f|terraform\s+(?:apply|plan|init|destroy)\b|ansible-playbook\b|aws\s+(?:s3|ec2|iam|sts|rds|configure|lambda)\b|gcloud\s+(?:auth|compute|sql|config|projects)\b|az\s+(?:login|vm|aks)\b|openssl\s+\w+\s+-|nc\s+-\w|nmap\s+[-\d]|ping\s+-\w|telnet\s+\S+\s+\d+|crontab\s+-|powershell\s+-|pg_dump\b|pg_restore\b|mongodump\b|invoke-\w+\s+-|get-\w+\s+-\w|base64\s+-d|xxd\s|dig\s+[@+]|nslookup\s+\S+\.|whoami\b|/bin/(?:ba)?sh\b|bash\s+-c|\|\s*(?:grep|bash|sh|jq|sort|head|tail|wc|xargs|awk|sed|less|tee)\b)",
         r"\b[a-z][\w-]*[a-z0-9]\s+--?[a-z][\w-]*(?:[=\s:;'\x22`)]|$)",
         r"\S\s*\|\s*(?:stats|sort|where|filter|limit|table|eval|top|count|summarize|project|extend|render|fields|parse|where-object|select-object|measure-object|foreach-object|out-file|format-table|ft|jq|grep)\b",
@@ -64,8 +68,12 @@ static TECHNICAL: LazyLock<Patterns> = LazyLock::new(|| {
 pub fn find(folded: &Folded<'_>, spans: &mut Spans) {
     let (plain, lower) = (folded.plain.as_bytes(), folded.lower.as_bytes());
     let mut ranges = Vec::new();
-    for found in SOURCE.of(plain).flat_map(|(_, form)| form.find_iter(plain)) {
-        if !spans.stands(&folded.origin(found.range())) {
+    for (index, found) in SOURCE
+        .of(plain)
+        .flat_map(|(index, form)| form.find_iter(plain).map(move |found| (index, found)))
+    {
+        let is_set = index == BRACES && is_set(found.as_bytes());
+        if !is_set && !spans.stands(&folded.origin(found.range())) {
             ranges.push(source_range(plain, found.range()));
         }
     }
@@ -93,12 +101,14 @@ pub fn find(folded: &Folded<'_>, spans: &mut Spans) {
             ranges.push(range.start..command_end(lower, found.end()));
         }
     }
-    for range in joined(plain, ranges) {
+    for mut range in joined(plain, ranges) {
+        range.end = block_end(plain, range.end);
         spans.add(folded, range, Reason::Code, With::Mark);
     }
     for found in TICKS
         .each()
         .iter()
+        .filter(|_| folded.holds(b"`"))
         .flat_map(|form| form.captures_iter(plain))
     {
         let (Some(all), Some(inside)) = (found.get(0), found.get(1)) else {
@@ -129,6 +139,26 @@ fn source_range(plain: &[u8], found: Range<usize>) -> Range<usize> {
     }
 }
 
+/// The place in [`SOURCE`] of braces around more than one word.
+const BRACES: usize = 12;
+
+/// A set of sizes, grades or numbers as a person writes it, "{S, M, XL}": code has names in small letters.
+fn is_set(braces: &[u8]) -> bool {
+    let inside = braces
+        .strip_prefix(b"{")
+        .and_then(|inside| inside.strip_suffix(b"}"));
+    inside.is_some_and(|inside| {
+        inside.split(|&byte| byte == b',').all(|item| {
+            let item = item.trim_ascii();
+            item.first()
+                .is_some_and(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+                && item
+                    .iter()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b" +/-.%".contains(byte))
+        })
+    })
+}
+
 /// The place in [`COMMANDS`] of a word with an option, and of a time table.
 const OPTIONS: usize = 3;
 const TIMES: usize = 6;
@@ -145,6 +175,27 @@ fn is_command(found: &[u8], before: &[u8]) -> bool {
         .unwrap_or_default();
     let long = found.windows(2).any(|pair| pair == b"--");
     !JOINING.contains(&word) && !word.ends_with(b"-") && (long || !before.ends_with(b"-"))
+}
+
+/// Where what is indented below a line of source ends that opens a block.
+fn block_end(plain: &[u8], from: usize) -> usize {
+    let opens = from
+        .checked_sub(1)
+        .and_then(|at| plain.get(at))
+        .is_some_and(|byte| matches!(byte, b':' | b'{'));
+    let mut end = from;
+    while opens && plain.get(end) == Some(&b'\n') {
+        let next = line_end(plain, end + 1);
+        let line = plain.get(end + 1..next).unwrap_or_default();
+        if !line
+            .first()
+            .is_some_and(|byte| matches!(byte, b' ' | b'\t'))
+        {
+            break;
+        }
+        end = next;
+    }
+    end
 }
 
 /// Words that begin a piece of source.

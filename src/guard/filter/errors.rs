@@ -47,7 +47,7 @@ static TEXTS: LazyLock<Patterns> = LazyLock::new(|| {
         r"\bx509:|\bssl(?:v3)?[_ ](?:alert|error|routines|handshake)|\btls handshake (?:error|timeout|failed)|\bcertificate_verify_failed\b|\bcertificate verify failed\b|\bssl: \w",
         r"\b(?:http(?:/\d(?:\.\d)?)?|status(?:\s+code)?|response(?:\s+code)?|error)\s*:?\s*(?:code\s*)?[45]\d\d\s*(?::\s*)?(?:internal server error|bad gateway|service unavailable|unauthorized|forbidden|not found|bad request|gateway time-?out|too many requests|unprocessable|conflict)?\b|\b[45]\d\d (?:internal server error|bad gateway|service unavailable|gateway time-?out|unauthorized|bad request|client error|server error)\b",
         r"\b(?:warning|fatal error|parse error|notice|fatal): +(?:mysqli?_|pg_|uncaught|undefined|call to|include|password|role|database|remaining|cannot|could not|syntax|not a git|no pg)",
-        r"\brpc error: code\b|\bgrpc\.\w+|\bjson-?rpc\b.{0,30}-32\d{3}|-32[067]\d\d\b|\bjson(?:decode)?error\b|\bkeyerror: |\bno module named\b|\bmodulenotfound\w*",
+        r"\b(?:error|warning)\[[a-z]?\d{2,5}\]|\brpc error: code\b|\bgrpc\.\w+|\bjson-?rpc\b.{0,30}-32\d{3}|-32[067]\d\d\b|\bjson(?:decode)?error\b|\bkeyerror: |\bno module named\b|\bmodulenotfound\w*",
         r"\b(?:[a-z]*error|fehler(?:code)?|erreur)\s*:?\s*['\x22(#:]?\s*(?:[a-z]{0,3}[0-9a-f]{4,}|\d{3,})\b|\([0-9]{2}[a-z0-9]\d{2}\)|\((?:hy|im|08|22|23|28|40|42|57)[a-z0-9]{3}\)|\b(?:odbc|ole db|jdbc)\b(?:[^.\n]{0,40}\b(?:driver|provider|error|fehler|timeout))?|\bsyntaxfehler (?:in|bei|nahe)|\berreur de syntaxe\b|\berror de sintaxis\b",
         r"\b(?:erreur|fehler|error)\s*:\s*(?:la\s+relation|la\s+colonne|relation\b|spalte\b|tabelle\b|no\s+existe\s+la|la\s+columna)|\b(?:relation|colonne|table|fonction|spalte|tabelle|funktion|columna|tabla|relaci(?:o|\xc3\xb3)n)\s+(?:\xc2[\xab\xbb]|\xe2\x80\x9e|\x22|')[^\n.]{1,60}(?:n'existe\s+pas|existiert\s+nicht|no\s+existe)|\bno\s+existe\s+la\s+(?:relaci(?:o|\xc3\xb3)n|columna|tabla)\s+(?:\xc2\xab|\x22|')|\bsegfault\b",
         r"\bdyld: |\blibrary not loaded\b|\b[\w.]+\.(?:dylib|dll|so\.\d)\b|\bdatabase is locked\b|\bsqlite_(?:busy|locked|error|constraint|misuse|full)\b|\bexit(?:ed with)? (?:code|status) \d+|\boomkilled\b|\bcrashloopbackoff\b|\bimagepullbackoff\b|\bfatal exception\b|\bcore dump\b|\b(?:os )?error \d{2,}\b|\bgraphql error\b|\bcannot query field\b|\buncaught \(in promise\)|\b[a-z]/[a-z]{4,}: |\berror: error \{",
@@ -60,6 +60,7 @@ static TEXTS: LazyLock<Patterns> = LazyLock::new(|| {
 static CLASSES: LazyLock<Patterns> = LazyLock::new(|| {
     compile(&[
         r"\b(?:[a-z_]\w*\.)*(?:[A-Z][a-z0-9]+){1,8}(?:Error|Exception|Fault|Warning)\b(?::\s*\S)?|\b(?:[a-z_]\w*\.)+(?:[A-Z]\w*)(?:Error|Exception)\b",
+        r"\b(?:[a-z_]\w*\.)*(?:exceptions?|errors?)\.[A-Z]\w+|\b[A-Z][a-z]+(?:[A-Z][a-z]+)*(?:Timeout|Refused|NotFound|Denied|Failure)\b\s?:\s",
         r"\bFATAL:\s+\S|\bERROR:\s+(?:relation|column|syntax|duplicate|permission|function|operator|invalid|null|canceling|deadlock|insert|update|division)\b|\bERROR\s+\d{4}\b|\b(?:ERROR|WARN|WARNING|FATAL|DEBUG|TRACE|INFO)\s+[a-z][\w.]*\.[\w.]+\s+-\s|\b(?:ERROR|WARN|FATAL|DEBUG|TRACE)\s+\[[^\]\n]+\]|\d{2}:\d{2}[.,:\d]*Z?\s+(?:ERROR|WARN|FATAL|DEBUG|TRACE|INFO)\b",
         r"\bPANIC\b:|\bSIG(?:SEGV|KILL|TERM|ABRT)\b",
     ])

@@ -15,6 +15,8 @@ pub struct Folded<'a> {
     origins: Option<Vec<usize>>,
     /// How long the copies' beginning is that stands for the text before.
     before: usize,
+    /// The ASCII characters that are in the copies, a bit for each.
+    there: u128,
 }
 
 /// Where in a line a text begins: patterns of whole lines hold for the beginning of one only.
@@ -45,10 +47,31 @@ impl<'a> Folded<'a> {
         Self {
             raw,
             lower: plain.to_ascii_lowercase(),
+            there: plain
+                .bytes()
+                .filter(u8::is_ascii)
+                .fold(0, |there, byte| there | 1 << byte),
             plain,
             origins,
             before: before.len(),
         }
+    }
+
+    /// Is one of these ASCII characters in it? What needs one of them is looked for in no other text.
+    pub fn holds(&self, signs: &[u8]) -> bool {
+        signs
+            .iter()
+            .any(|sign| self.there >> (sign & 0x7f) & 1 == 1)
+    }
+
+    /// Do two capitals stand side by side in it?
+    pub fn has_capitals(&self) -> bool {
+        let mut before = false;
+        self.plain.bytes().any(|byte| {
+            let two = before && byte.is_ascii_uppercase();
+            before = byte.is_ascii_uppercase();
+            two
+        })
     }
 
     /// The place in the text of a place in the copies, grown to whole characters.

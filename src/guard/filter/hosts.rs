@@ -21,6 +21,9 @@ static ADDRESSES: LazyLock<Patterns> = LazyLock::new(|| {
         r"\b(?:tcp/|udp/)?ports?\s+(?:number\s+)?\d{3,5}\b|\bport\s*[=:]\s*\d+",
         r"\b[a-z][a-z0-9-]*[a-z0-9]:(?:22|25|80|443|465|587|993|1433|1521|2181|2375|3000|3306|4222|5000|5432|5672|5984|6379|6443|7687|8000|8080|8086|8088|8123|8443|8500|9000|9090|9092|9200|9300|11211|11434|15672|27017|27018|50051)\b",
         r"\b(?:[a-z0-9]+-)*(?:db|database|srv|server|prod|stg|staging|vm|redis|mysql|postgres|pg|mongo|mongodb|kafka|k8s|proxy|vpn|ldap|nas|ec2|ip|dc|smtp)(?:-[a-z]+)*(?:-?\d+[a-z]?)(?:-\d+)*\b",
+        r"\b(?:[a-z0-9]+-)+(?:prd|uat|tst|qas)-?\d{1,3}\b",
+        // An address with something else for its dots.
+        r"\b\d{1,3}(?:\s?(?:\.|[(\[](?:dot|punkt|point|punto|\.)[)\]]|\sdot\s)\s?\d{1,3}){3}\b",
         r"\b(?:db|srv|server|redis|mysql|postgres|pg|mongo|mongodb|kafka|k8s|ldap|web|app|api|cache|worker|node|internal)-(?:[a-z]+-)*(?:prod|stg|staging|dev|primary|replica|master|slave|db|internal|eu|us)\b(?:-[a-z0-9]+)*|\b(?:prod|stg|staging|dev)-(?:[a-z0-9]+-)*(?:db|srv|server|redis|mysql|postgres|pg|mongo|mongodb|kafka|k8s|cluster|web|api|app)\b(?:-[a-z0-9]+)*",
     ])
 });
@@ -67,7 +70,11 @@ fn is_one_of(words: &str, word: &str) -> bool {
 
 pub fn find(folded: &Folded<'_>, allowed: &Guard, spans: &mut Spans) {
     let lower = folded.lower.as_bytes();
-    for (_, form) in CONNECTIONS.of(lower) {
+    let connections = folded.holds(b"=:").then_some(&CONNECTIONS);
+    for (_, form) in connections
+        .into_iter()
+        .flat_map(|connections| connections.of(lower))
+    {
         for found in form.find_iter(lower) {
             spans.add(
                 folded,
@@ -80,6 +87,7 @@ pub fn find(folded: &Folded<'_>, allowed: &Guard, spans: &mut Spans) {
     for (index, form) in ADDRESSES.of(lower) {
         for found in form.find_iter(lower) {
             if index == 0 && !is_address(lower, &found.range())
+                || index == MASKED && !is_masked(found.as_bytes())
                 || index == 1 && !is_v6(lower, &found.range())
             {
                 continue;
@@ -121,10 +129,11 @@ pub fn find(folded: &Folded<'_>, allowed: &Guard, spans: &mut Spans) {
 /// Four numbers below 256, and not the version of something.
 fn is_address(lower: &[u8], range: &Range<usize>) -> bool {
     let text = lower.get(range.clone()).unwrap_or_default();
-    let before = lower
-        .get(range.start.saturating_sub(10)..range.start)
-        .unwrap_or_default()
-        .trim_ascii_end();
+    let before = before_numbers(
+        lower
+            .get(range.start.saturating_sub(60)..range.start)
+            .unwrap_or_default(),
+    );
     let after = lower
         .get(range.end..(range.end + 2).min(lower.len()))
         .unwrap_or_default();
@@ -141,34 +150,93 @@ fn is_address(lower: &[u8], range: &Range<usize>) -> bool {
     let has_port = text.iter().any(|byte| matches!(byte, b':' | b'/'));
     let is_version = VERSIONS.iter().any(|word| before.ends_with(word)) || before == b"v";
     let goes_on = after.first() == Some(&b'.') && after.get(1).is_some_and(u8::is_ascii_digit)
-        || before.ends_with(b".") && range.start > 0 && lower.get(range.start - 1) == Some(&b'.');
+        || range.start > 0 && lower.get(range.start - 1) == Some(&b'.');
     numbers.len() == 4
         && numbers.iter().all(|&number| number < 256)
         && !goes_on
-        && (is_inside || has_port || !is_version && (is_large || is_repeated(&numbers)))
+        && (has_port
+            || is_inside && is_large
+            || !is_version && (is_inside || is_large || is_repeated(&numbers)))
+}
+
+/// The place in [`ADDRESSES`] of an address with something else for its dots.
+const MASKED: usize = 8;
+
+/// Four numbers below 256 with at least one sign between them that is not a dot alone.
+fn is_masked(found: &[u8]) -> bool {
+    let numbers = found
+        .split(|byte| !byte.is_ascii_digit())
+        .filter(|number| !number.is_empty())
+        .filter_map(|number| std::str::from_utf8(number).ok()?.parse::<u32>().ok());
+    found
+        .iter()
+        .any(|byte| !byte.is_ascii_digit() && *byte != b'.')
+        && numbers.clone().count() == 4
+        && numbers.clone().all(|number| number < 256)
+}
+
+/// What stands before a list of numbers: "sections 3.1, 3.2.4 and" ends with "sections".
+fn before_numbers(before: &[u8]) -> &[u8] {
+    const JOINTS: [&[u8]; 8] = [b"and", b"to", b"or", b"und", b"bis", b"et", b"y", b"&"];
+    let mut before = before.trim_ascii_end();
+    loop {
+        let word = before
+            .iter()
+            .rev()
+            .take_while(|byte| !byte.is_ascii_whitespace())
+            .count();
+        let (rest, last) = before.split_at(before.len() - word);
+        let is_number = last.first().is_some_and(u8::is_ascii_digit)
+            && last
+                .iter()
+                .all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b',' | b'-'));
+        if rest.is_empty() || !is_number && !JOINTS.contains(&last) {
+            return before;
+        }
+        before = rest.trim_ascii_end();
+    }
 }
 
 /// Words before the number of a version or a section.
-const VERSIONS: [&[u8]; 20] = [
+const VERSIONS: [&[u8]; 39] = [
     b"version",
     b"release",
     b"build",
     b" v",
     b"firmware",
+    b"revision",
+    b" rev.",
     b"clause",
+    b"clauses",
     b"section",
     b"sections",
-    b"clauses",
+    b"chapter",
+    b"article",
+    b"paragraph",
+    b"point",
+    b"annex",
+    b"appendix",
+    b"schedule",
     b"abschnitt",
     b"kapitel",
     b"ziffer",
     b"punkt",
-    b"chapter",
-    b"article",
     b"artikel",
-    b"paragraph",
-    b"point",
+    b"absatz",
+    b"anlage",
+    b"anhang",
+    b"annexe",
+    b"chapitre",
+    b"alin\xc3\xa9a",
     b"punto",
+    b"anexo",
+    b"cl\xc3\xa1usula",
+    b"art\xc3\xadculo",
+    b"cap\xc3\xadtulo",
+    b"secci\xc3\xb3n",
+    b"apartado",
+    b" art.",
+    b" abs.",
     b"\xc2\xa7",
 ];
 
@@ -237,6 +305,12 @@ fn dotted(folded: &Folded<'_>, range: Range<usize>, allowed: &Guard, spans: &mut
     let has_port = text
         .get(host_end..)
         .is_some_and(|rest| rest.starts_with(':') && rest.len() > 2);
+    // An address made harmless: 10[.]20[.]31[.]4.
+    if is_number && labels == 4 && clean != host {
+        let words = With::Words("an internal address".into());
+        spans.add(folded, range, Reason::Host, words);
+        return;
+    }
     if is_number || is_abbreviation || clean.starts_with('-') || word_in_front.is_empty() {
         return;
     }

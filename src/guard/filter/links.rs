@@ -41,12 +41,14 @@ static HTML: LazyLock<Patterns> = LazyLock::new(|| {
 
 pub fn find(folded: &Folded<'_>, allowed: &Guard, spans: &mut Spans) {
     let lower = folded.lower.as_bytes();
-    if let Some(form) = FORMS.each().first() {
+    if let Some(form) = FORMS.each().first().filter(|_| folded.holds(b"!")) {
         for found in form.find_iter(lower) {
             spans.add(folded, found.range(), Reason::Image, With::Mark);
         }
     }
-    html(folded, lower, spans);
+    if folded.holds(b"<") {
+        html(folded, lower, spans);
+    }
     texts(folded, lower, allowed, spans);
     bare(folded, lower, allowed, spans);
 }
@@ -66,7 +68,7 @@ fn html(folded: &Folded<'_>, lower: &[u8], spans: &mut Spans) {
 
 /// Links that have a text: it stays where the address may not.
 fn texts(folded: &Folded<'_>, lower: &[u8], allowed: &Guard, spans: &mut Spans) {
-    if let Some(form) = FORMS.each().get(1) {
+    if let Some(form) = FORMS.each().get(1).filter(|_| folded.holds(b"[")) {
         for found in form.captures_iter(lower) {
             let (Some(all), Some(text), Some(address)) = (found.get(0), found.get(1), found.get(2))
             else {
@@ -89,7 +91,7 @@ fn texts(folded: &Folded<'_>, lower: &[u8], allowed: &Guard, spans: &mut Spans) 
             spans.add(folded, text.end()..all.end(), Reason::Link, With::Nothing);
         }
     }
-    if let Some(form) = FORMS.each().get(2) {
+    if let Some(form) = FORMS.each().get(2).filter(|_| folded.holds(b"<")) {
         for found in form.captures_iter(lower) {
             let (Some(all), Some(address)) = (found.get(0), found.get(1)) else {
                 continue;
@@ -142,12 +144,12 @@ fn bare(folded: &Folded<'_>, lower: &[u8], allowed: &Guard, spans: &mut Spans) {
             spans.add(folded, address, Reason::Link, with);
         }
     }
-    if let Some(form) = FORMS.each().get(4) {
+    if let Some(form) = FORMS.each().get(4).filter(|_| folded.holds(b"/")) {
         for found in form.captures_iter(lower).filter_map(|found| found.get(1)) {
             spans.add(folded, found.range(), Reason::Link, With::Mark);
         }
     }
-    if let Some(form) = FORMS.each().get(5) {
+    if let Some(form) = FORMS.each().get(5).filter(|_| folded.holds(b"&")) {
         for found in form.find_iter(lower) {
             spans.add(folded, found.range(), Reason::Hidden, With::Nothing);
         }

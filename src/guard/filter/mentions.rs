@@ -19,6 +19,9 @@ static MENTIONS: LazyLock<Patterns> = LazyLock::new(|| {
 });
 
 pub fn find(folded: &Folded<'_>, spans: &mut Spans) {
+    if !folded.holds(b"@<") {
+        return;
+    }
     let lower = folded.lower.as_bytes();
     let Some(named) = MENTIONS.each().first() else {
         return;

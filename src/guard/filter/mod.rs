@@ -242,7 +242,7 @@ impl Filter {
             mentions::find(folded, &mut spans);
         }
         if bits.any(Bits::PROMPT | Bits::CODE) {
-            prompts::find(folded, &mut spans);
+            prompts::find(folded, bits.any(Bits::PROMPT), &mut spans);
         }
         if bits.any(Bits::SECRET) {
             secrets::find(folded, &mut spans);

@@ -17,6 +17,8 @@ use crate::text::Language;
 #[derive(Debug, Default)]
 pub struct Names {
     automaton: Option<AhoCorasick>,
+    /// The names that hold no underscore and are no plain word: nothing else tells that they may be there.
+    bare: Option<AhoCorasick>,
     kinds: Vec<(Reason, bool)>,
     known: BTreeMap<String, Reason>,
 }
@@ -42,15 +44,20 @@ impl Names {
             .iter()
             .map(|(name, reason)| (*reason, plain.get(name).copied().unwrap_or_default()))
             .collect();
-        let automaton = AhoCorasick::builder()
-            .ascii_case_insensitive(true)
-            .match_kind(MatchKind::LeftmostLongest)
-            .kind(Some(AhoCorasickKind::ContiguousNFA))
-            .build(known.keys())
-            .ok()
-            .filter(|_| !known.is_empty());
+        let automaton = |names: Vec<&String>| {
+            AhoCorasick::builder()
+                .ascii_case_insensitive(true)
+                .match_kind(MatchKind::LeftmostLongest)
+                .kind(Some(AhoCorasickKind::ContiguousNFA))
+                .build(&names)
+                .ok()
+                .filter(|_| !names.is_empty())
+        };
+        let is_bare =
+            |name: &&String| !name.contains('_') && !plain.get(*name).copied().unwrap_or_default();
         Self {
-            automaton,
+            automaton: automaton(known.keys().collect()),
+            bare: automaton(known.keys().filter(is_bare).collect()),
             kinds,
             known,
         }
@@ -64,9 +71,27 @@ impl Names {
             .copied()
     }
 
-    /// Is any name in these bytes, as a whole word, in a form in which it is held back?
+    /// May a name be in these bytes, as a whole word, in a form in which it is held back?
     pub fn are_in(&self, bytes: &[u8]) -> bool {
-        self.matches(bytes).next().is_some()
+        // An underscore, or what makes a plain word look technical.
+        let may = |byte: &u8| matches!(byte, b'_' | b'.' | b'`' | b'"' | b'[');
+        let inner = |at: usize| {
+            bytes.get(at).is_some_and(|byte| *byte != b'.')
+                || bytes
+                    .get(at + 1)
+                    .is_some_and(|next| !next.is_ascii_whitespace())
+        };
+        if bytes
+            .iter()
+            .enumerate()
+            .any(|(at, byte)| may(byte) && inner(at))
+        {
+            return self.matches(bytes).next().is_some();
+        }
+        self.bare.as_ref().is_some_and(|bare| {
+            bare.find_iter(bytes)
+                .any(|found| is_whole(bytes, &found.range()))
+        })
     }
 
     fn matches<'a>(&'a self, bytes: &'a [u8]) -> impl Iterator<Item = (Range<usize>, Reason)> + 'a {
@@ -133,12 +158,30 @@ fn is_plain_word(name: &str) -> bool {
             })
     });
     words
+        && !begins_as_no_word(&lower)
         && (lower.contains(['a', 'e', 'i', 'o', 'u', 'y']) || !lower.is_ascii() || lower.len() <= 3)
         && !BEGINNINGS.iter().any(|beginning| {
             lower.strip_prefix(beginning).is_some_and(|rest| {
                 !rest.starts_with(['a', 'e', 'i', 'o', 'u', 'y']) && !rest.is_empty()
             })
         })
+}
+
+/// Does a name of four letters or more begin with two consonants with which no word of the four languages begins (`vbak`)?
+/// A shorter one may be an abbreviation that everybody says.
+fn begins_as_no_word(lower: &str) -> bool {
+    const FIRSTS: &str = "bl br bj by ch cl cr cz dr dw dj fl fr fj gl gr gn gh gw kl kr kn kh kw ll mn ph pf pl pr ps pt qu rh \
+        sb sc sch sf sh sk sl sm sn sp sq sr st sv sw sz th tr ts tw tz vl vr wh wr zw zl kv hr hy ny my ty gy ly ry sy cy dy fy py";
+    const LEAST: usize = 4;
+    let consonant = |byte: &u8| byte.is_ascii_lowercase() && !b"aeiouy".contains(byte);
+    match lower.as_bytes() {
+        [first, second, ..] if lower.len() >= LEAST && consonant(first) && consonant(second) => {
+            !FIRSTS
+                .split_ascii_whitespace()
+                .any(|allowed| allowed.as_bytes() == [*first, *second])
+        }
+        _ => false,
+    }
 }
 
 /// Does the name end and begin where an identifier does?
@@ -170,6 +213,12 @@ fn looks_technical(bytes: &[u8], range: &Range<usize>) -> bool {
     let (before, after) = (at(range.start.checked_sub(1)), at(Some(range.end)));
     let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     let quoted = matches!((before, after), (b'`', b'`') | (b'"', b'"') | (b'[', b']'));
+    // 'orders'.'status'
+    let pair_before = before == b'\''
+        && at(range.start.checked_sub(2)) == b'.'
+        && at(range.start.checked_sub(3)) == b'\'';
+    let pair_after =
+        after == b'\'' && at(Some(range.end + 1)) == b'.' && at(Some(range.end + 2)) == b'\'';
     let is_link_text = before == b'[' && matches!(at(Some(range.end + 1)), b'(' | b'[');
     let qualified_before = before == b'.' && {
         let owner = at(range.start.checked_sub(2));
@@ -179,7 +228,7 @@ fn looks_technical(bytes: &[u8], range: &Range<usize>) -> bool {
         let next = at(Some(range.end + 1));
         next.is_ascii_alphabetic() || matches!(next, b'_' | b'"' | b'`' | b'[' | b'*')
     };
-    (quoted && !is_link_text) || qualified_before || qualified_after
+    (quoted && !is_link_text) || pair_before || pair_after || qualified_before || qualified_after
 }
 
 /// Names of which the context knows nothing: words joined by underscores, all small or all capital, as no language writes.

@@ -59,9 +59,15 @@ static TELLS: LazyLock<Patterns> = LazyLock::new(|| {
         r"\b(?:consignes?|instructions?)\s+syst(?:e|\xc3\xa8)me\s*(?:\(|:|sont|disent)|\b(?:instrucciones|reglas)\s+del\s+sistema\s*(?:\(|:|son|dicen)",
         // Marks of roles as words.
         r"^\s*#{2,}\s*(?:system|instructions?|assistant|human|user|response)\s*:",
-        r"^\s*(?:\[system\]|<system>|\*\*system\*\*)\s*:?\s*\S|^\s*(?:human|user)\s*:[^\n]*\n+\s*(?:assistant|ai)\s*:",
+        r"^\s*(?:\[system\]|<system>|\*\*system\*\*)\s*:?\s*\S|\[/?(?:system|syst(?:e|\xc3\xa8)me|sistema)\]",
+        r"^[\s>*#]*(?:human|user|utilisat(?:eur|rice)|usuari[oa]|(?:be)?nutzer(?:in)?)[\s*]*:[^\n]*\n(?:[^\n]*\n){0,6}?[\s>*#]*(?:assistante?|assistent(?:in)?|asistente|chatbot|ai|ki|ia)[\s*]*:",
+        r"^\s*#{1,3}\s*system\s*:?\s*\n[^#]{0,800}?\n\s*#{1,3}\s*(?:user|human|assistant)\s*:?\s*$",
+        r"\bprompt\s*:\s*[^\w\s]{0,4}(?:you\s+are|du\s+bist|sie\s+sind|tu\s+es|vous\s+(?:e|\xc3\xaa)tes|eres|usted\s+es)\b",
+        // Headings of a prompt, and what it begins with below them.
+        r"#{1,3}\s*(?:role|persona|instructions?|rules|task|system|rolle|regeln|anweisungen|r(?:o|\xc3\xb4)le|r(?:e|\xc3\xa8)gles|consignes|rol|reglas|instrucciones)\s*:?\s*\n+\s*(?:\d+[.)]\s*|[-*]\s*)?(?:you\s+(?:are|must|will)|never|always|do\s+not|du\s+bist|nenne\s+nie|sie\s+sind|tu\s+es|vous\s+(?:e|\xc3\xaa)tes|ne\s+\w+|eres|nunca|no\s+\w+s)\b",
+        r"\b(?:text|words|message|instructions)\s+above,?\s+(?:word\s+for\s+word|verbatim)\b|\b(?:verbatim|word\s+for\s+word)[^.\n]{0,20}\b(?:system|prompt|instructions)\b",
         r"(?:^|[\s\x22'(\[>])(?:system(?:nachricht|anweisung|prompt|meldung|vorgabe|\s+message|\s+instructions?)?|developer\s+(?:message|prompt|instructions?)|syst(?:e|\xc3\xa8)me|sistema)\s*(?:\([^)]{0,40}\))?\s*:\s*(?:you|du|sie|tu|vous|eres|usted|never|always|follow|ignore|answer|respond|do\s+not|don't|ne\s|nunca|siempre|antworte|beantworte|schreibe|r(?:e|\xc3\xa9)ponds|respon\w+|redacta|escribe)\b",
-        r"\bnever\s+(?:reveal|disclose|mention|share|repeat|show|output)\s+(?:these|this|your|any\s+of\s+(?:these|your))\s+(?:\w+\s+)?(?:instructions?|prompt|rules|system|table|tool|sql|schema)\w*|\bdo\s+not\s+(?:reveal|disclose|mention|repeat|share|output|show)\s+(?:these|this|your|any\s+of\s+(?:these|your))\s+(?:\w+\s+)?(?:instructions?|prompt|rules)\b",
+        r"\bnever\s+(?:reveal|disclose|mention|share|repeat|show|output)\s+(?:these|this|your|my|any\s+of\s+(?:these|your))\s+(?:\w+\s+)?(?:instructions?|prompt|rules|system|table|tool|sql|schema)\w*|\bdo\s+not\s+(?:reveal|disclose|mention|repeat|share|output|show)\s+(?:these|this|your|any\s+of\s+(?:these|your))\s+(?:\w+\s+)?(?:instructions?|prompt|rules)\b",
     ])
 });
 
@@ -80,6 +86,7 @@ static TURNS: LazyLock<Patterns> = LazyLock::new(|| {
         r"\bi\s+(?:was|am|have\s+been|'?ve\s+been)\s+(?:instructed|prompted|programmed)\s+(?:to|not\s+to|that|by|with)\b|\b(?:in|from|by|of|per)\s+(?:my|your|the)\s+system\s+prompt\b",
         r"\bmes\s+consignes\s*(?:internes?\s*)?(?::|sont|disent)|\bmis\s+(?:reglas|instrucciones)\s*(?:internas?\s*)?(?::|son|dicen)|\bmeine\s+(?:regeln|anweisungen)\s*(?::|lauten|sagen|besagen)|\bmy\s+(?:internal\s+|hidden\s+|system\s+)*(?:rules|instructions|guidelines)\s*(?::|are\s+to\b|say\b|tell\b|state\b|forbid\b)",
         r"^\s*human\s*:\s",
+        r"\b(?:per|according\s+to|under|following|as\s+per|against)\s+my\s+(?:\w+\s+)?(?:instructions?|guidelines|prompt)\b|\b(?:gem(?:a|\xc3\xa4)(?:\xc3\x9f|ss)|laut|nach|entsprechend)\s+meine[rn]\s+(?:\w+\s+)?(?:anweisung|instruktion|vorgabe|richtlinie)\w*|\b(?:selon|d'apr(?:e|\xc3\xa8)s|conform(?:e|\xc3\xa9)ment\s+(?:a|\xc3\xa0))\s+mes\s+(?:consignes|instructions)|\bseg(?:u|\xc3\xba)n\s+mis\s+(?:instrucciones|indicaciones|directrices)",
         r"\b(?:jailbreak|dan\s+mode|developer\s+mode\s+(?:enabled|on)|do\s+anything\s+now)\b",
     ])
 });
@@ -91,14 +98,19 @@ static REPORTED: LazyLock<Patterns> = LazyLock::new(|| {
     ])
 });
 
-pub fn find(folded: &Folded<'_>, spans: &mut Spans) {
+/// `shipped` says whether sentences of the shipped prompts are looked for.
+pub fn find(folded: &Folded<'_>, shipped: bool, spans: &mut Spans) {
     let lower = folded.lower.as_bytes();
     let mut told = TELLS
         .of(lower)
         .filter_map(|(_, form)| form.find(lower))
         .map(|found| found.start())
         .min();
-    if let Some(sentence) = SAID.as_ref().and_then(|said| said.find(lower)) {
+    if let Some(sentence) = SAID
+        .as_ref()
+        .filter(|_| shipped)
+        .and_then(|said| said.find(lower))
+    {
         told = Some(told.map_or(sentence.start(), |at| at.min(sentence.start())));
     }
     if let Some(start) = told {

@@ -125,8 +125,8 @@ fn shape(bytes: &[u8]) -> Bits {
             Class::Gap => {
                 // Letters that stand alone, one after the other, spell a word.
                 singles = if at - run == 1 { singles + 1 } else { 0 };
-                if singles >= 5 {
-                    bits |= Bits::SQL;
+                if singles >= 3 {
+                    bits |= Bits::SQL | Bits::CODE;
                 }
                 if at - run >= LONG_RUN_BYTES {
                     bits |= long_run(bytes.get(run..at).unwrap_or_default());
@@ -181,6 +181,11 @@ fn odd(bytes: &[u8], at: usize, byte: u8) -> Bits {
             yes(dotted_digits(bytes, at), Bits::HOST)
         }
         b'.' if before == b'[' && after == b']' || before == b'(' && after == b')' => Bits::HOST,
+        b'.' if before == b' ' && after == b' ' => Bits::HOST,
+        // Letters that dots part spell a word.
+        b'.' if letter(before) && letter(after) && bytes.get(at + 2) == Some(&b'.') => {
+            Bits::HOST | Bits::NAME | Bits::SQL
+        }
         b'.' if after == b'/' || after == b'.' && before == b' ' => Bits::HOST,
         b'.' => {
             yes(
@@ -236,6 +241,7 @@ fn odd(bytes: &[u8], at: usize, byte: u8) -> Bits {
             Bits::CODE | Bits::NAME | Bits::SQL,
         ),
         b'^' => Bits::CODE,
+        b'-' if letter(before) && letter(after) && bytes.get(at + 2) == Some(&b'-') => Bits::SQL,
         // An option of a command; "- " and "-5" are none.
         b'-' => yes(
             before == b' ' && (after.is_ascii_alphabetic() || after == b'-'),

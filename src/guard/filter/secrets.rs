@@ -26,6 +26,7 @@ static FORMS: LazyLock<Patterns> = LazyLock::new(|| {
         r"\beyJ[\w-]{6,}(?:\.[\w-]*){0,2}",
         r"(?i:AccountKey|SharedAccessKey|SharedAccessSignature|sig)=[A-Za-z0-9+/%=]{12,}",
         r"(?i:\b(?:bearer|basic)\s+)[A-Za-z0-9._~+/=-]{12,}",
+        r"(?i:\bcookie\s*:\s*[\w.-]+=)[^\s;]{6,}|(?i:\b(?:session|session_?id|sid|jsessionid|phpsessid|csrftoken)=)[^\s;&]{8,}",
         r"\bssh-(?:rsa|ed25519|dss)\s+AAAA\S*|\becdsa-sha2-\S+\s+AAAA\S*",
         r"\b\d{8,10}:AA[\w-]{30,}",
         r"\$2[aby]\$\d\d\$[./A-Za-z0-9]{20,}|\$argon2\S+|\$[156]\$\S{8,}",
@@ -38,7 +39,7 @@ static FORMS: LazyLock<Patterns> = LazyLock::new(|| {
 static TOLD: LazyLock<Patterns> = LazyLock::new(|| {
     compile(&[
         // The word, what joins, and the value.
-        r#"(?i)\b((?:[a-z0-9]+[_-])*(?:passwords?|passwd|passwort|pwd|kennwort|mot\s+de\s+passe|contrase(?:n|\xc3\xb1)a|clave|secrets?|secreto|api[\s_-]?keys?|api-?schl(?:u|\xc3\xbc)ssel|apikey|(?:access|auth|refresh|bearer|session|bot|api|csrf|id)?[\s_-]?token|client[\s_-]?secret|(?:access|secret|private|signing|encryption|master|license)[\s_-]?key|passphrase|credentials?|geheimnis|zugangsdaten|pin|pat|pass|webhook[\s_-]?secret|dsn|login)(?:[_-](?:key|id|secret|hash|prod|live|value))?)["'`*]{0,3}(?:\s+(?:for|of|f(?:u|\xc3\xbc)r|von|pour|de|para|del)\s+(?:the\s+|our\s+|die\s+|das\s+|den\s+|le\s+|la\s+|el\s+)?[\w.-]+){0,2}\s*(:=|=>|->|=|:|\bis\b|\bwas\b|\blautet\b|\bist\b|\best\b|\bes\b|\breads\b|\bset to\b|\bchanged to\b)\s*(?:(?:now|set to|currently|still|jetzt|nun)\s+)?["'`*]{0,3}([^\s"'`<>|*]+)"#,
+        r#"(?i)\b((?:[a-z0-9]+[_-])*(?:passwords?|passwd|passwort|pwd|kennwort|mot\s+de\s+passe|contrase(?:n|\xc3\xb1)a|clave|secrets?|secreto|api[\s_-]?keys?|api-?schl(?:u|\xc3\xbc)ssel|apikey|(?:access|auth|refresh|bearer|session|bot|api|csrf|id)?[\s_-]?token|client[\s_-]?secret|(?:access|secret|private|signing|encryption|master|license)[\s_-]?key|passphrase|credentials?|geheimnis|zugangsdaten|pin|pat|pass|webhook[\s_-]?secret|dsn|login)(?:[_-](?:key|id|secret|hash|prod|live|value))?)["'`*]{0,3}(?:\s+(?:for|of|to|on|at|in|f(?:u|\xc3\xbc)r|von|vom|zu|zum|zur|im|am|pour|de|du|des|para|del|al|en)\s+(?:the\s+|our\s+|your\s+|die\s+|das\s+|den\s+|der\s+|dem\s+|le\s+|la\s+|les\s+|l'|el\s+|los\s+)?[^\s:=\x22'`]+){0,2}\s*(:=|=>|->|=|:|\bis\b|\bwas\b|\blautet\b|\bist\b|\best\b|\bes\b|\breads\b|\bset to\b|\bchanged to\b)\s*(?:(?:now|set to|currently|still|jetzt|nun)\s+)?["'`*]{0,3}([^\s"'`<>|*]+)"#,
         r"(?i)(?:\s|^)(?:-p|--password|--token|--secret|--api-key)[=\s]\s*\S+",
         // A word for one with the value right after it.
         r#"(?i)\b(?:passwords?|passwd|passwort|pwd|kennwort|passphrase|api[\s_-]?key|token|secret|credentials?|mot\s+de\s+passe|contrase(?:n|\xc3\xb1)a|key|schl(?:u|\xc3\xbc)ssel|pat|login|clave)\b[\s"'`(:=-]{1,4}([A-Za-z0-9+/_!@#$%^&*.~=-]{8,})"#,
@@ -48,6 +49,8 @@ static TOLD: LazyLock<Patterns> = LazyLock::new(|| {
         r"(?i)\S{6,}\s*\((?:the\s+|das\s+|le\s+|la\s+)?(?:password|passwd|pwd|passwort|kennwort|mot\s+de\s+passe|contrase\S{1,3}a|pin|token|secret|api\s?key)\)",
         // A name and its secret after a word for both.
         r"(?i)\b(?:logins?|zugangsdaten|credentials?|identifiants?|credenciales|anmeldung|zugang|acceso|acc\S{1,2}s)\s*:\s*\S+\s*/\s*(\S{5,})",
+        // The value after a comma.
+        r"(?i)\b(?:passwords?|passwort|kennwort|secret|token|api[\s_-]?key|passphrase|contrase(?:n|\xc3\xb1)a|mot\s+de\s+passe),\s+([A-Za-z0-9+/_!@#$%^&*.~=-]{10,})",
         // "user / password" pairs.
         r#"(?i)\b(?:user(?:name)?|login|benutzer(?:name)?|usuario|utilisateur)\s*[:=]\s*\S+[\s,;/]+(?:and\s+|und\s+|et\s+|y\s+)?(?:pass\w*|pwd|kennwort|contrase\S+|mot\s+de\s+passe|pin)\s*[:=]\s*\S+"#,
     ])
@@ -78,6 +81,7 @@ pub fn find(folded: &Folded<'_>, spans: &mut Spans) {
                         && (has_word_before(plain, all.start()) || is_long(all.as_bytes()))
                 }
                 5 => mixed(text(1), 5),
+                6 => mixed(text(1), 10) && !is_left_out(text(1)),
                 _ => true,
             };
             if secret {

@@ -268,6 +268,19 @@ impl Piece {
 
 /// Words of at least two letters, [`LEFT_OUT`] not counted.
 pub fn words(text: &str) -> usize {
+    if text.is_ascii() {
+        let mut letters = 0;
+        let mut words = 0;
+        for byte in text.bytes() {
+            letters = if byte.is_ascii_alphanumeric() {
+                letters + 1
+            } else {
+                0
+            };
+            words += usize::from(letters == 2);
+        }
+        return words.saturating_sub(2 * text.matches(LEFT_OUT).count());
+    }
     let all = text
         .split(|c: char| !c.is_alphanumeric())
         .filter(|word| {

@@ -33,6 +33,9 @@ static CERTAIN: LazyLock<Patterns> = LazyLock::new(|| {
         r"\bwith\s+(?:recursive\s+)?IDENT\s*(?:\([^)]*\)\s*)?as\s*(?:not\s+)?(?:materialized\s*)?\(",
         r"\bmerge\s+into\s+IDENT\s+(?:as\s+)?(?:IDENT\s+)?using\b",
         r"\b(?:inner\s+|left\s+|right\s+|full\s+|outer\s+|cross\s+|natural\s+)*join\s+IDENT(?:\s+(?:as\s+)?IDENT)?\s+(?:on\s+\(?\s*IDENT\s*[=<>]|using\s*\()",
+        r"\b(?:(?:inner|left|right|full|outer|cross|natural)\s+)*join\s[^;\n]{0,80}?\bon\s+\(?[a-z]\w*\.[a-z_]\w*\s*=\s*[a-z]\w*\.[a-z_]|\bon\s+[a-z]\w*\.[a-z_]\w*\s*=\s*[a-z]\w*\.[a-z_]",
+        // A comparison with a text in single quotes.
+        r"\b[a-z_][\w.]*\s*(?:<>|!=|==|=)\s*'[^'\n]{0,60}'",
         r"\bunion\s+(?:all\s+)?select\b",
         r"\bwhere\s+IDENT\s*(?:=\s*\S|!=|<>|i?like\s+'|(?:not\s+)?in\s*\(\s*(?:'|\d|select\b|:|\$|\?)|is\s+not\s+null\b|is\s+null\s*(?:;|`|$|\)|and\s+IDENT\s*[=<>]|or\s+IDENT\s*[=<>]|order\s+by|group\s+by|limit\s+\d)|between\s+'|~\*?\s*')",
         r"\bwhere\s+[a-z][a-z0-9]*(?:_[a-z0-9]+|\.[a-z][a-z0-9_]*)+\s*(?:[<>]|between\b|like\b|in\b)",
@@ -46,7 +49,7 @@ static CERTAIN: LazyLock<Patterns> = LazyLock::new(|| {
         r"\bhaving\s+(?:count|sum|avg|min|max)\s*\(",
         r"\blimit\s+\d+\s+offset\s+\d+|\boffset\s+\d+\s+rows\b|\bfetch\s+(?:first|next)\s+\d+\s+rows",
         r"\bis\s+not\s+null\b",
-        r"\b(?:not\s+)?exists\s*\(\s*select\b|\bin\s*\(\s*select\b|\(\s*select\b[^)]+\bfrom\b",
+        r"\b(?:not\s+)?exists\s*\(\s*select\s+(?:\d|\*|[^)]*\bfrom\b)|\(\s*select\b[^)]+\bfrom\b",
         r"\b(?:information_schema|pg_catalog|pg_stat_\w+|pg_class|pg_tables|pg_user|pg_shadow|sqlite_master|sqlite_schema|sys\.(?:tables|columns|objects|databases)|all_tables|user_tables|mysql\.user)\b",
         r"(?:^|[`:;>\x22]\s*)show\s+(?:full\s+)?(?:tables|databases|columns|processlist|schemas|grants|create\s+table)\b",
         r"\bshow\s+(?:full\s+)?(?:tables|databases|columns|processlist|schemas|grants)\s*(?:;|from\s+IDENT\s*(?:;|$|`)|like\s+')|\bshow\s+create\s+table\b",
@@ -89,7 +92,7 @@ static CAPITALS: LazyLock<Patterns> = LazyLock::new(|| {
 /// What may be a query and may be a sentence: the list and the source are then looked at.
 static PERHAPS: LazyLock<Patterns> = LazyLock::new(|| {
     compile(&[
-        r"\bselect\s+(?:distinct\s+)?(IDENT(?:\s+(?:as\s+)?[a-z_][a-z0-9_]*)?(?:\s*,\s*IDENT(?:\s+(?:as\s+)?[a-z_][a-z0-9_]*)?)*)\s+from\s+(IDENT)(\s+(?:where\s+IDENT\s*(?:[=<>!]|in\b|is\b|like\b|between\b)|group\s+by\b|order\s+by\b|limit\s+\d|having\b|(?:left|right|inner|full)\s+(?:outer\s+)?join\b|join\s+IDENT)|\s*;)?",
+        r"\bselect\s+(?:distinct\s+)?(IDENT(?:\s+(?:as\s+)?[a-z_][a-z0-9_]*)?(?:\s*,\s*IDENT(?:\s+(?:as\s+)?[a-z_][a-z0-9_]*)?)*)\s+from\s+(IDENT)(\s+(?:where\s+IDENT\s*(?:[=<>!]|in\b|is\b|like\b|between\b)|group\s+by\b|order\s+by\b|limit\s+\d|having\b|(?:left|right|inner|full)\s+(?:outer\s+)?join\b|join\s+IDENT)|\s*;\s*(?:$|[\x60\x22')]))?",
         r"\b(delete|insert|drop|describe|truncate|join|update)\s+(?:from\s+|into\s+|table\s+|view\s+|index\s+)?(IDENT)",
         r"\bfrom\s+()(IDENT)\s+(?:where|group\s+by|order\s+by|join|limit\s+\d|inner|left\s+join)\b",
     ])
@@ -161,7 +164,11 @@ pub fn find(folded: &Folded<'_>, names: &Names, spans: &mut Spans) {
     for (_, pattern) in CERTAIN.of(lower) {
         starts.extend(pattern.find_iter(lower).map(|found| found.range()));
     }
-    for (_, pattern) in CAPITALS.of(folded.plain.as_bytes()) {
+    let capitals = folded.has_capitals().then_some(&CAPITALS);
+    for (_, pattern) in capitals
+        .into_iter()
+        .flat_map(|capitals| capitals.of(folded.plain.as_bytes()))
+    {
         starts.extend(
             pattern
                 .find_iter(folded.plain.as_bytes())
@@ -184,6 +191,7 @@ pub fn find(folded: &Folded<'_>, names: &Names, spans: &mut Spans) {
         SPACED
             .each()
             .iter()
+            .filter(|_| is_spaced(lower))
             .flat_map(|form| form.find_iter(lower))
             .filter_map(|found| {
                 let letters: Vec<u8> = found
@@ -206,6 +214,22 @@ pub fn find(folded: &Folded<'_>, names: &Names, spans: &mut Spans) {
             spans.add(folded, range.start..end, Reason::Sql, With::Mark);
         }
     }
+}
+
+/// Do five letters or more stand alone, one after the other?
+fn is_spaced(lower: &[u8]) -> bool {
+    let (mut singles, mut at) = (0, 0);
+    for (end, byte) in lower.iter().enumerate() {
+        if matches!(byte, b' ' | b'.' | b'_' | b'-') {
+            singles = if end - at == 1 { singles + 1 } else { 0 };
+            // What stands before the first and after the last may be longer by what is no letter.
+            if singles >= 3 {
+                return true;
+            }
+            at = end + 1;
+        }
+    }
+    false
 }
 
 /// Do the list and the source look like a query's?

@@ -57,6 +57,8 @@ struct Held {
     braces: usize,
     parens: usize,
     keys: bool,
+    /// The last line begins as a person's does in a conversation with a model: what answers it is to be seen with it.
+    asked: bool,
 }
 
 /// What ends a stretch of text of which nothing leaves.
@@ -192,7 +194,9 @@ impl Stream {
                 self.give_clean(sentence, out);
                 return end;
             }
-            self.count(sentence);
+            let before = rest.get(..end - sentence.len()).unwrap_or_default();
+            let starts_line = before.ends_with('\n') || before.is_empty() && self.starts_line;
+            self.count(sentence, starts_line);
             let is_last = ended && end == rest.len();
             if is_last || (!self.is_open() && is_blank_line(rest, end)) {
                 self.close(rest, end, false, out);
@@ -384,7 +388,10 @@ impl Stream {
             .then_some(bytes.len())
     }
 
-    fn count(&mut self, sentence: &str) {
+    fn count(&mut self, sentence: &str, starts_line: bool) {
+        if starts_line && !sentence.trim().is_empty() {
+            self.held.asked = self.held.bits.any(Bits::PROMPT) && is_asked(sentence);
+        }
         self.held.fences += sentence.matches("```").count();
         if sentence.contains("-----BEGIN") {
             self.held.keys = true;
@@ -408,8 +415,28 @@ impl Stream {
         self.held.fences % 2 == 1
             || self.held.keys
             || self.held.braces > 0
+            || self.held.asked
             || self.held.parens > 0 && self.held.bits.any(Bits::SQL)
     }
+}
+
+/// Does the line begin with the name of the one who asks?
+fn is_asked(line: &str) -> bool {
+    const ROLES: [&str; 9] = [
+        "human",
+        "user",
+        "utilisateur",
+        "utilisatrice",
+        "usuario",
+        "usuaria",
+        "benutzer",
+        "benutzerin",
+        "nutzer",
+    ];
+    let line = line.trim_start_matches([' ', '\t', '>', '*', '#']);
+    let name = line.split(':').next().unwrap_or_default();
+    let name = name.trim_matches(|c: char| c.is_whitespace() || c == '*');
+    name.len() < line.len() && ROLES.iter().any(|role| name.eq_ignore_ascii_case(role))
 }
 
 /// Does a sentence end here: a full stop or the like, quotes and brackets after it?

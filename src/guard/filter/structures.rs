@@ -36,6 +36,8 @@ static CALLS: LazyLock<Patterns> = LazyLock::new(|| {
         r"\b(?:tool_calls?|function_calls?|tool_use|tool_call_id|tool_choice|call_id|tool_name|tool_input|tool_result|tools/call|tools/list)\b",
         r"^\s*action\s*:\s*\w+\s*\n\s*action\s+input\s*:[^\n]*|^\s*action\s+input\s*:[^\n]*",
         r"\bmcp__\w+|\bmcp\.\w+\.\w+",
+        // A key with a hump or an underscore and a value that only machines write.
+        r"\b[a-z]+(?:_[a-z0-9]+)+\s*:\s*(?:true|false|null|none|undefined)\b",
     ])
 });
 
@@ -62,10 +64,16 @@ static MARKUP: LazyLock<Patterns> = LazyLock::new(|| {
 
 pub fn find(folded: &Folded<'_>, spans: &mut Spans) {
     let lower = folded.lower.as_bytes();
-    for found in FENCES.of(lower).flat_map(|(_, form)| form.find_iter(lower)) {
+    let fences = folded.holds(b"`~").then_some(&FENCES);
+    for found in fences
+        .into_iter()
+        .flat_map(|fences| fences.of(lower))
+        .flat_map(|(_, form)| form.find_iter(lower))
+    {
         spans.add(folded, found.range(), Reason::Code, With::Mark);
     }
-    for (_, form) in OPENINGS.of(lower) {
+    let openings = folded.holds(b"{[$(").then_some(&OPENINGS);
+    for (_, form) in openings.into_iter().flat_map(|openings| openings.of(lower)) {
         let mut done = 0;
         for found in form.find_iter(lower) {
             if found.start() < done {
@@ -79,7 +87,9 @@ pub fn find(folded: &Folded<'_>, spans: &mut Spans) {
     for found in CALLS.of(lower).flat_map(|(_, form)| form.find_iter(lower)) {
         spans.add(folded, found.range(), Reason::Tool, With::Mark);
     }
-    markup(folded, lower, spans);
+    if folded.holds(b"<") {
+        markup(folded, lower, spans);
+    }
     keys(folded, spans);
 }
 
@@ -207,6 +217,9 @@ fn keys(folded: &Folded<'_>, spans: &mut Spans) {
     let [key, head, telling, section, pair] = LINES.each() else {
         return;
     };
+    if !plain.trim_ascii().contains(&b'\n') {
+        return;
+    }
     let (mut start, mut keyed, mut telling_lines) = (None, 0, 0);
     let (mut at, mut childless) = (0, false);
     for line in plain

@@ -306,7 +306,12 @@ fn lines() -> Vec<String> {
         .collect();
     lines.extend(good::ALL.iter().map(|&text| text.to_owned()));
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/guard");
-    for name in ["must-pass.jsonl", "must-not-pass.jsonl"] {
+    for name in [
+        "must-pass.jsonl",
+        "must-not-pass.jsonl",
+        "last-fresh-good.jsonl",
+        "last-fresh-bad.jsonl",
+    ] {
         let text = std::fs::read_to_string(folder.join(name)).unwrap_or_default();
         lines.extend(text.lines().filter_map(|line| {
             let line: serde_json::Value = serde_json::from_str(line).ok()?;
@@ -339,7 +344,7 @@ fn disturbed_lines_are_the_same_in_pieces_and_again() {
         "`{}()[]<>=;:.,/\\|@#$%&*_-~^'\"!?\n \r\u{200b}\u{200d}\u{fe0f}\u{301}аé0A"
             .chars()
             .collect();
-    let mut seen = BTreeSet::new();
+    let (mut seen, mut cases) = (BTreeSet::new(), 0_u64);
     while begun.elapsed() < Duration::from_secs(seconds) {
         let mut text: Vec<char> = Vec::new();
         for _ in 0..=random(3) {
@@ -360,7 +365,15 @@ fn disturbed_lines_are_the_same_in_pieces_and_again() {
                 text.push(' ');
             }
         }
-        let text: String = text.into_iter().collect();
+        let text: String = if random(8) == 0 {
+            // Bytes of no text at all.
+            let bytes: Vec<u8> = (0..random(300))
+                .map(|_| u8::try_from(random(256)).unwrap())
+                .collect();
+            String::from_utf8_lossy(&bytes).into_owned()
+        } else {
+            text.into_iter().collect()
+        };
         let whole = filter.whole(&text);
         assert_eq!(
             fed(&filter, &text, &[1 + random(30), 1 + random(9)]),
@@ -373,6 +386,8 @@ fn disturbed_lines_are_the_same_in_pieces_and_again() {
             "filtered again, of {text:?}"
         );
         seen.extend(whole.reasons);
+        cases += 1;
     }
+    println!("{cases} texts");
     assert!(seen.len() > 8, "the lines disturb nothing: {seen:?}");
 }

@@ -22,7 +22,8 @@ const WORDS: [(Bits, &str); 6] = [
          brew|psql|mysql…|mongosh|mongo|redis-cli|chmod|chown|rm -…|systemctl|journalctl|cargo|python…|node|grep|awk|sed|\
          tail|cat|ls|cd|mkdir|tar|terraform|aws|gcloud|openssl|export|powershell|println…|console.…|#include|fn|func|lambda|\
          await|async|apiversion…|action:|action input|tool_…|function_call…|mcp__…|functions.…|class|return|mutation|query|\
-         #!|public static|-----begin…|nmap|ping|telnet|crontab|elif|printf…",
+         #!|public static|tools/call|tools/list|: true|: false|: null|: undefined|-----begin…|get-…|invoke-…|restart-service…|start-service…|stop-service…|set-item…|remove-item…|new-item…|\
+         select-object…|where-object…|nmap|ping|telnet|crontab|elif|printf…",
     ),
     (
         Bits::ERROR,
@@ -37,22 +38,24 @@ const WORDS: [(Bits, &str); 6] = [
         Bits::PROMPT,
         "ignore|ignoriere…|ignorez|ignora|ignorer|ignorar|disregard|forget|vergiss…|oubliez|oublie|olvida|override|prompt|\
          prompts|systemprompt…|system-prompt…|daybrief|assistant|you are|you're|du bist|tu es|eres|sie sind|vous êtes|\
-         language model|sprachmodell|instructions|instruction|anweisungen|instrucciones|system:|developer|[inst|[/inst|<<sys|\
+         language model|sprachmodell|instructions|instruction|anweisung…|vorgabe…|richtlinie…|indicaciones|instrucciones|benutzer:|nutzer:|usuario:|usuaria:|\
+         benutzer :|nutzer :|word for word|verbatim|# role|# persona|# rules|# instruction…|# task|# system|# rolle|# regeln|# rol|\
+         # anweisungen|# rôle|# règles|# reglas|**user**|**human**|system:|developer|[inst|[/inst|<<sys|\
          ### …|jailbreak…|human:|user:|systemnachricht|systemmeldung|systemanweisung…|système|systeme|sistema|consigne…|\
          reglas|regeln|regel|règles|meines prompts|tu rédiges|utilisateur|du formulierst|rules|my rules|instructed|prompted|\
-         programmed|guidelines|als ki…|as an ai|en tant|como modelo|never reveal|do not reveal",
+         programmed|guidelines|als ki…|as an ai|en tant|como modelo|never reveal|my instructions|my rules|do not reveal",
     ),
     (
         Bits::SECRET,
         "password…|passwords|passwd|pwd|passwort…|kennwort…|mot de passe|contrase…|secret…|token…|api key…|api-key…|apikey…|\
          api_key…|credential…|passphrase|bearer|akia…|asia…|sk-…|sk_…|pk_…|rk_…|ghp_…|gho_…|ghu_…|ghs_…|ghr_…|github_pat_…|\
          glpat-…|xox…|xapp-…|aiza…|ya29.…|sg.…|npm_…|pypi-…|hf_…|eyj…|-----begin…|-----end…|whsec_…|shpat_…|accountkey…|\
-         private key|ssh-rsa|ssh-ed25519|pin|api-schl…|zugangsdaten|geheim…|clave|access key|secret key|atatt…|lin_api_…|\
+         private key|ssh-rsa|ssh-ed25519|pin|api-schl…|zugangsdaten|identifiant…|credenciales|anmeldung|zugang|acceso|accès|geheim…|clave|access key|secret key|atatt…|lin_api_…|\
          dapi…|hvs.…|gsk_…|xai-…|pat|key|schlüssel|secreto|login|authorization",
     ),
     (
         Bits::HOST,
-        "localhost|www.…|javascript:…|vbscript:…|data:…|mailto:…|tel:…|port|ports|-prod|prod-…|db-…|-db|srv-…|-srv…|server-…|\
+        "localhost|www.…|javascript:…|vbscript:…|data:…|mailto:…|tel:…|port|ports|-prd…|pg-…|k8s-…|ldap-…|nas-…|smtp-…|cache-…|proxy-…|vpn-…|ec2-…|dc-…|-uat…|-tst…|-qas…|(dot)…|[dot]…|(punkt)…|(point)…|(punto)…|dot|-prod|prod-…|db-…|-db|srv-…|-srv…|server-…|\
          -server…|-staging|staging-…|redis-…|mysql-…|postgres-…|mongo-…|kafka-…|ip-…|-prod-…|-db-…|vm-…|hostname|\
          docker-compose|dockerfile|makefile|id_rsa|id_ed25519|authorized_keys",
     ),

@@ -1,10 +1,10 @@
 //! SQLite: one file, write-ahead log, every commit synced to disk (`synchronous = FULL`).
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, str::FromStr, sync::Mutex, time::Duration};
 
 use async_trait::async_trait;
 use sqlx::{
-    Row, SqlitePool,
+    ConnectOptions, Row, SqliteConnection, SqlitePool,
     sqlite::{
         SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
     },
@@ -30,6 +30,8 @@ pub struct Sqlite {
     /// One connection: SQLite has one writer at a time anyway.
     writer: SqlitePool,
     readers: SqlitePool,
+    /// A database in memory is there as long as a connection to it is: a pool closes one that does not answer at once.
+    _keeps: Option<Mutex<SqliteConnection>>,
 }
 
 impl Sqlite {
@@ -56,22 +58,30 @@ impl Sqlite {
             .max_connections(READERS)
             .acquire_timeout(BUSY_TIMEOUT * 3)
             .connect_lazy_with(options.read_only(true));
-        Ok(Self { writer, readers })
+        Ok(Self {
+            writer,
+            readers,
+            _keeps: None,
+        })
     }
 
-    /// A database that ends with the process: one connection, since each connection would be its own database.
+    /// A database that ends with the process.
     pub async fn in_memory() -> Result<Self, StoreError> {
+        // Each such address names a database of its own within the process.
+        let options = SqliteConnectOptions::from_str("sqlite::memory:").map_err(unavailable)?;
+        let keeps = options.connect().await.map_err(unavailable)?;
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
             .idle_timeout(None)
             .max_lifetime(None)
-            .connect_with(SqliteConnectOptions::new().in_memory(true))
+            .connect_with(options)
             .await
             .map_err(unavailable)?;
         migrate(&writer).await?;
         Ok(Self {
             readers: writer.clone(),
             writer,
+            _keeps: Some(Mutex::new(keeps)),
         })
     }
 }
