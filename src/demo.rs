@@ -116,6 +116,7 @@ pub async fn make(
         due,
         previous: before.map_or(&[], |brief| brief.marks.as_slice()),
         since: before.map(|brief| brief.due),
+        earlier: &[],
     };
     let made = app
         .parts
@@ -130,6 +131,7 @@ pub async fn make(
         due,
         expires: due,
         missed: Vec::new(),
+        by_hand: false,
         state: RunState::Done {
             brief: Box::new(made.brief.clone()),
             delivered: 1,

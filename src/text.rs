@@ -232,11 +232,20 @@ pub fn records(text: &str, first: &str) -> Vec<BTreeMap<String, String>> {
     records
 }
 
-/// Words as a reader counts them: runs between white space that hold a letter or a digit.
+/// Characters of the longest run that is read as one word, and of each word that a longer one is read as.
+const LONGEST_WORD: usize = 20;
+const LONG_WORD_PART: usize = 12;
+
+/// Words as a reader counts them: runs between white space that hold a letter or a digit. A run longer than any word, such
+/// as an address or a key without spaces, counts by its length.
 pub fn word_count(text: &str) -> usize {
     text.split_whitespace()
         .filter(|word| word.chars().any(char::is_alphanumeric))
-        .count()
+        .map(|word| match word.graphemes(true).count() {
+            0..=LONGEST_WORD => 1,
+            length => length.div_ceil(LONG_WORD_PART),
+        })
+        .sum()
 }
 
 /// The text if it has at most `max` characters (grapheme clusters), else its beginning, cut at a word's end
@@ -292,6 +301,12 @@ mod tests {
             "paylla now "
         );
         assert_eq!(visible("a\u{1b}[31mb\r\nc\u{2028}d"), "a [31mb  c d");
+    }
+
+    #[test]
+    fn a_run_longer_than_any_word_counts_by_its_length() {
+        assert_eq!(word_count("one – two, Dampfschifffahrt"), 3);
+        assert_eq!(word_count(&"x".repeat(400)), 34);
     }
 
     #[test]

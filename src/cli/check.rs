@@ -372,7 +372,10 @@ fn gap_line(objects: &Objects, briefing: &Briefing, role: &RoleId, gap: &Gap) ->
         GapCause::TooLarge => {
             "ask for less, or raise `limits.max_bytes` of the connector".to_owned()
         }
-        GapCause::Refused => format!(
+        GapCause::Refused => {
+            format!("correct the credential of `{connector}`, or the rights that it has there")
+        }
+        GapCause::Failed => format!(
             "correct `tool` or `args`, or the query that they name; `daybrief connector tools {connector}` has what the server offers"
         ),
         GapCause::NotAllowed => format!("grant it to the role `{role}`, or remove the signal"),
@@ -385,7 +388,7 @@ fn gap_line(objects: &Objects, briefing: &Briefing, role: &RoleId, gap: &Gap) ->
     let signal = gap.signals.first();
     let field = match gap.cause {
         GapCause::Shape => "items",
-        GapCause::Refused => "args",
+        GapCause::Failed => "args",
         _ => "id",
     };
     let path = place_of(briefing, signal, field);

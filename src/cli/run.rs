@@ -1,4 +1,4 @@
-//! `daybrief run`: one brief, now or as of an instant.
+//! `daybrief run`: one brief, now or as of an instant, as the next due one would be. Nothing of it is kept.
 
 use std::{
     path::{Path, PathBuf},
@@ -18,7 +18,7 @@ use crate::{
     ids::{BriefingId, RoleId, RunId},
     provision,
     render::{self, Instance},
-    run::{Made, Occasion},
+    run::{Made, Occasion, last_read},
     settings::{self, Settings},
 };
 
@@ -35,7 +35,7 @@ pub struct Run {
     /// As of this instant (RFC 3339) instead of now.
     #[arg(long, value_name = "TIME", value_parser = instant)]
     at: Option<Timestamp>,
-    /// IANA zone of the reader; the instance's without it.
+    /// IANA zone of the reader; that of the briefing's readers, or the instance's, without it.
     #[arg(long)]
     zone: Option<String>,
     /// Folder for the renderings.
@@ -83,21 +83,32 @@ pub async fn run(command: Run, config: &Path, json: bool) -> Result<u8, Problems
             .advise(format!("it has: {}", known.join(", "))))
         })?;
     tell_of_models(&app);
+    let role = command.role.as_ref().unwrap_or(&briefing.role);
+    // What it says is new, ongoing or resolved is what the next due brief would say: it is held against the last due one,
+    // and none is held against it.
+    let earlier = app
+        .parts
+        .due_before(&objects, &briefing.id, role, command.zone.as_deref(), due)
+        .await
+        .map_err(|error| one(error.into()))?;
+    let before = last_read(&earlier);
     let zone = command
         .zone
         .as_deref()
+        .or(before.map(|(brief, _)| brief.zone.as_str()))
         .unwrap_or(&app.settings.instance.zone);
     let occasion = Occasion {
         run: fresh_run().map_err(one)?,
-        role: command.role.as_ref().unwrap_or(&briefing.role),
+        role,
         zone,
-        language: app.settings.instance.language,
+        language: briefing.language,
         calendar: app::calendar_of(&app.parts, &objects),
         surface: Surface::CommandLine,
         schedule: None,
         due,
-        previous: &[],
-        since: None,
+        previous: before.map_or(&[], |(brief, _)| brief.marks.as_slice()),
+        since: before.map(|(_, due)| due),
+        earlier: &earlier,
     };
     let watch = Watch::new(&objects.connectors, json);
     let made = app

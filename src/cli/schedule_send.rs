@@ -85,6 +85,7 @@ async fn create(app: &App, id: &ScheduleId) -> Result<Vec<RunId>, Problems> {
             due: now,
             expires,
             missed: Vec::new(),
+            by_hand: true,
             state: RunState::Due,
         };
         let created = app.parts.store.runs().create(&run, now).await;

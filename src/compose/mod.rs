@@ -6,11 +6,12 @@ mod ground;
 mod notice;
 mod plan;
 mod word;
+mod words;
 
 pub use form::Form;
-pub use notice::{Notice, notice};
-pub use plan::{Inputs, compose};
-pub use word::{Prompt, Sight, can_be_worded, plain, prompt, word};
+pub use notice::{Notice, missed, not_reached, notice, quiet_days, too_late};
+pub use plan::{Inputs, add_notices, compose};
+pub use word::{Plain, Prompt, Sight, can_be_worded, plain, prompt, word};
 
 #[cfg(test)]
 mod tests;

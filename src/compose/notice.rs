@@ -9,8 +9,10 @@ use crate::{
         run::Audience,
     },
     ids::{BriefingId, RunId},
-    text::shorten,
+    text::{Language, shorten},
 };
+
+use super::words::{Words, fill};
 
 /// What a word is made of.
 #[derive(Debug, Clone)]
@@ -45,6 +47,7 @@ pub fn notice(notice: Notice<'_>) -> Brief {
         decide: Vec::new(),
         watch: Vec::new(),
         more: 0,
+        rest: Vec::new(),
         resolved: Vec::new(),
         more_resolved: 0,
         sources: Vec::new(),
@@ -53,4 +56,35 @@ pub fn notice(notice: Notice<'_>) -> Brief {
         grounding: Grounding::default(),
         marks: Vec::new(),
     }
+}
+
+/// Subject and text of the line that readers get instead of a brief whose time was over, with when it was due and when its
+/// time ended.
+pub fn too_late(language: Language, title: &str, due: &str, expired: &str) -> (String, String) {
+    let words = Words::of(language);
+    (
+        fill(words.too_late_subject, &[("title", title)]),
+        fill(words.too_late, &[("due", due), ("expired", expired)]),
+    )
+}
+
+/// That briefs before this one were not made, since when.
+pub fn missed(language: Language, count: usize, since: &str) -> Rich {
+    let words = Words::of(language);
+    let [one, several] = words.missed;
+    let said = if count == 1 { one } else { several };
+    let n = count.to_string();
+    Rich::plain(fill(said, &[("n", &n), ("since", since)]))
+}
+
+/// That the brief due then may not have arrived everywhere.
+pub fn not_reached(language: Language, due: &str) -> Rich {
+    Rich::plain(fill(Words::of(language).not_reached, &[("due", due)]))
+}
+
+/// That nothing was sent on so many quiet days.
+pub fn quiet_days(language: Language, count: usize) -> Rich {
+    let [one, several] = Words::of(language).quiet_days;
+    let said = if count == 1 { one } else { several };
+    Rich::plain(fill(said, &[("n", &count.to_string())]))
 }

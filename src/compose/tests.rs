@@ -7,7 +7,8 @@ use crate::{
     domain::{
         brief::{Brief, Checked, Edition, Source},
         briefing::Briefing,
-        finding::{Finding, Gap, Mark, Reader},
+        finding::{Finding, Gap, Mark, Reader, Severity, Wording},
+        rich::Rich,
     },
     ids::{ConnectorId, RoleId, RunId},
     text::Language,
@@ -44,11 +45,43 @@ fn brief(
     answered: bool,
     gaps: Vec<Gap>,
 ) -> Brief {
-    let briefing: Briefing =
-        toml::from_str("id = 'b'\ntitle = 'Engineering'\nrole = 'vp'").unwrap();
+    let briefing = "id = 'b'\ntitle = 'Engineering'\nrole = 'vp'";
+    brief_of(briefing, findings, resolved, marks, answered, gaps)
+}
+
+fn brief_of(
+    briefing: &str,
+    findings: &[Finding],
+    resolved: &[Mark],
+    marks: Vec<Mark>,
+    answered: bool,
+    gaps: Vec<Gap>,
+) -> Brief {
+    let checked = Checked {
+        checked: 3,
+        total: 4,
+    };
+    compose_brief(briefing, findings, resolved, marks, answered, gaps, checked)
+}
+
+fn brief_with(findings: &[Finding], gaps: Vec<Gap>, checked: Checked) -> Brief {
+    let briefing = "id = 'b'\ntitle = 'Engineering'\nrole = 'vp'";
+    compose_brief(briefing, findings, &[], Vec::new(), true, gaps, checked)
+}
+
+fn compose_brief(
+    briefing: &str,
+    findings: &[Finding],
+    resolved: &[Mark],
+    marks: Vec<Mark>,
+    answered: bool,
+    gaps: Vec<Gap>,
+    checked: Checked,
+) -> Brief {
+    let briefing: Briefing = toml::from_str(briefing).unwrap();
     let now = "2026-11-24T06:10:00Z".parse().unwrap();
     let reader = Reader {
-        language: Language::English,
+        language: briefing.language,
         zone: TimeZone::UTC,
         today: date(2026, 11, 24),
     };
@@ -64,10 +97,7 @@ fn brief(
         resolved,
         marks,
         gaps,
-        checked: Checked {
-            checked: 3,
-            total: 4,
-        },
+        checked,
         sources: vec![Source {
             connector: ConnectorId::new("jira").unwrap(),
             title: "Jira".to_owned(),
@@ -131,13 +161,309 @@ fn a_quiet_day_says_what_was_checked_in_few_words() {
     );
     let text = brief.bottom_line.text();
     assert!(
-        text.contains("release 4.12, Thu 26 Nov") && text.contains("unchanged: 1"),
+        text.contains("release 4.12, Thu 26 Nov")
+            && text.contains("Ongoing, unchanged: 1 (KEY-1 is 3 days late)."),
         "{text}"
     );
     assert!(crate::text::word_count(&text) <= 45);
     assert_eq!(
         (brief.resolved[0].said.as_str(), brief.resolved[0].open_days),
-        ("It is 2 days late", 4)
+        ("Was: It is 2 days late", 4)
+    );
+}
+
+#[test]
+fn no_day_is_quiet_while_a_high_risk_is_open() {
+    let states = [
+        serde_json::json!({ "status": "ongoing", "days": 1 }),
+        serde_json::json!({ "status": "ongoing", "days": 30 }),
+        serde_json::json!({ "status": "better", "from": "3", "to": "1", "unit": "x", "days": 2 }),
+    ];
+    for (number, state) in (1..).zip(states) {
+        let found = [
+            finding(number + 10, "high", state.clone()),
+            finding(number, "medium", state),
+        ];
+        let marks = vec![mark(number + 10, "2026-10-25")];
+        let brief = brief(&found, &[], marks, true, Vec::new());
+        assert_eq!(brief.edition, Edition::BuiltIn);
+        assert_eq!(brief.decide.len(), 1);
+        assert!(
+            !brief.subject.contains("nothing needs you"),
+            "{}",
+            brief.subject
+        );
+    }
+}
+
+#[test]
+fn a_quiet_day_names_what_goes_on_and_counts_nothing_as_ranked_lower() {
+    let ongoing = || serde_json::json!({ "status": "ongoing", "days": 2 });
+    let better =
+        serde_json::json!({ "status": "better", "from": "3", "to": "1", "unit": "x", "days": 2 });
+    let mut found: Vec<Finding> = (1..=9)
+        .map(|number| finding(number, "medium", ongoing()))
+        .collect();
+    found.push(finding(10, "medium", better));
+    let brief = brief(&found, &[], Vec::new(), true, Vec::new());
+    let text = brief.bottom_line.text();
+    assert!(
+        text.contains("Ongoing, unchanged: 9 (KEY-1 is 3 days late; KEY-2 is 3 days late;"),
+        "{text}"
+    );
+    assert!(text.ends_with("Better: 1."), "{text}");
+    assert!(crate::text::word_count(&text) <= 45, "{text}");
+    assert_eq!(brief.more, 0);
+}
+
+#[test]
+fn what_is_over_is_named_as_such_and_is_resolved_only_where_its_date_did_not_pass() {
+    let today = date(2026, 11, 24);
+    let gone = |number: usize, until: Option<jiff::civil::Date>, severity: Severity| {
+        let mut mark = mark(number, "2026-11-20");
+        mark.until = until;
+        mark.severity = severity;
+        mark
+    };
+    let marks = [
+        gone(1, None, Severity::Low),
+        gone(2, today.yesterday().ok(), Severity::High),
+        gone(3, Some(today), Severity::Medium),
+    ];
+    let with = |short: &str| {
+        let briefing = format!(
+            "id = 'b'\ntitle = 'Engineering'\nrole = 'vp'\n[[signals]]\nid = 's'\ntitle = 't'\nconnector = 'jira'\ntool = 'q'\nheadline = 'h'\nshort = '{short}'"
+        );
+        let brief = brief_of(&briefing, &[], &marks, Vec::new(), true, Vec::new());
+        let said = brief.resolved.iter().map(|resolved| {
+            assert_eq!(resolved.passed, resolved.fingerprint.0 == "f2");
+            resolved.said.clone()
+        });
+        said.collect::<Vec<_>>()
+    };
+    assert_eq!(
+        with("x"),
+        [
+            "No longer due: It is 2 days late",
+            "It is 2 days late",
+            "It is 2 days late"
+        ]
+    );
+    assert_eq!(with("")[1], "Was: It is 2 days late");
+}
+
+#[test]
+fn a_finding_with_a_name_is_remembered_by_it() {
+    let mut found = finding(1, "high", new());
+    found.short =
+        serde_json::from_value(serde_json::json!([{ "words": "work on " }, { "fact": "key" }]))
+            .unwrap();
+    let brief = brief(&[found], &[], vec![mark(1, "2026-11-24")], true, Vec::new());
+    assert_eq!(brief.marks[0].said.as_deref(), Some("work on KEY-1"));
+}
+
+#[test]
+fn a_brief_speaks_its_briefings_language_alone() {
+    let mut found = finding(1, "high", new());
+    let part = |text: &str| serde_json::json!({ "words": text });
+    let fact = |kind: &str, value: serde_json::Value| serde_json::json!({ "value": { "kind": kind, "value": value } });
+    let facts = serde_json::json!({
+        "due": fact("date", "2026-12-19".into()),
+        "jobs": fact("count", serde_json::json!({ "count": 2, "of": "Auftrag|Aufträge" })),
+    });
+    found.facts = serde_json::from_value(facts).unwrap();
+    found.headline = serde_json::from_value(
+        serde_json::json!([{ "fact": "jobs" }, part(" sind fällig "), { "fact": "due" }]),
+    )
+    .unwrap();
+    found.body =
+        serde_json::from_value(serde_json::json!([part("Fällig "), { "fact": "due" }, part(".")]))
+            .unwrap();
+    let german = |gaps: Vec<Gap>, findings: &[Finding]| {
+        let briefing = "id = 'b'\ntitle = 'Lager'\nrole = 'vp'\nlanguage = 'de'";
+        brief_of(briefing, findings, &[], Vec::new(), true, gaps)
+    };
+    let late = german(vec![gap("timeout", 3, false)], &[found]);
+    assert_eq!(late.language, Language::German);
+    assert_eq!(
+        late.decide[0].headline.text(),
+        "2 Aufträge sind fällig Sa. 19. Dez."
+    );
+    assert_eq!(late.decide[0].body.text(), "Fällig Sa. 19. Dez.");
+    assert_eq!(
+        late.notices[0].text(),
+        "Nicht geprüft: Jira hat nicht rechtzeitig geantwortet. 1 von 4 Signalen ist unbekannt: Late work. Zuletzt geprüft: Mo. 23. Nov. 07:09."
+    );
+    assert_eq!(
+        late.subject,
+        "Lager: 1 Risiko, 1 von 3 Signalen aus Jira nicht geprüft"
+    );
+    assert!(
+        !late.bottom_line.text().contains(".."),
+        "{}",
+        late.bottom_line
+    );
+    let quiet = german(Vec::new(), &[]);
+    assert_eq!(
+        quiet.subject,
+        "Lager: heute braucht nichts Sie (3 von 4 geprüft)"
+    );
+    assert_eq!(
+        quiet.bottom_line.text(),
+        "Nichts Neues und nichts Schlechteres. Nächster Termin: release 4.12, Do. 26. Nov."
+    );
+    let plain = plain(quiet, Plain::Timeout);
+    assert!(
+        plain.notices[0]
+            .text()
+            .starts_with("Einfache Ausgabe: das Modell hat nicht")
+    );
+}
+
+#[test]
+fn a_value_without_end_is_cut_and_keeps_no_brief_from_its_minute() {
+    let findings: Vec<Finding> = (1..=9)
+        .map(|number| {
+            let mut found = finding(number, "high", new());
+            let value =
+                serde_json::json!({ "value": { "kind": "text", "value": "x".repeat(256) } });
+            found
+                .facts
+                .insert("key".to_owned(), serde_json::from_value(value).unwrap());
+            found.body = found.headline.clone();
+            found
+        })
+        .collect();
+    let gaps = vec![gap("timeout", 3, false)];
+    let resolved: Vec<Mark> = (20..30).map(|number| mark(number, "2026-11-20")).collect();
+    let mut brief = brief(&findings, &resolved, Vec::new(), true, gaps);
+    assert!(brief.decide[0].headline.text().chars().count() < 100);
+    assert!(brief.words_above_the_line() <= 220);
+    assert!(!brief.items().any(|item| item.headline.is_empty()));
+    // Nor does what is said first later on.
+    let long = vec![Rich::plain("word ".repeat(60)); 2];
+    let all = brief.items().count() + brief.more;
+    add_notices(&mut brief, long);
+    let said = plain(brief, Plain::Timeout);
+    assert!(
+        said.words_above_the_line() <= 220,
+        "{}",
+        said.words_above_the_line()
+    );
+    assert_eq!(said.items().count() + said.more, all);
+    assert_eq!(said.notices.len(), 4);
+    let rest: Vec<usize> = said.rest.iter().map(|item| item.number).collect();
+    let first = said.items().count() + 1;
+    assert_eq!(rest, (first..first + rest.len()).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_high_risk_to_watch_says_what_and_who_and_the_rest_is_listed_by_its_headlines() {
+    let mut findings: Vec<Finding> = (1..=4)
+        .map(|number| finding(number, "high", new()))
+        .collect();
+    findings.extend((5..=40).map(|number| finding(number, "medium", new())));
+    for finding in &mut findings {
+        finding.body =
+            serde_json::from_value(serde_json::json!([{ "fact": "who" }, { "words": " has it." }]))
+                .unwrap();
+    }
+    findings[9].next = Wording::default();
+    let brief = brief(
+        &findings,
+        &[],
+        vec![mark(30, "2026-11-24")],
+        true,
+        Vec::new(),
+    );
+    assert_eq!(brief.watch[0].body.text(), "Jonas Weber has it.");
+    assert!(brief.watch[1].body.is_empty());
+    assert_eq!(
+        (brief.items().count(), brief.more, brief.rest.len()),
+        (7, 33, 20)
+    );
+    let first = &brief.rest[0];
+    assert_eq!(
+        (first.number, first.headline.text().as_str()),
+        (8, "KEY-8 is 3 days late")
+    );
+    assert!(first.body.is_empty() && first.next.is_empty() && first.open.is_some());
+    // What has no next step is no risk, but it is listed.
+    assert_eq!(brief.rest[2].fingerprint.0, "f10");
+    // What is not listed either was not said now.
+    assert_eq!(brief.marks[0].said.as_deref(), Some("It is 2 days late"));
+}
+
+#[test]
+fn risks_of_one_subject_stand_next_to_each_other_and_it_is_named_once() {
+    let mut findings: Vec<Finding> = (1..=4)
+        .map(|number| finding(number, "high", new()))
+        .collect();
+    for at in [0, 3] {
+        findings[at].subject = Some("Hartmann".to_owned());
+    }
+    let brief = brief(&findings, &[], Vec::new(), true, Vec::new());
+    let order: Vec<&str> = brief
+        .items()
+        .map(|item| item.fingerprint.0.as_str())
+        .collect();
+    assert_eq!(order, ["f1", "f4", "f2", "f3"]);
+    let line = brief.bottom_line.text();
+    assert!(
+        line.starts_with("4 risks, 3 to decide today; 1 and 2 are about Hartmann. First:"),
+        "{line}"
+    );
+}
+
+#[test]
+fn what_a_high_risk_is_about_is_said_before_a_lesser_one_is() {
+    let mut findings: Vec<Finding> = (1..=4)
+        .map(|number| finding(number, "high", new()))
+        .collect();
+    let long = serde_json::json!([{ "words": "word ".repeat(50) }]);
+    findings[3].body = serde_json::from_value(long).unwrap();
+    findings.extend((5..=7).map(|number| finding(number, "medium", new())));
+    let brief = brief(&findings, &[], Vec::new(), true, Vec::new());
+    assert!(brief.words_above_the_line() <= 220);
+    assert_eq!((brief.decide.len(), brief.watch.len()), (3, 1));
+    assert!(!brief.watch[0].body.is_empty());
+    let rest: Vec<usize> = brief.rest.iter().map(|item| item.number).collect();
+    assert_eq!((rest, brief.more), (vec![5, 6, 7], 3));
+}
+
+#[test]
+fn the_bottom_line_says_how_many_and_who_does_what_first() {
+    let step = |finding: &mut Finding, words: &str| {
+        finding.next = serde_json::from_value(
+            serde_json::json!([{ "words": words }, { "fact": "who" }, { "words": "." }]),
+        )
+        .unwrap();
+    };
+    let mut findings = [
+        finding(1, "high", new()),
+        finding(2, "high", new()),
+        finding(3, "medium", new()),
+    ];
+    step(&mut findings[0], "Ask ");
+    step(&mut findings[1], "Revert it with ");
+    findings[0].cause = Some("4f2c9e1".to_owned());
+    findings[1].cause = findings[0].cause.clone();
+    let said = brief(&findings, &[], Vec::new(), true, Vec::new());
+    assert_eq!(
+        said.bottom_line.text(),
+        "3 risks, 2 to decide today; 1 and 2 share one cause. First: ask Jonas Weber; then: revert it with Jonas Weber."
+    );
+    let said = brief(&findings[2..], &[], Vec::new(), true, Vec::new());
+    assert_eq!(
+        said.bottom_line.text(),
+        "1 risk to watch, none to decide today. First: ask Jonas Weber."
+    );
+    let long = "word ".repeat(60);
+    step(&mut findings[0], &long);
+    let said = brief(&findings, &[], Vec::new(), true, Vec::new());
+    assert_eq!(
+        said.bottom_line.text(),
+        "3 risks, 2 to decide today; 1 and 2 share one cause."
     );
 }
 
@@ -159,20 +485,89 @@ fn what_goes_on_unchanged_shrinks_and_then_leaves_unless_it_is_high() {
     assert!(brief.decide[0].body.is_empty());
 }
 
+/// A gap of a source that this many signals ask.
+fn gap(cause: &str, of: usize, in_part: bool) -> Gap {
+    serde_json::from_value(serde_json::json!({
+        "connector": "jira", "signals": ["s"], "titles": ["Late work"], "of": of, "in_part": in_part, "high": true,
+        "cause": cause, "detail": "", "last_good": "2026-11-23T07:09:00Z",
+    }))
+    .unwrap()
+}
+
+#[test]
+fn a_source_is_not_checked_only_where_none_of_its_signals_was() {
+    let found = [finding(1, "high", new())];
+    for (of, in_part, subject) in [
+        (1, false, "Engineering: 1 risk, Jira not checked"),
+        (
+            3,
+            false,
+            "Engineering: 1 risk, 1 of 3 Jira signals not checked",
+        ),
+        (
+            1,
+            true,
+            "Engineering: 1 risk, 1 of 1 Jira signals not checked",
+        ),
+    ] {
+        let gaps = vec![gap("rule", of, in_part)];
+        let brief = brief(&found, &[], Vec::new(), true, gaps);
+        assert_eq!(brief.subject, subject);
+        let label = if in_part {
+            "Not fully checked: Jira gave"
+        } else {
+            "Not checked: Jira gave"
+        };
+        assert!(
+            brief.notices[0].text().starts_with(label),
+            "{}",
+            brief.notices[0]
+        );
+    }
+}
+
+#[test]
+fn where_nothing_was_checked_nothing_is_said_to_be_fine() {
+    let mut quiet_gap = gap("failed", 1, false);
+    for high in [true, false] {
+        quiet_gap.high = high;
+        let mut brief = brief_with(
+            &[],
+            vec![quiet_gap.clone()],
+            Checked {
+                checked: 0,
+                total: 1,
+            },
+        );
+        assert_eq!(brief.edition, Edition::BuiltIn);
+        let said = format!("{} {}", brief.subject, brief.bottom_line);
+        assert!(
+            !said.contains("needs you") && said.contains("No signal could be checked"),
+            "{said}"
+        );
+        brief
+            .notices
+            .retain(|notice| !notice.text().contains("Jira could not answer"));
+        assert_eq!(brief.notices, []);
+    }
+}
+
 #[test]
 fn a_source_that_a_high_signal_needs_is_said_first_and_no_day_is_quiet_without_it() {
-    let gap: Gap = serde_json::from_value(serde_json::json!({
-        "connector": "jira", "signals": ["s"], "high": true, "cause": "timeout", "detail": "",
-    }))
-    .unwrap();
-    let gaps = vec![gap];
+    let gaps = vec![gap("timeout", 1, false)];
     let degraded = brief(&[], &[], Vec::new(), true, gaps.clone());
     assert_eq!(degraded.edition, Edition::BuiltIn);
     assert_eq!(
         degraded.notices[0].text(),
-        "Not checked: Jira did not answer in time. 1 of 4 signals is unknown."
+        "Not checked: Jira did not answer in time. 1 of 4 signals is unknown: Late work. Last good check: Mon 23 Nov 07:09."
     );
     assert_eq!(degraded.subject, "Engineering: 1 of 4 signals not checked");
+    assert!(
+        degraded
+            .bottom_line
+            .text()
+            .starts_with("What was checked shows nothing")
+    );
     assert_eq!(
         brief(&[], &[], Vec::new(), false, gaps).edition,
         Edition::Nothing

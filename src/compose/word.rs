@@ -11,6 +11,7 @@ use super::{
     form::{self, Form},
     ground::{self, Evidence, JOINING, Refusal},
     plan,
+    words::{Words, fill},
 };
 use crate::{
     domain::{
@@ -250,7 +251,7 @@ pub fn word(
     local: bool,
 ) -> Brief {
     let Some(answer) = read(answer) else {
-        return plain(brief, "the model's answer was not in the form asked for");
+        return plain(brief, Plain::Form);
     };
     let known: Vec<(String, Finding)> = items(&brief, findings)
         .into_iter()
@@ -269,11 +270,19 @@ pub fn word(
         let evidence = Evidence::new(vec![(id, finding)]);
         let field = |name: &str| written.get(name).map(String::as_str).unwrap_or_default();
         let places = [
-            (&mut item.headline, "headline", HEADLINE_WORDS, 1),
-            (&mut item.body, "body", BODY_WORDS, MOST_SENTENCES),
-            (&mut item.next, "next", NEXT_WORDS, 1),
+            (
+                &mut item.headline,
+                "headline",
+                (HEADLINE_WORDS, 1, plan::VALUE_CHARS),
+            ),
+            (
+                &mut item.body,
+                "body",
+                (BODY_WORDS, MOST_SENTENCES, plan::BODY_VALUE_CHARS),
+            ),
+            (&mut item.next, "next", (NEXT_WORDS, 1, plan::VALUE_CHARS)),
         ];
-        for (place, name, most_words, most_sentences) in places {
+        for (place, name, limits) in places {
             // What is one line stays one line.
             if place.is_empty() || field(name).is_empty() {
                 continue;
@@ -283,12 +292,11 @@ pub fn word(
                 "body" => &finding.body,
                 _ => &finding.next,
             };
-            let limits = (most_words, most_sentences);
             let text = ground_text(field(name), limits, own, &known, reader, |_| Ok(&evidence));
             match report.take(&format!("{id}.{name}"), field(name), text) {
                 Some(mut text) => {
                     if name != "headline" {
-                        text.push(".", None);
+                        text.close();
                     }
                     *place = text;
                 }
@@ -309,28 +317,41 @@ pub fn word(
     brief.grounding.kept = report.kept;
     brief.grounding.struck = report.struck;
     if brief.grounding.kept == 0 {
-        return plain(
-            brief,
-            "nothing that the model wrote could be traced to the evidence",
-        );
+        return plain(brief, Plain::Untraced);
     }
     brief.edition = Edition::Worded {
         model: model.to_owned(),
         local,
     };
     plan::title(&mut brief);
-    plan::remember(&mut brief);
+    plan::remember(&mut brief, findings, reader);
     brief
 }
 
+/// Why no model's words stand in a brief.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Plain {
+    Timeout,
+    Refused,
+    OverBudget,
+    /// Sources that only a local model may see, and there is none.
+    NotLocal,
+    /// Something that it needs is missing, such as its key.
+    NotSetUp,
+    Unanswered,
+    /// Its answer was not in the form asked for.
+    Form,
+    /// Nothing of its answer could be traced to the evidence.
+    Untraced,
+}
+
 /// The brief in fixed wording, with why it is so.
-pub fn plain(mut brief: Brief, reason: &str) -> Brief {
-    brief.notices.insert(
-        0,
-        Rich::plain(format!(
-            "Plain edition: {reason}. Facts, order and links are the same."
-        )),
-    );
+pub fn plain(mut brief: Brief, reason: Plain) -> Brief {
+    let words = Words::of(brief.language);
+    let reason = words.plain_reason(reason);
+    let said = fill(words.plain, &[("reason", reason)]);
+    brief.notices.insert(0, Rich::plain(said));
+    plan::fit(&mut brief);
     brief.edition = Edition::Plain {
         reason: reason.to_owned(),
     };
@@ -369,7 +390,7 @@ impl Report {
 /// says with a fact cannot be said without any.
 fn ground_text<'e>(
     text: &str,
-    (most_words, most_sentences): (usize, usize),
+    (most_words, most_sentences, longest_value): (usize, usize, usize),
     own: &Wording,
     known: &[(String, Finding)],
     reader: &Reader,
@@ -403,6 +424,7 @@ fn ground_text<'e>(
                         &finding.facts,
                         finding.link.as_ref(),
                         reader,
+                        longest_value,
                     ));
                 }
                 (WordingPart::Fact(_), None) => return Err(Refusal::UnknownHandle),
@@ -479,7 +501,7 @@ fn say_bottom_line(
             .and_then(|shared| joint.get(shared))
             .ok_or(Refusal::ForeignHandle)
     };
-    let limits = (plan::BOTTOM_LINE_WORDS, MOST_SENTENCES);
+    let limits = (plan::BOTTOM_LINE_WORDS, MOST_SENTENCES, plan::VALUE_CHARS);
     let text = ground_text(
         &answer.bottom_line,
         limits,
@@ -489,7 +511,7 @@ fn say_bottom_line(
         evidence,
     );
     if let Some(mut line) = report.take("bottom_line", &answer.bottom_line, text) {
-        line.push(".", None);
+        line.close();
         brief.bottom_line = line;
     }
 }

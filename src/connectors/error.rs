@@ -122,10 +122,8 @@ impl CallError {
                 GapCause::Timeout
             }
             Self::TooLarge { .. } => GapCause::TooLarge,
-            Self::Credential { .. }
-            | Self::Refused { .. }
-            | Self::SignIn { .. }
-            | Self::UnknownTool { .. } => GapCause::Refused,
+            Self::Credential { .. } | Self::SignIn { .. } => GapCause::Refused,
+            Self::Refused { .. } | Self::UnknownTool { .. } => GapCause::Failed,
             Self::Shape { .. } => GapCause::Shape,
             Self::UnknownConnector(_)
             | Self::QueueFull { .. }

@@ -10,7 +10,7 @@ use crate::{
         rich::Rich,
     },
     ids::{BriefingId, ConnectorId, RoleId, RunId, SignalId},
-    text::Language,
+    text::{Language, word_count},
 };
 
 /// A composed brief.
@@ -40,8 +40,11 @@ pub struct Brief {
     /// At most three.
     pub decide: Vec<Item>,
     pub watch: Vec<Item>,
-    /// Risks that are not in the brief; counted.
+    /// Risks that are neither to decide nor to watch; counted.
     pub more: usize,
+    /// The worst of those, each a headline alone: they stand below the line.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rest: Vec<Item>,
     pub resolved: Vec<Resolved>,
     /// Resolved ones that are not named.
     pub more_resolved: usize,
@@ -103,8 +106,11 @@ pub struct Open {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resolved {
     pub fingerprint: Fingerprint,
-    /// The headline as it was said last.
+    /// What it is called, from what was said last.
     pub said: String,
+    /// Only its date is over: whether it was settled is not known.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub passed: bool,
     /// Local dates from the first sighting to the last.
     pub open_days: i64,
 }
@@ -150,19 +156,93 @@ impl Brief {
         self.decide.iter().chain(&self.watch)
     }
 
-    /// Words above the "details" line, as rule 60 s ≤ 220 words counts them: notices, bottom line, items with their
-    /// marks, resolved.
+    /// Words above the line under which the details stand, for the rule that they are read in 60 s: all that a form shows
+    /// there, from the subject to what is resolved, with headings, numbers and marks; without link marks and the labels of
+    /// links. A test in `render` counts them in a form.
     pub fn words_above_the_line(&self) -> usize {
-        use crate::text::word_count;
         let rich = |text: &Rich| word_count(&text.text());
-        let item = |item: &Item| 2 + rich(&item.headline) + rich(&item.body) + rich(&item.next);
-        self.notices.iter().map(rich).sum::<usize>()
+        let labels = Labels::of(self.language);
+        let heading = |shown: bool, words: usize| if shown { words } else { 0 };
+        let item = |item: &Item| {
+            1 + 1
+                + labels.status(&item.status)
+                + rich(&item.headline)
+                + rich(&item.body)
+                + rich(&item.next)
+                + heading(!item.next.is_empty(), labels.next)
+        };
+        let resolved = |resolved: &Resolved| {
+            word_count(&resolved.said) + heading(resolved.open_days > 0, OPEN_DAYS_WORDS)
+        };
+        let any_resolved = !self.resolved.is_empty() || self.more_resolved > 0;
+        word_count(&self.subject)
+            + word_count(&self.title)
+            + DUE_WORDS
+            + self.notices.iter().map(rich).sum::<usize>()
+            + heading(self.has_bottom_label(), labels.bottom_line)
             + rich(&self.bottom_line)
+            + heading(!self.decide.is_empty(), labels.decide)
+            + heading(!self.watch.is_empty(), labels.watch)
             + self.items().map(item).sum::<usize>()
-            + self
-                .resolved
-                .iter()
-                .map(|resolved| word_count(&resolved.said) + 2)
-                .sum::<usize>()
+            + heading(self.more > 0, labels.more)
+            + heading(any_resolved, RESOLVED_LABEL_WORDS)
+            + self.resolved.iter().map(resolved).sum::<usize>()
+            + heading(self.more_resolved > 0, MORE_RESOLVED_WORDS)
+    }
+
+    /// Does a heading stand above its bottom line? Not where that is all there is.
+    pub fn has_bottom_label(&self) -> bool {
+        let short = matches!(
+            self.edition,
+            Edition::Quiet | Edition::Nothing | Edition::TooLate | Edition::Notice
+        );
+        !short && !self.bottom_line.is_empty()
+    }
+}
+
+/// Words of what all languages say with as many: "Tue 24 Nov 07:10", "open 6 days", "Resolved since the last
+/// brief", "and 2 more".
+const DUE_WORDS: usize = 4;
+const OPEN_DAYS_WORDS: usize = 3;
+const RESOLVED_LABEL_WORDS: usize = 5;
+const MORE_RESOLVED_WORDS: usize = 3;
+
+/// How many words the labels of a form have, of which the languages have different numbers.
+struct Labels {
+    bottom_line: usize,
+    decide: usize,
+    watch: usize,
+    next: usize,
+    ongoing: usize,
+    unchanged: usize,
+    more: usize,
+}
+
+impl Labels {
+    fn of(language: Language) -> Self {
+        let [bottom_line, decide, watch, next, ongoing, unchanged, more] = match language {
+            Language::English => [2, 2, 1, 1, 3, 1, 4],
+            Language::German => [2, 2, 1, 2, 3, 1, 4],
+            Language::French => [1, 3, 2, 2, 3, 1, 4],
+            Language::Spanish => [2, 2, 1, 2, 4, 2, 3],
+        };
+        Self {
+            bottom_line,
+            decide,
+            watch,
+            next,
+            ongoing,
+            unchanged,
+            more,
+        }
+    }
+
+    fn status(&self, status: &Status) -> usize {
+        match status {
+            Status::New => 1,
+            Status::Ongoing { days } if *days < 1 => self.unchanged,
+            Status::Ongoing { .. } => self.ongoing,
+            Status::Worse { unit, .. } | Status::Better { unit, .. } => 3 + word_count(unit),
+        }
     }
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     domain::finding::Worse,
     ids::{BriefingId, ConnectorId, RoleId, SignalId},
+    text::Language,
 };
 
 /// A briefing file.
@@ -19,6 +20,10 @@ pub struct Briefing {
     pub title: String,
     /// The role it is written for; others may read it under their own grants.
     pub role: RoleId,
+    /// The language that its titles and sentences are written in. All fixed words, numbers and dates of its briefs are in
+    /// it; what a reader asks is answered in the reader's own.
+    #[serde(default)]
+    pub language: Language,
     /// At most this many risks in the brief (1 to 7); the rest is counted.
     #[serde(default = "seven")]
     pub max_risks: u8,
@@ -117,12 +122,24 @@ pub struct Signal {
     /// Why it matters: one or two sentences.
     #[serde(default)]
     pub say: String,
-    /// One next step, imperative.
+    /// One next step, imperative, with a person where the data have one.
     #[serde(default)]
     pub next: String,
+    /// What the finding is called in a few words without a verb, where it is only named: on a quiet day, and once it is
+    /// over. The headline stands there without it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub short: String,
+    /// Expression for the last day on which the item can be found, where a date decides that: a shift's day, a renewal's
+    /// date. Found no more after that day, it is said to have passed, not to be resolved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
     /// Expression for the address of the record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<String>,
+    /// Expression for the name of whom or what it is about, such as the customer: findings of one subject stand next to each
+    /// other, and the bottom line says so once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
     /// Expression: findings that give the same text have one cause.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,

@@ -60,7 +60,7 @@ pub enum FactValue {
     Text(String),
     /// A plain number.
     Number(Decimal),
-    /// A number of things, with their name in the singular ("order"): shown `3 orders`.
+    /// A number of things, with their name: in the singular ("order"), shown `3 orders`, or in both ("Auftrag|Aufträge").
     Count {
         count: i64,
         of: String,
@@ -99,11 +99,13 @@ impl FactValue {
             Self::Text(text) => text.clone(),
             Self::Number(number) => language.number(*number, None),
             Self::Count { count, of } => {
-                let plural = if *count == 1 { "" } else { "s" };
-                format!(
-                    "{} {of}{plural}",
-                    language.number(Decimal::from(*count), None)
-                )
+                let number = language.number(Decimal::from(*count), None);
+                match (of.split_once('|'), *count == 1) {
+                    (Some((one, _)), true) => format!("{number} {one}"),
+                    (Some((_, several)), false) => format!("{number} {several}"),
+                    (None, false) if language == Language::English => format!("{number} {of}s"),
+                    (None, _) => format!("{number} {of}"),
+                }
             }
             Self::Money(money) => money.display(language),
             Self::Percent(share) => format!("{}\u{a0}%", language.number(*share, None)),
@@ -218,6 +220,13 @@ pub enum Status {
 #[serde(transparent)]
 pub struct Wording(pub Vec<WordingPart>);
 
+impl Wording {
+    /// True where it says nothing.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
 /// A part of a sentence: words, or the name of a fact whose value stands there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -244,11 +253,20 @@ pub struct Finding {
     pub body: Wording,
     /// One next step, imperative; may be empty, then the finding is for the portal only.
     pub next: Wording,
+    /// What it is called in a few words; may be empty.
+    #[serde(default, skip_serializing_if = "Wording::is_empty")]
+    pub short: Wording,
+    /// The last day on which it can be found, where a date decides that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Date>,
     /// The record to open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<Url>,
     /// The item first, then each joined record.
     pub evidence: Vec<Evidence>,
+    /// The name of whom or what it is about; findings of one subject are shown next to each other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
     /// Other findings of one cause carry the same text; they are shown next to each other.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
@@ -266,9 +284,12 @@ pub struct Mark {
     pub unchanged_since: Date,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub measure: Option<Measure>,
-    /// The headline as it was said to the reader; nothing where it never was said.
+    /// What it is called once it is over, from what was said to the reader; nothing where it never was said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub said: Option<String>,
+    /// The last day on which it can be found, where a date decides that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Date>,
 }
 
 /// Something that could not be checked: a source that did not answer, a rule that failed on an item.
@@ -277,6 +298,18 @@ pub struct Gap {
     pub connector: ConnectorId,
     /// The signals that could not be checked, wholly or in part.
     pub signals: Vec<SignalId>,
+    /// Their titles, in the same order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub titles: Vec<String>,
+    /// How many signals of the briefing ask this connector.
+    #[serde(default)]
+    pub of: usize,
+    /// True where the signal was checked but for records that could not be read.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub in_part: bool,
+    /// When these signals were last checked, where an earlier brief says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_good: Option<Timestamp>,
     /// True where one of them can be high.
     pub high: bool,
     pub cause: GapCause,
@@ -296,6 +329,8 @@ pub enum GapCause {
     TooLarge,
     /// The source refused: bad credential or missing right.
     Refused,
+    /// The source answered with an error of its own: a query that fails, a file that is gone.
+    Failed,
     /// The role may not ask this.
     NotAllowed,
     /// The tool's description changed and no admin has accepted it.
@@ -309,15 +344,72 @@ pub enum GapCause {
 impl GapCause {
     /// The cause as a clause after the source's title: "Sentry …".
     pub fn clause(self) -> &'static str {
-        match self {
-            Self::Timeout => "did not answer in time",
-            Self::Unreachable => "could not be reached",
-            Self::TooLarge => "answered with more than can be read",
-            Self::Refused => "refused the request",
-            Self::NotAllowed => "may not be asked by this role",
-            Self::ToolChanged => "changed and waits for an admin",
-            Self::Shape => "answered in an unexpected form",
-            Self::Rule => "gave a record that a rule could not read",
+        self.clause_in(Language::English)
+    }
+
+    /// The same in a language.
+    pub fn clause_in(self, language: Language) -> &'static str {
+        let [english, german, french, spanish] = match self {
+            Self::Timeout => [
+                "did not answer in time",
+                "hat nicht rechtzeitig geantwortet",
+                "n’a pas répondu à temps",
+                "no respondió a tiempo",
+            ],
+            Self::Unreachable => [
+                "could not be reached",
+                "war nicht erreichbar",
+                "n’était pas joignable",
+                "no estaba accesible",
+            ],
+            Self::TooLarge => [
+                "answered with more than can be read",
+                "hat mehr geantwortet, als gelesen werden kann",
+                "a répondu plus que ce qui peut être lu",
+                "respondió más de lo que se puede leer",
+            ],
+            Self::Refused => [
+                "refused the request",
+                "hat die Anfrage abgelehnt",
+                "a refusé la demande",
+                "rechazó la petición",
+            ],
+            Self::Failed => [
+                "could not answer",
+                "konnte nicht antworten",
+                "n’a pas pu répondre",
+                "no pudo responder",
+            ],
+            Self::NotAllowed => [
+                "may not be asked by this role",
+                "darf von dieser Rolle nicht gefragt werden",
+                "ne peut pas être interrogé par ce rôle",
+                "no puede ser consultado por este rol",
+            ],
+            Self::ToolChanged => [
+                "changed and waits for an admin",
+                "hat sich geändert und wartet auf die Administration",
+                "a changé et attend un administrateur",
+                "cambió y espera a un administrador",
+            ],
+            Self::Shape => [
+                "answered in an unexpected form",
+                "hat in unerwarteter Form geantwortet",
+                "a répondu sous une forme inattendue",
+                "respondió en una forma inesperada",
+            ],
+            Self::Rule => [
+                "gave a record that a rule could not read",
+                "hat einen Datensatz geliefert, den eine Regel nicht lesen konnte",
+                "a fourni un enregistrement qu’une règle n’a pas pu lire",
+                "entregó un registro que una regla no pudo leer",
+            ],
+        };
+        match language {
+            Language::English => english,
+            Language::German => german,
+            Language::French => french,
+            Language::Spanish => spanish,
         }
     }
 }

@@ -161,7 +161,7 @@ pub struct User {
     /// IANA name; the instance's zone where missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zone: Option<String>,
-    /// What they read in; the instance's language where missing.
+    /// The language of answers; the instance's where missing. A brief is in its briefing's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub language: Option<Language>,
     /// Whether they may do anything at all.

@@ -43,6 +43,14 @@ impl Rich {
         }
     }
 
+    /// Ends it with a full stop, unless it ends so already: with "Dez.", with "!".
+    pub fn close(&mut self) {
+        let ends = |text: &str| text.ends_with(['.', '!', '?', '…']);
+        if self.0.last().is_some_and(|last| !ends(&last.text)) {
+            self.push(".", None);
+        }
+    }
+
     /// Its spans, in order.
     pub fn spans(&self) -> &[Span] {
         &self.0

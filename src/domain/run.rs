@@ -26,13 +26,17 @@ pub struct Run {
     /// Instants before at which it was due and no run was made, because nobody was there to make one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missed: Vec<Timestamp>,
+    /// A person had it made beside the schedule's times: it is held against the last due run, and none is held against it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_hand: bool,
     pub state: RunState,
 }
 
-/// For whom one brief is made: everyone of one role who reads in the same language and zone.
+/// For whom one brief is made: everyone of one role who reads in the same zone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Audience {
     pub role: RoleId,
+    /// The briefing's.
     pub language: Language,
     /// IANA name.
     pub zone: String,

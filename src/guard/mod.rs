@@ -29,7 +29,11 @@ impl Guard {
     /// Clears a brief: links to other hosts lose the link, characters that hide or turn text are taken out.
     pub fn clear(&self, mut brief: Brief) -> Cleared<Brief> {
         let texts = brief.notices.iter_mut().chain([&mut brief.bottom_line]);
-        let items = brief.decide.iter_mut().chain(&mut brief.watch);
+        let items = brief
+            .decide
+            .iter_mut()
+            .chain(&mut brief.watch)
+            .chain(&mut brief.rest);
         let (mut all, mut opens): (Vec<&mut Rich>, Vec<_>) = (texts.collect(), Vec::new());
         for item in items {
             all.extend([&mut item.headline, &mut item.body, &mut item.next]);

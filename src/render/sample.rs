@@ -85,6 +85,28 @@ fn item(
     }
 }
 
+/// What stands below the line.
+fn rest() -> Vec<Item> {
+    let one = |number: usize, headline: &str, open: Option<(&str, &str)>| {
+        let words = Words {
+            headline,
+            body: "",
+            next: "",
+            open,
+        };
+        let status = Status::Ongoing { days: 9 };
+        item(number, Severity::Medium, status, &words, Vec::new())
+    };
+    vec![
+        one(
+            6,
+            "Merge request [!2029](gitlab.acme.example/api/-/merge_requests/2029) has waited 5 days for a review",
+            Some(("!2029", "gitlab.acme.example/api/-/merge_requests/2029")),
+        ),
+        one(7, "Two certificates end within 30 days", None),
+    ]
+}
+
 /// Tuesday 24 November 2026, 07:10 in Zurich: five risks.
 pub(super) fn engineering() -> Brief {
     let decide = vec![
@@ -180,15 +202,18 @@ pub(super) fn engineering() -> Brief {
         decide,
         watch,
         more: 2,
+        rest: rest(),
         resolved: vec![
             Resolved {
                 fingerprint: Fingerprint("a".repeat(64)),
                 said: "INFRA-402 disk growth on db-3".to_owned(),
+                passed: false,
                 open_days: 6,
             },
             Resolved {
                 fingerprint: Fingerprint("b".repeat(64)),
                 said: "2 merge requests waiting > 72 h were reviewed".to_owned(),
+                passed: false,
                 open_days: 0,
             },
         ],
@@ -224,6 +249,7 @@ pub(super) fn quiet() -> Brief {
         resolved: vec![Resolved {
             fingerprint: Fingerprint("a".repeat(64)),
             said: "INFRA-402 disk growth on db-3".to_owned(),
+            passed: false,
             open_days: 6,
         }],
         ..engineering()
@@ -260,6 +286,10 @@ pub(super) fn degraded() -> Brief {
             SignalId::new("error-spikes").unwrap(),
             SignalId::new("slow-pages").unwrap(),
         ],
+        titles: Vec::new(),
+        of: 4,
+        in_part: false,
+        last_good: None,
         high,
         cause: GapCause::Timeout,
         detail: "connection refused by 10.0.0.7".to_owned(),
@@ -279,6 +309,7 @@ pub(super) fn nothing() -> Brief {
     brief.decide.clear();
     brief.watch.clear();
     brief.resolved.clear();
+    brief.rest.clear();
     brief.more = 0;
     brief.checked.checked = 0;
     for source in &mut brief.sources {
@@ -328,6 +359,7 @@ pub(super) fn hostile() -> Brief {
         Resolved {
             fingerprint: Fingerprint("a".repeat(64)),
             said: text.clone(),
+            passed: true,
             open_days: 3,
         };
         40

@@ -97,8 +97,8 @@ fn main_blocks(view: &View, room: Room) -> Vec<Value> {
     if in_thread > 0 {
         blocks.push(context(&view.words.in_thread(in_thread)));
     }
-    if let Some(more) = &view.more {
-        blocks.push(context(more));
+    if view.more_count > 0 {
+        blocks.push(context(&view.words.in_thread(view.more_count)));
     }
     blocks.extend(resolved(view));
     blocks.push(context(&line(&view.checked_short())));
@@ -113,13 +113,14 @@ fn resolved(view: &View) -> Option<Value> {
     let names: Vec<String> = view
         .resolved
         .iter()
-        .map(|resolved| line(&resolved.text()))
+        .map(|resolved| line(format!("{} {}", resolved.tick, resolved.text()).trim_start()))
         .scan(0, |sum, name| {
             *sum += characters(&name) + 3;
             (*sum < MAX_SECTION_CHARACTERS / 2).then_some(name)
         })
         .collect();
-    let mut text = format!("✓ *{}:* {}", view.resolved_label, names.join(" · "));
+    let label = format!("{}{}", view.resolved_label, view.colon.trim_end());
+    let mut text = format!("*{label}* {}", names.join(" · "));
     if names.len() < view.resolved.len() {
         text.push_str(" …");
     } else if let Some(more) = &view.more_resolved {
@@ -149,6 +150,11 @@ fn replies(view: &View, room: Room) -> Vec<(String, Vec<Value>)> {
                 }
             }));
         }
+    }
+    if !view.rest.is_empty() {
+        parts.push(format!("*{}*", view.rest_label));
+        parts.extend(view.rest.iter().map(one_line));
+        parts.extend(view.unlisted.as_deref().map(line));
     }
     if !view.foot.sources.is_empty() {
         parts.push(format!("*{}*", view.foot.sources_label));
@@ -212,6 +218,16 @@ fn item_text(item: &ItemView, view: &View, whole: bool, links: bool) -> String {
         text.push_str(&link(&open.url, &open.label));
     }
     text
+}
+
+/// An item as its headline alone, linked with its record.
+fn one_line(item: &ItemView) -> String {
+    let headline = line(&plain(&item.headline));
+    let headline = match item.open.as_ref().filter(|open| linkable(&open.url)) {
+        Some(open) => link(&open.url, &plain(&item.headline)),
+        None => headline,
+    };
+    format!("{}. {} · {headline}", item.number, item.severity)
 }
 
 /// Sections of at most `max` characters, broken between lines only.

@@ -2,7 +2,7 @@ use jiff::Timestamp;
 use url::Url;
 
 use super::{sample, *};
-use crate::text::Language;
+use crate::{domain::finding::Status, text::Language};
 
 fn instance() -> Instance {
     Instance {
@@ -258,6 +258,99 @@ fn a_gap_that_no_notice_says_stands_in_the_foot() {
     brief.notices.clear();
     let text = super::text(&brief, &instance(), 200, false);
     assert!(text.contains("Sentry did not answer in time (2 signals)"));
+    let gap = &mut brief.gaps[0];
+    gap.titles = vec!["New errors".to_owned(), "Slow pages".to_owned()];
+    gap.last_good = "2026-11-23T06:09:00Z".parse().ok();
+    let said = super::text(&brief, &instance(), 200, false);
+    assert!(said.contains("Sentry did not answer in time (2 signals: New errors, Slow pages; last good check Mon 23 Nov 07:09)"), "{said}");
+    brief.gaps[0].in_part = true;
+    let said = super::text(&brief, &instance(), 200, false);
+    assert!(said.contains("(2 signals in part: New errors,"), "{said}");
+}
+
+#[test]
+fn what_only_passed_has_no_tick_in_any_form() {
+    let mut brief = sample::quiet();
+    brief.resolved[0].passed = true;
+    let mail = email(&brief, &instance());
+    let forms = [
+        mail.text,
+        mail.html,
+        web(&brief, &instance()),
+        serde_json::json!(slack(&brief, &instance()).blocks).to_string(),
+    ];
+    for form in forms {
+        assert!(!form.contains('✓') && form.contains("INFRA-402"), "{form}");
+    }
+}
+
+#[test]
+fn french_labels_keep_their_space_before_a_colon() {
+    let mut brief = sample::degraded();
+    brief.language = Language::French;
+    let mail = email(&brief, &instance());
+    for label in [
+        "Prochaine étape",
+        "Non vérifié",
+        "Pourquoi vous recevez ceci",
+    ] {
+        assert!(
+            mail.html.contains(&format!("{label}\u{a0}:")),
+            "{label}: {}",
+            mail.html
+        );
+        assert!(!mail.text.contains(&format!("{label}:")), "{label}");
+    }
+    assert!(mail.html.contains("«\u{a0}Engineering\u{a0}»"));
+}
+
+#[test]
+fn the_words_above_the_line_are_those_that_a_form_shows_there() {
+    let mark = regex::Regex::new(r"\[\d+\]").unwrap();
+    for (name, mut brief) in all().filter(|(name, _)| !name.starts_with("hostile")) {
+        for status in [
+            Status::New,
+            Status::Ongoing { days: 0 },
+            Status::Ongoing { days: 4 },
+        ] {
+            for item in &mut brief.watch {
+                item.status = status.clone();
+            }
+            brief.more_resolved = 2;
+            let text = text(&brief, &instance(), TEXT_WIDTH, false);
+            let above = text.split("-----").next().unwrap();
+            let shown: Vec<&str> = above
+                .lines()
+                .filter(|line| !line.trim_start().starts_with('→'))
+                .collect();
+            let shown = mark.replace_all(&shown.join("\n"), "").into_owned();
+            let words = crate::text::word_count(&shown);
+            assert_eq!(words, brief.words_above_the_line(), "{name}: {shown}");
+        }
+    }
+}
+
+#[test]
+fn what_is_not_said_above_the_line_is_listed_below_it_with_its_record() {
+    let mut brief = sample::engineering();
+    brief.more = 5;
+    let url = brief.rest[0].open.as_ref().unwrap().url.as_str().to_owned();
+    let mail = email(&brief, &instance());
+    let slack = slack(&brief, &instance());
+    let main = serde_json::json!(slack.blocks).to_string();
+    assert!(main.contains("+ 5 more in this thread") && !main.contains("certificates"));
+    let below = mail.text.split("-----").last().unwrap().to_owned();
+    for form in [
+        below,
+        mail.html,
+        web(&brief, &instance()),
+        format!("{:?}", slack.replies),
+    ] {
+        assert!(form.contains("Two certificates end"), "{form}");
+        assert!(form.contains("and 3 more"), "{form}");
+        assert!(form.contains(&url), "{form}");
+    }
+    assert!(mail.text.contains("+ 5 more, listed below"));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::view::{ItemView, Line, View};
+use super::view::{ItemView, Line, View, plain};
 
 /// No line is wrapped narrower, in characters.
 const MIN_WIDTH: usize = 40;
@@ -88,7 +88,8 @@ impl Page {
             self.gap();
             self.title(view.resolved_label);
             for resolved in &view.resolved {
-                self.wrapped("✓  ", "   ", &resolved.text());
+                let tick = format!("{:<3}", resolved.tick);
+                self.wrapped(&tick, "   ", &resolved.text());
             }
             if let Some(more) = &view.more_resolved {
                 self.wrapped("   ", "   ", more);
@@ -138,6 +139,18 @@ impl Page {
             let text = self.reference(&open.label, &open.url);
             self.wrapped(&indent, &indent, &format!("→ {text}"));
         }
+    }
+
+    /// An item as its headline alone, with its record's number.
+    fn one_line(&mut self, item: &ItemView) {
+        let number = format!("{:<3}", format!("{} ", item.number));
+        let indent = " ".repeat(number.len());
+        let mut text = format!("[{}] ", item.severity.to_uppercase());
+        match &item.open {
+            Some(open) => text.push_str(&self.reference(&plain(&item.headline), &open.url)),
+            None => text.push_str(&self.rich(&item.headline)),
+        }
+        self.wrapped(&number, &indent, &text);
     }
 
     /// Colours the severity's word in the item's first line.
@@ -202,18 +215,29 @@ impl Page {
     fn foot(&mut self, view: &View) {
         self.gap();
         self.line(&"-".repeat(self.width));
+        if !view.rest.is_empty() {
+            self.title(view.rest_label);
+            for item in &view.rest {
+                self.one_line(item);
+            }
+            if let Some(unlisted) = &view.unlisted {
+                self.wrapped("   ", "   ", unlisted);
+            }
+            self.gap();
+        }
         let mut parts = vec![view.foot.checked.clone()];
         parts.extend(view.foot.sources.iter().cloned());
         parts.extend(view.foot.edition.map(str::to_owned));
         self.wrapped("", "", &parts.join(" · "));
         if !view.foot.gaps.is_empty() {
             let gaps = view.foot.gaps.join("; ");
-            self.wrapped("", "", &format!("{}: {gaps}.", view.foot.not_checked_label));
+            let label = view.foot.not_checked_label;
+            self.wrapped("", "", &format!("{label}{}{gaps}.", view.colon));
         }
         self.wrapped(
             "",
             "",
-            &format!("{}: {}", view.foot.why_label, view.foot.why),
+            &format!("{}{}{}", view.foot.why_label, view.colon, view.foot.why),
         );
         if let Some(page) = &view.foot.page {
             let text = self.reference(view.foot.page_label, page);

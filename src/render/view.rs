@@ -10,7 +10,7 @@ use url::Url;
 use super::{Instance, words::Words};
 use crate::{
     domain::{
-        brief::{Brief, Edition, Item, Source},
+        brief::{Brief, Item, Source},
         finding::Gap,
         rich::Rich,
     },
@@ -43,9 +43,17 @@ pub(super) struct View {
     pub bottom_line: Line,
     pub sections: Vec<Section>,
     pub more: Option<String>,
+    #[serde(skip)]
+    pub more_count: usize,
+    pub rest_label: &'static str,
+    /// Headlines that stand below the line.
+    pub rest: Vec<ItemView>,
+    /// How many are not listed there either.
+    pub unlisted: Option<String>,
     pub resolved_label: &'static str,
     pub resolved: Vec<Resolved>,
     pub more_resolved: Option<String>,
+    pub colon: &'static str,
     pub next_label: &'static str,
     pub source_label: &'static str,
     pub foot: Foot,
@@ -82,6 +90,8 @@ pub(super) struct OpenView {
 
 #[derive(Debug, Serialize)]
 pub(super) struct Resolved {
+    /// A tick; none where only its date is over.
+    pub tick: &'static str,
     pub said: String,
     pub open: Option<String>,
 }
@@ -111,10 +121,6 @@ impl View {
     pub fn new(brief: &Brief, instance: &Instance) -> Self {
         let words = Words::of(brief.language);
         let times = Times::new(brief);
-        let short = matches!(
-            brief.edition,
-            Edition::Quiet | Edition::Nothing | Edition::TooLate | Edition::Notice
-        );
         let items = |items: &[Item]| {
             items
                 .iter()
@@ -134,7 +140,7 @@ impl View {
             preheader: visible(&brief.preheader),
             due: times.full(brief.due),
             notices: brief.notices.iter().map(line).collect(),
-            bottom_label: (!short && !brief.bottom_line.is_empty()).then_some(words.bottom_line),
+            bottom_label: brief.has_bottom_label().then_some(words.bottom_line),
             bottom_line: line(&brief.bottom_line),
             sections: sections
                 .into_iter()
@@ -146,17 +152,27 @@ impl View {
                 })
                 .collect(),
             more: (brief.more > 0).then(|| words.more(brief.more)),
+            more_count: brief.more,
+            rest_label: words.rest,
+            rest: items(&brief.rest),
+            unlisted: brief
+                .more
+                .checked_sub(brief.rest.len())
+                .filter(|unlisted| *unlisted > 0)
+                .map(|unlisted| words.unlisted(unlisted)),
             resolved_label: words.resolved,
             resolved: brief
                 .resolved
                 .iter()
                 .map(|resolved| Resolved {
+                    tick: if resolved.passed { "" } else { "✓" },
                     said: visible(&resolved.said),
                     open: (resolved.open_days > 0).then(|| words.open_days(resolved.open_days)),
                 })
                 .collect(),
             more_resolved: (brief.more_resolved > 0)
                 .then(|| words.more_resolved(brief.more_resolved)),
+            colon: words.colon,
             next_label: words.next,
             source_label: words.source,
             foot: foot(brief, instance, words, &times),
@@ -223,6 +239,12 @@ impl View {
                     cut(&mut open.label);
                 }
             }
+        }
+        self.rest.truncate(LIST_ITEMS);
+        for item in &mut self.rest {
+            short(&mut item.headline);
+            cut(&mut item.status);
+            item.open = None;
         }
         self.resolved.truncate(LIST_ITEMS);
         self.resolved
@@ -298,12 +320,29 @@ fn foot(brief: &Brief, instance: &Instance, words: &Words, times: &Times) -> Foo
     };
     let gap = |gap: &Gap| {
         let title = source_title(brief, &gap.connector);
-        let cause = words.cause(gap.cause);
+        let cause = gap.cause.clause_in(words.language());
         let count = gap.signals.iter().collect::<BTreeSet<_>>().len();
-        if count == 0 {
+        let mut about = Vec::new();
+        if count > 0 {
+            let signals = if gap.in_part {
+                words.signals_in_part(count)
+            } else {
+                words.signals(count)
+            };
+            let titles: Vec<String> = gap.titles.iter().map(|title| visible(title)).collect();
+            about.push(if titles.is_empty() {
+                signals
+            } else {
+                format!("{signals}{}{}", words.colon, titles.join(", "))
+            });
+        }
+        if let Some(last_good) = gap.last_good {
+            about.push(words.last_good(&times.full(last_good)));
+        }
+        if about.is_empty() {
             format!("{title} {cause}")
         } else {
-            format!("{title} {cause} ({})", words.signals(count))
+            format!("{title} {cause} ({})", about.join("; "))
         }
     };
     let unsaid = |gap: &&Gap| !gap.high || brief.notices.is_empty();

@@ -5,7 +5,7 @@ use rust_decimal::Decimal;
 use crate::{
     domain::{
         brief::Edition,
-        finding::{GapCause, Severity, Status},
+        finding::{Severity, Status},
     },
     text::Language,
 };
@@ -14,6 +14,8 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Words {
     language: Language,
+    /// Between a label and what it is of.
+    pub colon: &'static str,
     pub bottom_line: &'static str,
     pub decide: &'static str,
     pub watch: &'static str,
@@ -31,8 +33,11 @@ pub(super) struct Words {
     checked: &'static str,
     /// `{times}`.
     data: &'static str,
+    pub rest: &'static str,
     /// `{n}`: one, several.
     more: [&'static str; 2],
+    /// `{n}`: those below the line that are not listed either.
+    unlisted: &'static str,
     /// `{n}`: one, several.
     more_resolved: [&'static str; 2],
     /// `{n}`: one, several.
@@ -41,6 +46,10 @@ pub(super) struct Words {
     ongoing_days: [&'static str; 2],
     /// `{n}`: one, several.
     signals: [&'static str; 2],
+    /// `{n}`: one, several. Signals of which some records could not be read.
+    signals_in_part: [&'static str; 2],
+    /// `{when}`.
+    last_good: &'static str,
     /// `{n}`: one, several. Items that stand in the thread.
     in_thread: [&'static str; 2],
     new: &'static str,
@@ -51,7 +60,6 @@ pub(super) struct Words {
     worded_local: &'static str,
     worded_cloud: &'static str,
     built_in: &'static str,
-    causes: [&'static str; 8],
 }
 
 impl Words {
@@ -63,6 +71,10 @@ impl Words {
             Language::French => &FRENCH,
             Language::Spanish => &SPANISH,
         }
+    }
+
+    pub fn language(&self) -> Language {
+        self.language
     }
 
     /// High, Medium, Low.
@@ -92,30 +104,6 @@ impl Words {
         }
     }
 
-    /// Why something was not checked, as a clause after the source's title.
-    pub fn cause(&self, cause: GapCause) -> &'static str {
-        let [
-            timeout,
-            unreachable,
-            too_large,
-            refused,
-            not_allowed,
-            changed,
-            shape,
-            rule,
-        ] = self.causes;
-        match cause {
-            GapCause::Timeout => timeout,
-            GapCause::Unreachable => unreachable,
-            GapCause::TooLarge => too_large,
-            GapCause::Refused => refused,
-            GapCause::NotAllowed => not_allowed,
-            GapCause::ToolChanged => changed,
-            GapCause::Shape => shape,
-            GapCause::Rule => rule,
-        }
-    }
-
     /// Who worded the brief; nothing where nobody had to, or a notice says it.
     pub fn edition(&self, edition: &Edition) -> Option<&'static str> {
         match edition {
@@ -128,7 +116,9 @@ impl Words {
 
     /// "Open PAY-1182": the label, led by the verb unless it has it already.
     pub fn button(&self, label: &str) -> String {
-        if label.starts_with(self.open) || label.starts_with(ENGLISH.open) {
+        if label == ENGLISH.open {
+            self.open.trim_end_matches(':').to_owned()
+        } else if label.starts_with(self.open) || label.starts_with(ENGLISH.open) {
             label.to_owned()
         } else {
             format!("{} {label}", self.open)
@@ -160,6 +150,10 @@ impl Words {
         self.counted(self.more, as_days(count))
     }
 
+    pub fn unlisted(&self, count: usize) -> String {
+        self.unlisted.replace("{n}", &self.count(count))
+    }
+
     pub fn more_resolved(&self, count: usize) -> String {
         self.counted(self.more_resolved, as_days(count))
     }
@@ -170,6 +164,14 @@ impl Words {
 
     pub fn signals(&self, count: usize) -> String {
         self.counted(self.signals, as_days(count))
+    }
+
+    pub fn signals_in_part(&self, count: usize) -> String {
+        self.counted(self.signals_in_part, as_days(count))
+    }
+
+    pub fn last_good(&self, when: &str) -> String {
+        self.last_good.replace("{when}", when)
     }
 
     pub fn in_thread(&self, count: usize) -> String {
@@ -192,6 +194,7 @@ fn as_days(count: usize) -> i64 {
 
 static ENGLISH: Words = Words {
     language: Language::English,
+    colon: ": ",
     bottom_line: "Bottom line",
     decide: "Decide today",
     watch: "Watch",
@@ -206,14 +209,15 @@ static ENGLISH: Words = Words {
     why: "You have the role {role}; “{title}” was due {due}.",
     checked: "Checked {checked} of {total} signals",
     data: "data {times}",
-    more: [
-        "+ {n} more, ranked lower, is not shown",
-        "+ {n} more, ranked lower, are not shown",
-    ],
+    rest: "Also open",
+    more: ["+ {n} more, listed below", "+ {n} more, listed below"],
+    unlisted: "and {n} more",
     more_resolved: ["and {n} more", "and {n} more"],
     open_days: ["open {n} day", "open {n} days"],
     ongoing_days: ["ongoing {n} day", "ongoing {n} days"],
     signals: ["{n} signal", "{n} signals"],
+    signals_in_part: ["{n} signal in part", "{n} signals in part"],
+    last_good: "last good check {when}",
     in_thread: ["+ {n} more in this thread", "+ {n} more in this thread"],
     new: "new",
     ongoing: "ongoing",
@@ -223,20 +227,11 @@ static ENGLISH: Words = Words {
     worded_local: "wording by a local model",
     worded_cloud: "wording by a cloud model",
     built_in: "fixed wording",
-    causes: [
-        "did not answer in time",
-        "could not be reached",
-        "answered with more than can be read",
-        "refused the request",
-        "may not be asked by this role",
-        "changed and waits for an admin",
-        "answered in an unexpected form",
-        "gave a record that a rule could not read",
-    ],
 };
 
 static GERMAN: Words = Words {
     language: Language::German,
+    colon: ": ",
     bottom_line: "Das Wichtigste",
     decide: "Heute entscheiden",
     watch: "Beobachten",
@@ -251,14 +246,18 @@ static GERMAN: Words = Words {
     why: "Sie haben die Rolle {role}; „{title}“ war fällig {due}.",
     checked: "{checked} von {total} Signalen geprüft",
     data: "Daten von {times}",
+    rest: "Außerdem offen",
     more: [
-        "+ {n} weiteres Risiko, geringer gewichtet, ist nicht gezeigt",
-        "+ {n} weitere Risiken, geringer gewichtet, sind nicht gezeigt",
+        "+ {n} weiteres, unten genannt",
+        "+ {n} weitere, unten genannt",
     ],
+    unlisted: "und {n} weitere",
     more_resolved: ["und {n} weiteres", "und {n} weitere"],
     open_days: ["{n} Tag offen", "{n} Tage offen"],
     ongoing_days: ["seit {n} Tag", "seit {n} Tagen"],
     signals: ["{n} Signal", "{n} Signale"],
+    signals_in_part: ["{n} Signal zum Teil", "{n} Signale zum Teil"],
+    last_good: "zuletzt geprüft {when}",
     in_thread: [
         "+ {n} weiteres in diesem Thread",
         "+ {n} weitere in diesem Thread",
@@ -271,42 +270,37 @@ static GERMAN: Words = Words {
     worded_local: "formuliert von einem lokalen Modell",
     worded_cloud: "formuliert von einem Cloud-Modell",
     built_in: "feste Formulierungen",
-    causes: [
-        "hat nicht rechtzeitig geantwortet",
-        "war nicht erreichbar",
-        "hat mehr geantwortet, als gelesen werden kann",
-        "hat die Anfrage abgelehnt",
-        "darf von dieser Rolle nicht gefragt werden",
-        "hat sich geändert und wartet auf die Administration",
-        "hat in unerwarteter Form geantwortet",
-        "hat einen Datensatz geliefert, den eine Regel nicht lesen konnte",
-    ],
 };
 
 static FRENCH: Words = Words {
     language: Language::French,
+    colon: "\u{a0}: ",
     bottom_line: "L’essentiel",
     decide: "À décider aujourd’hui",
     watch: "À surveiller",
     resolved: "Résolu depuis le dernier point",
     sources: "Sources",
     not_checked: "Non vérifié",
-    next: "Prochaine étape :",
+    next: "Prochaine étape\u{a0}:",
     open: "Ouvrir",
     source: "Source",
     page: "Lire ce point dans le navigateur",
     why_title: "Pourquoi vous recevez ceci",
-    why: "Vous avez le rôle {role} ; « {title} » était prévu {due}.",
+    why: "Vous avez le rôle {role}\u{202f}; «\u{a0}{title}\u{a0}» était prévu {due}.",
     checked: "{checked} signaux vérifiés sur {total}",
     data: "données de {times}",
+    rest: "Également ouverts",
     more: [
-        "+ {n} autre, de moindre rang, n’est pas montré",
-        "+ {n} autres, de moindre rang, ne sont pas montrés",
+        "+ {n} autre, listé ci-dessous",
+        "+ {n} autres, listés ci-dessous",
     ],
+    unlisted: "et {n} autres",
     more_resolved: ["et {n} autre", "et {n} autres"],
     open_days: ["ouvert {n} jour", "ouvert {n} jours"],
     ongoing_days: ["depuis {n} jour", "depuis {n} jours"],
     signals: ["{n} signal", "{n} signaux"],
+    signals_in_part: ["{n} signal en partie", "{n} signaux en partie"],
+    last_good: "dernière vérification {when}",
     in_thread: ["+ {n} autre dans ce fil", "+ {n} autres dans ce fil"],
     new: "nouveau",
     ongoing: "inchangé",
@@ -316,20 +310,11 @@ static FRENCH: Words = Words {
     worded_local: "rédigé par un modèle local",
     worded_cloud: "rédigé par un modèle dans le cloud",
     built_in: "formulations fixes",
-    causes: [
-        "n’a pas répondu à temps",
-        "n’était pas joignable",
-        "a répondu plus que ce qui peut être lu",
-        "a refusé la demande",
-        "ne peut pas être interrogé par ce rôle",
-        "a changé et attend un administrateur",
-        "a répondu sous une forme inattendue",
-        "a fourni un enregistrement qu’une règle n’a pas pu lire",
-    ],
 };
 
 static SPANISH: Words = Words {
     language: Language::Spanish,
+    colon: ": ",
     bottom_line: "Lo esencial",
     decide: "Decidir hoy",
     watch: "Vigilar",
@@ -344,14 +329,15 @@ static SPANISH: Words = Words {
     why: "Usted tiene el rol {role}; «{title}» estaba previsto {due}.",
     checked: "{checked} de {total} señales comprobadas",
     data: "datos de {times}",
-    more: [
-        "+ {n} más, de menor rango, no se muestra",
-        "+ {n} más, de menor rango, no se muestran",
-    ],
+    rest: "También abiertos",
+    more: ["+ {n} más, abajo", "+ {n} más, abajo"],
+    unlisted: "y {n} más",
     more_resolved: ["y {n} más", "y {n} más"],
     open_days: ["abierto {n} día", "abierto {n} días"],
     ongoing_days: ["desde hace {n} día", "desde hace {n} días"],
     signals: ["{n} señal", "{n} señales"],
+    signals_in_part: ["{n} señal en parte", "{n} señales en parte"],
+    last_good: "última comprobación {when}",
     in_thread: ["+ {n} más en este hilo", "+ {n} más en este hilo"],
     new: "nuevo",
     ongoing: "sin cambios",
@@ -361,16 +347,6 @@ static SPANISH: Words = Words {
     worded_local: "redactado por un modelo local",
     worded_cloud: "redactado por un modelo en la nube",
     built_in: "textos fijos",
-    causes: [
-        "no respondió a tiempo",
-        "no estaba accesible",
-        "respondió más de lo que se puede leer",
-        "rechazó la petición",
-        "no puede ser consultado por este rol",
-        "cambió y espera a un administrador",
-        "respondió en una forma inesperada",
-        "entregó un registro que una regla no pudo leer",
-    ],
 };
 
 #[cfg(test)]
@@ -404,5 +380,6 @@ mod tests {
         let words = Words::of(Language::English);
         assert_eq!(words.button("PAY-1182"), "Open PAY-1182");
         assert_eq!(words.button("Open PAY-1182"), "Open PAY-1182");
+        assert_eq!(Words::of(Language::German).button("Open"), "Öffnen");
     }
 }

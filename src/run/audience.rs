@@ -1,5 +1,5 @@
-//! Who gets a schedule's briefs, as audiences: one brief is made for everyone of one role who reads in the same language
-//! and zone.
+//! Who gets a schedule's briefs, as audiences: one brief is made for everyone of one role who reads in the same zone, in
+//! the briefing's language.
 
 use crate::{
     domain::{
@@ -25,10 +25,15 @@ pub struct Defaults {
 /// them.
 pub fn audiences(schedule: &Schedule, objects: &Objects, defaults: &Defaults) -> Vec<Audience> {
     let mut audiences: Vec<Audience> = Vec::new();
-    let mut add = |role: &RoleId, language: Language, zone: &str, target: Target| {
-        let place = audiences.iter_mut().find(|audience| {
-            audience.role == *role && audience.language == language && audience.zone == zone
-        });
+    let language = objects
+        .briefings
+        .iter()
+        .find(|briefing| briefing.id == schedule.briefing)
+        .map_or(defaults.language, |briefing| briefing.language);
+    let mut add = |role: &RoleId, zone: &str, target: Target| {
+        let place = audiences
+            .iter_mut()
+            .find(|audience| audience.role == *role && audience.zone == zone);
         match place {
             Some(audience) if audience.recipients.contains(&target) => {}
             Some(audience) => audience.recipients.push(target),
@@ -48,12 +53,7 @@ pub fn audiences(schedule: &Schedule, objects: &Objects, defaults: &Defaults) ->
                     user: Some(user.id.clone()),
                     to,
                 };
-                add(
-                    role,
-                    user.language.unwrap_or(defaults.language),
-                    zone,
-                    target,
-                );
+                add(role, zone, target);
             }
         }
     };
@@ -100,12 +100,7 @@ pub fn audiences(schedule: &Schedule, objects: &Objects, defaults: &Defaults) ->
             ),
             Recipient::User { .. } | Recipient::Role { .. } => continue,
         };
-        add(
-            role,
-            defaults.language,
-            &defaults.zone,
-            Target { user: None, to },
-        );
+        add(role, &defaults.zone, Target { user: None, to });
     }
     audiences
 }
@@ -137,6 +132,9 @@ mod tests {
             "id = 'gone'\nname = 'Gone'\nroles = ['vp']\nemail = 'gone@acme.example'\nstate = 'disabled'",
         ];
         Objects {
+            briefings: vec![
+                toml::from_str("id = 'b'\ntitle = 'B'\nrole = 'vp'\nlanguage = 'de'").unwrap(),
+            ],
             users: users
                 .iter()
                 .map(|text| toml::from_str(text).unwrap())
@@ -179,15 +177,15 @@ mod tests {
     }
 
     #[test]
-    fn a_role_reaches_all_who_have_it_grouped_by_how_they_read() {
+    fn a_role_reaches_all_who_have_it_in_the_briefings_language_grouped_by_zone() {
         assert_eq!(
             of("[{ role = 'vp', via = ['email'] }]"),
             expected(&[
                 (
-                    "vp@Europe/Zurich@en",
+                    "vp@Europe/Zurich@de",
                     &["mara@acme.example", "jonas@acme.example"]
                 ),
-                ("vp@UTC@es", &["ana@acme.example"]),
+                ("vp@UTC@de", &["ana@acme.example"]),
             ])
         );
     }
@@ -196,7 +194,7 @@ mod tests {
     fn a_person_is_reached_once_over_each_channel() {
         assert_eq!(
             of("[{ user = 'jonas', via = ['email', 'slack'] }, { role = 'vp', via = ['slack'] }]"),
-            expected(&[("vp@Europe/Zurich@en", &["jonas@acme.example", "U1"])])
+            expected(&[("vp@Europe/Zurich@de", &["jonas@acme.example", "U1"])])
         );
     }
 
@@ -210,7 +208,7 @@ mod tests {
         );
         assert_eq!(
             of("[{ user = 'mara', as = 'ceo', via = ['email'] }]"),
-            expected(&[("ceo@Europe/Zurich@en", &["mara@acme.example"])])
+            expected(&[("ceo@Europe/Zurich@de", &["mara@acme.example"])])
         );
     }
 
@@ -218,7 +216,7 @@ mod tests {
     fn a_place_is_addressed_under_its_clearance() {
         assert_eq!(
             of("[{ slack_channel = 'C1', as = 'vp' }, { folder = 'all', as = 'vp' }]"),
-            expected(&[("vp@UTC@en", &["C1", "all"])])
+            expected(&[("vp@UTC@de", &["C1", "all"])])
         );
     }
 }

@@ -16,8 +16,9 @@ use crate::{
         briefing::Briefing,
         calendar::Calendar,
         connector::Connector,
-        finding::{Finding, Mark, Reader},
+        finding::{Finding, Gap, Mark, Reader},
         people::Role,
+        run::Run,
     },
     error::Problem,
     gather::Progress,
@@ -54,6 +55,8 @@ pub struct Occasion<'a> {
     /// Marks of the brief before, and when it was due.
     pub previous: &'a [Mark],
     pub since: Option<Timestamp>,
+    /// Due runs before, the last one first: they say when a source was last checked.
+    pub earlier: &'a [Run],
 }
 
 /// A brief with what it rests on; in memory only.
@@ -101,7 +104,10 @@ impl Maker {
                 progress,
             )
             .await?;
-        let assessment = signals::assess(briefing, &context, &|call| asked.outcome(call));
+        let mut assessment = signals::assess(briefing, &context, &|call| asked.outcome(call));
+        for gap in &mut assessment.gaps {
+            gap.last_good = last_good(gap, occasion.earlier);
+        }
         let reader = Reader {
             language: occasion.language,
             today: context.today(),
@@ -160,4 +166,16 @@ pub fn zone(name: &str) -> Result<TimeZone, Problem> {
         Problem::new("unknown-zone", format!("there is no time zone `{name}`"))
             .advise("use a name of the IANA database, such as Europe/Zurich")
     })
+}
+
+/// When the signals of a gap were last checked, as the earlier briefs say.
+fn last_good(gap: &Gap, earlier: &[Run]) -> Option<Timestamp> {
+    let is_of_gap = |other: &Gap| other.signals.iter().any(|id| gap.signals.contains(id));
+    earlier
+        .iter()
+        .filter_map(|run| run.state.brief())
+        .filter(|brief| !brief.gaps.iter().any(is_of_gap))
+        .flat_map(|brief| &brief.sources)
+        .find(|source| source.connector == gap.connector && source.as_of.is_some())?
+        .as_of
 }

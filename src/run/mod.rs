@@ -44,7 +44,7 @@ use crate::{
     },
     error::Problem,
     guard::Guard,
-    ids::{CalendarId, DeliveryId, UserId, derived},
+    ids::{BriefingId, CalendarId, DeliveryId, RoleId, UserId, derived},
     provision::{self, Objects},
     render,
     store::{Kind, Leased, Store, StoreError},
@@ -224,18 +224,12 @@ impl Parts {
                 brief: Box::new(brief),
             });
         }
-        // Quiet days are counted, and a brief is compared with.
-        let enough = |earlier: &Run| {
-            compares(earlier).is_some() && !matches!(earlier.state, RunState::Quiet { .. })
-        };
         let earlier = self
             .store
             .runs()
-            .earlier_until(&run.briefing, &run.audience, run.due, enough)
+            .due_before(&run.briefing, &run.audience, run.due, enough)
             .await?;
-        let before = earlier
-            .iter()
-            .find_map(|earlier| Some((compares(earlier)?, earlier.due)));
+        let before = last_read(&earlier);
         let occasion = Occasion {
             run: run.id.clone(),
             role: &run.audience.role,
@@ -247,6 +241,7 @@ impl Parts {
             due: run.due,
             previous: before.map_or(&[], |(brief, _)| brief.marks.as_slice()),
             since: before.map(|(_, due)| due),
+            earlier: &earlier,
         };
         let made = self
             .maker
@@ -256,7 +251,7 @@ impl Parts {
             Ok(made) => made.brief,
             Err(problem) => return self.failed(run, problem).await,
         };
-        brief.notices.extend(notices::of_the_past(run, &earlier));
+        compose::add_notices(&mut brief, notices::of_the_past(run, &earlier));
         let brief = Box::new(brief);
         let skipped = briefing.when_quiet == WhenQuiet::Skip && brief.edition == Edition::Quiet;
         Ok(if skipped && !notices::is_week_begin(run) {
@@ -264,6 +259,37 @@ impl Parts {
         } else {
             RunState::Composed { brief }
         })
+    }
+
+    /// The due runs that a brief of this briefing and role made now would go on from, the last one first: those of the
+    /// audience, in `zone` where one is given, that had the newest.
+    pub async fn due_before(
+        &self,
+        objects: &Objects,
+        briefing: &BriefingId,
+        role: &RoleId,
+        zone: Option<&str>,
+        due: Timestamp,
+    ) -> Result<Vec<Run>, StoreError> {
+        let mut newest: Vec<Run> = Vec::new();
+        let schedules = objects.schedules.iter();
+        for schedule in schedules.filter(|schedule| schedule.briefing == *briefing) {
+            let audiences = audiences(schedule, objects, &self.company.defaults);
+            for audience in audiences.iter().filter(|audience| {
+                audience.role == *role && zone.is_none_or(|zone| audience.zone == zone)
+            }) {
+                let runs = self
+                    .store
+                    .runs()
+                    .due_before(briefing, audience, due, enough)
+                    .await?;
+                let of = |runs: &[Run]| last_read(runs).map(|(_, due)| due);
+                if of(&runs) > of(&newest) {
+                    newest = runs;
+                }
+            }
+        }
+        Ok(newest)
     }
 
     async fn failed(&self, run: &Run, problem: Problem) -> Result<RunState, StoreError> {
@@ -341,12 +367,26 @@ impl Parts {
     }
 }
 
+/// The last brief of these runs that the next one can be held against, with when it was due.
+pub fn last_read(earlier: &[Run]) -> Option<(&Brief, Timestamp)> {
+    earlier
+        .iter()
+        .find_map(|earlier| Some((compares(earlier)?, earlier.due)))
+}
+
 /// The brief of a run, where the next one can be held against it: it was made from answers, and somebody got it.
 fn compares(run: &Run) -> Option<&Brief> {
     let brief = run.state.brief()?;
     let lost = matches!(run.state, RunState::Done { delivered: 0, .. });
     let answered = !matches!(brief.edition, Edition::TooLate | Edition::Nothing);
     (answered && !lost).then_some(brief)
+}
+
+/// Is nothing from before this run needed? Quiet days are counted, a brief is held against one that can be compared with, and
+/// a gap is held against one without.
+fn enough(run: &Run) -> bool {
+    let whole = compares(run).is_some_and(|brief| brief.gaps.is_empty());
+    whole && !matches!(run.state, RunState::Quiet { .. })
 }
 
 fn all_ended(deliveries: &[Delivery]) -> bool {

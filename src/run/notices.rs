@@ -16,6 +16,7 @@ use crate::{
     error::Problem,
     ids::{BriefingId, RunId},
     store::StoreError,
+    text::Language,
 };
 
 /// The word to the admin is a run of this briefing, which no file can define: its id is taken.
@@ -35,7 +36,8 @@ fn local(instant: Timestamp, run: &Run, now: Timestamp) -> String {
 
 /// The line that readers get instead of a brief whose time is over.
 pub(super) fn too_late(run: &Run, briefing: &Briefing, now: Timestamp) -> Brief {
-    let due = local(run.due, run, now);
+    let (due, expired) = (local(run.due, run, now), local(run.expires, run, now));
+    let (subject, text) = compose::too_late(run.audience.language, &briefing.title, &due, &expired);
     compose::notice(compose::Notice {
         run: run.id.clone(),
         briefing: briefing.id.clone(),
@@ -44,27 +46,18 @@ pub(super) fn too_late(run: &Run, briefing: &Briefing, now: Timestamp) -> Brief 
         due: run.due,
         now,
         edition: Edition::TooLate,
-        subject: format!("{}: no brief today, too late", briefing.title),
-        text: format!(
-            "The brief due {due} could not be made before {}: Daybrief or its machine was not running. Nothing was checked; the next one comes at its usual time.",
-            local(run.expires, run, now)
-        ),
+        subject,
+        text,
     })
 }
 
 /// What a brief says of those before it: instants that were missed, briefs that did not arrive, quiet days.
 pub(super) fn of_the_past(run: &Run, earlier: &[Run]) -> Vec<Rich> {
+    let language = run.audience.language;
     let mut notices = Vec::new();
     if let (Some(first), count) = (run.missed.first(), run.missed.len()) {
-        let (word, verb) = if count == 1 {
-            ("brief", "was")
-        } else {
-            ("briefs", "were")
-        };
-        notices.push(Rich::plain(format!(
-            "{count} {word} before this one {verb} not made, since {}: Daybrief was not running.",
-            local(*first, run, run.due)
-        )));
+        let since = local(*first, run, run.due);
+        notices.push(compose::missed(language, count, &since));
     }
     if let Some(last) = earlier.first()
         && let RunState::Done {
@@ -72,20 +65,15 @@ pub(super) fn of_the_past(run: &Run, earlier: &[Run]) -> Vec<Rich> {
         } = last.state
         && delivered < total
     {
-        notices.push(Rich::plain(format!(
-            "The brief of {} may not have reached everyone it was for.",
-            local(last.due, run, run.due)
-        )));
+        let due = local(last.due, run, run.due);
+        notices.push(compose::not_reached(language, &due));
     }
     let quiet = earlier
         .iter()
         .take_while(|earlier| matches!(earlier.state, RunState::Quiet { .. }))
         .count();
     if quiet > 0 {
-        let word = if quiet == 1 { "day" } else { "days" };
-        notices.push(Rich::plain(format!(
-            "{quiet} quiet {word} before: nothing was sent."
-        )));
+        notices.push(compose::quiet_days(language, quiet));
     }
     notices
 }
@@ -197,7 +185,8 @@ pub async fn tell_admin(
     };
     let audience = Audience {
         role: role.clone(),
-        language: admin.language.unwrap_or(parts.company.defaults.language),
+        // What is told to an admin is English.
+        language: Language::English,
         zone: admin
             .zone
             .clone()
@@ -230,6 +219,7 @@ pub async fn tell_admin(
         due: now,
         expires: now,
         missed: Vec::new(),
+        by_hand: false,
         state: RunState::Composed {
             brief: Box::new(brief),
         },

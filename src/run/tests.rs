@@ -236,20 +236,23 @@ impl Instance {
         delivered.iter().map(|(_, text)| text.clone()).collect()
     }
 
-    async fn run(&self, due: &str) -> Run {
+    fn audience(&self) -> Audience {
         let target = |user: &str| crate::domain::run::Target {
             user: Some(UserId::new(user).unwrap()),
             to: Address::Email {
                 to: format!("{user}@acme.example"),
             },
         };
-        let audience = Audience {
+        Audience {
             role: crate::ids::RoleId::new("vp").unwrap(),
             language: crate::text::Language::English,
             zone: "UTC".to_owned(),
             recipients: vec![target("jonas"), target("mara")],
-        };
-        let id = RunId::of("s", due.parse().unwrap(), &audience);
+        }
+    }
+
+    async fn run(&self, due: &str) -> Run {
+        let id = RunId::of("s", due.parse().unwrap(), &self.audience());
         self.store.runs().get(&id).await.unwrap().unwrap()
     }
 
@@ -517,4 +520,92 @@ async fn two_nodes_deliver_once() {
         instance.work().await;
         assert_eq!(instance.letters().len(), 2);
     }
+}
+
+#[tokio::test]
+async fn a_brief_by_hand_is_held_against_the_last_due_one_and_the_next_due_one_not_against_it() {
+    let instance = Instance::new().await;
+    let audience = instance.audience();
+    let mark: crate::domain::finding::Mark = serde_json::from_value(serde_json::json!({
+        "fingerprint": "f", "signal": "blocked", "severity": "high",
+        "first_seen": "2026-11-24", "unchanged_since": "2026-11-24",
+    }))
+    .unwrap();
+    let done = |due: &str, marks: &[crate::domain::finding::Mark], by_hand: bool| {
+        let due = due.parse().unwrap();
+        let id = RunId::of(if by_hand { "by hand" } else { "s" }, due, &audience);
+        let mut brief = compose::notice(compose::Notice {
+            run: id.clone(),
+            briefing: BriefingId::new("morning").unwrap(),
+            title: "Engineering".to_owned(),
+            audience: &audience,
+            due,
+            now: due,
+            edition: Edition::BuiltIn,
+            subject: String::new(),
+            text: String::new(),
+        });
+        brief.marks = marks.to_vec();
+        brief.sources = vec![crate::domain::brief::Source {
+            connector: crate::ids::ConnectorId::new("tracker").unwrap(),
+            title: "Tracker".to_owned(),
+            as_of: Some(due),
+        }];
+        Run {
+            id,
+            schedule: None,
+            briefing: brief.briefing.clone(),
+            audience: audience.clone(),
+            due,
+            expires: due,
+            missed: Vec::new(),
+            by_hand,
+            state: RunState::Done {
+                brief: Box::new(brief),
+                delivered: 2,
+                total: 2,
+            },
+        }
+    };
+    let runs = instance.store.runs();
+    let marks = [mark];
+    runs.create(&done(DUE, &marks, false), Timestamp::MAX)
+        .await
+        .unwrap();
+    // By hand on the next morning, before the due one and more often than runs are looked back at.
+    for minute in 0..45 {
+        let at = format!("2026-11-25T05:{minute:02}:00Z");
+        runs.create(&done(&at, &[], true), Timestamp::MAX)
+            .await
+            .unwrap();
+    }
+    instance.clock.set("2026-11-25T06:00:00Z".parse().unwrap());
+    let by_hand = Run {
+        state: RunState::Due,
+        expires: "2026-11-25T10:00:00Z".parse().unwrap(),
+        ..done("2026-11-25T06:00:00Z", &[], true)
+    };
+    runs.create(&by_hand, by_hand.due).await.unwrap();
+    instance.work().await;
+    let made = runs.get(&by_hand.id).await.unwrap().unwrap();
+    // Its signal could not be checked, so what it was held against goes on.
+    let brief = made.state.brief().unwrap();
+    assert_eq!(brief.marks, marks);
+    assert_eq!(brief.gaps[0].last_good, DUE.parse().ok());
+
+    let parts = instance.parts(instance.store.clone());
+    let objects = parts.objects().await.unwrap();
+    let now = "2026-11-25T06:30:00Z".parse().unwrap();
+    for (zone, expected) in [(None, DUE.parse().ok()), (Some("Europe/Zurich"), None)] {
+        let earlier = parts
+            .due_before(&objects, &by_hand.briefing, &audience.role, zone, now)
+            .await
+            .unwrap();
+        assert_eq!(last_read(&earlier).map(|(_, due)| due), expected);
+    }
+
+    instance.clock.set("2026-11-25T07:00:01Z".parse().unwrap());
+    instance.work().await;
+    let next = instance.run("2026-11-25T07:00:00Z").await;
+    assert_eq!(next.state.brief().unwrap().marks, marks);
 }

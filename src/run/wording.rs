@@ -132,18 +132,14 @@ impl Wording {
     }
 }
 
-/// Why no model worded it, in words for a reader.
-fn reason(tried: &[Tried]) -> &'static str {
+/// Why no model worded it.
+fn reason(tried: &[Tried]) -> compose::Plain {
     match tried.last() {
-        Some(Tried::Failed(_, ModelError::Timeout { .. })) => "the model did not answer in time",
-        Some(Tried::Failed(_, ModelError::Unavailable { .. })) => {
-            "the model is not set up completely"
-        }
-        Some(Tried::Refused(_)) => "the model refused",
-        Some(Tried::OverBudget(..)) => "this month's budget for the model is used up",
-        Some(Tried::NotLocal(_)) => {
-            "these data may be shown to a local model only, and none is set"
-        }
-        _ => "the model did not answer",
+        Some(Tried::Failed(_, ModelError::Timeout { .. })) => compose::Plain::Timeout,
+        Some(Tried::Failed(_, ModelError::Unavailable { .. })) => compose::Plain::NotSetUp,
+        Some(Tried::Refused(_)) => compose::Plain::Refused,
+        Some(Tried::OverBudget(..)) => compose::Plain::OverBudget,
+        Some(Tried::NotLocal(_)) => compose::Plain::NotLocal,
+        _ => compose::Plain::Unanswered,
     }
 }

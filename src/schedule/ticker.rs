@@ -71,6 +71,7 @@ impl Times<'_> {
                 .checked_add(SignedDuration::from_mins(minutes))
                 .unwrap_or(Timestamp::MAX),
             missed: Vec::new(),
+            by_hand: false,
             state: RunState::Due,
         })
     }
@@ -79,7 +80,7 @@ impl Times<'_> {
     async fn missed(&self, run: &Run, store: &Store) -> Result<Vec<Timestamp>, StoreError> {
         let earlier = store
             .runs()
-            .earlier_until(&run.briefing, &run.audience, run.due, |_| true)
+            .due_before(&run.briefing, &run.audience, run.due, |_| true)
             .await?;
         // Without a run before it is not known that this audience expected anything.
         let Some(before) = earlier.first() else {

@@ -58,6 +58,7 @@ pub struct Instance {
     pub objects: Vec<PathBuf>,
     /// IANA zone of the company: months of budgets, people without a zone of their own.
     pub zone: String,
+    /// The language of answers to people who have not chosen one. A brief is in its briefing's.
     pub language: Language,
     /// Calendar of the company, by id; Monday to Friday without it.
     pub calendar: Option<String>,

@@ -57,8 +57,11 @@ pub fn assess<'a>(
         })
         .run(&mut result.gaps)
         {
-            Ok(findings) => {
-                checked.insert(&signal.id);
+            Ok((findings, whole)) => {
+                // With a record that could not be read, what is not found may be in that record.
+                if whole {
+                    checked.insert(&signal.id);
+                }
                 for finding in findings {
                     let worst = found
                         .entry(finding.fingerprint.clone())
@@ -68,8 +71,11 @@ pub fn assess<'a>(
                     }
                 }
             }
-            Err(unchecked) => add_gap(&mut result.gaps, signal, unchecked),
+            Err(unchecked) => add_gap(&mut result.gaps, signal, unchecked, Extent::Whole),
         }
+    }
+    for gap in &mut result.gaps {
+        gap.of = asking(briefing, &gap.connector);
     }
     result.checked = Checked {
         checked: checked.len(),
@@ -114,8 +120,28 @@ pub fn assess<'a>(
     result
 }
 
+/// How many signals ask a connector.
+fn asking(briefing: &Briefing, connector: &ConnectorId) -> usize {
+    let asks = |signal: &&Signal| {
+        signal.query.connector == *connector
+            || signal
+                .joins
+                .values()
+                .any(|join| join.query.connector == *connector)
+    };
+    briefing.signals.iter().filter(asks).count()
+}
+
+/// How much of a signal is unchecked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    Whole,
+    /// Some of its records.
+    Part,
+}
+
 /// Adds a gap, or its signal to the gap of the same connector and cause.
-fn add_gap(gaps: &mut Vec<Gap>, signal: &Signal, unchecked: Unchecked) {
+fn add_gap(gaps: &mut Vec<Gap>, signal: &Signal, unchecked: Unchecked, extent: Extent) {
     let same = gaps.iter_mut().find(|gap| {
         gap.connector == unchecked.connector
             && gap.cause == unchecked.cause
@@ -126,11 +152,16 @@ fn add_gap(gaps: &mut Vec<Gap>, signal: &Signal, unchecked: Unchecked) {
             gap.high |= signal.can_be_high;
             if !gap.signals.contains(&signal.id) {
                 gap.signals.push(signal.id.clone());
+                gap.titles.push(signal.title.clone());
             }
         }
         None => gaps.push(Gap {
             connector: unchecked.connector,
             signals: vec![signal.id.clone()],
+            titles: vec![signal.title.clone()],
+            of: 0,
+            in_part: extent == Extent::Part,
+            last_good: None,
             high: signal.can_be_high,
             cause: unchecked.cause,
             detail: unchecked.detail,
@@ -211,8 +242,8 @@ impl Items {
 }
 
 impl SignalRun<'_, '_, '_, '_> {
-    /// The findings; items on which a rule fails become a gap beside them.
-    fn run(&self, gaps: &mut Vec<Gap>) -> Result<Vec<Finding>, Unchecked> {
+    /// The findings, and whether all items could be read; those on which a rule fails become a gap beside them.
+    fn run(&self, gaps: &mut Vec<Gap>) -> Result<(Vec<Finding>, bool), Unchecked> {
         let query = &self.signal.query;
         let items = self.items(query)?;
         let rules = Rules::compile(self.env, self.signal).map_err(|(field, what)| Unchecked {
@@ -269,9 +300,10 @@ impl SignalRun<'_, '_, '_, '_> {
                     cause: GapCause::Rule,
                     detail,
                 },
+                Extent::Part,
             );
         }
-        Ok(findings)
+        Ok((findings, failures == 0))
     }
 
     pub(super) fn items(&self, query: &Query) -> Result<Items, Unchecked> {
@@ -472,6 +504,16 @@ impl SignalRun<'_, '_, '_, '_> {
         };
         let link_of =
             |rule: &Expression<'_, '_>| eval(rule, &scope).ok().and_then(|link| web_link(&link));
+        let until = match &rules.until {
+            Some(rule) => match eval(rule, &scope).map_err(at("until"))? {
+                none if none.is_none() => None,
+                value => match functions::fact(&value) {
+                    Some(FactValue::Date(date)) => Some(date),
+                    _ => return Err(("until".to_owned(), "gives no date".to_owned())),
+                },
+            },
+            None => None,
+        };
         let mut facts = BTreeMap::new();
         for (name, rule) in &rules.facts {
             let field = format!("facts.{name}");
@@ -497,7 +539,14 @@ impl SignalRun<'_, '_, '_, '_> {
             headline: sentence("headline", &self.signal.headline)?,
             body: sentence("say", &self.signal.say)?,
             next: sentence("next", &self.signal.next)?,
+            short: sentence("short", &self.signal.short)?,
+            until,
             link: rules.link.as_ref().and_then(link_of),
+            subject: rules
+                .subject
+                .as_ref()
+                .and_then(|rule| key_of(&eval(rule, &scope).ok()?))
+                .map(|subject| one_line(&subject)),
             cause: rules
                 .cause
                 .as_ref()

@@ -159,12 +159,13 @@ pub fn check(briefing: &Briefing) -> Vec<RuleProblem> {
             ("headline", &signal.headline),
             ("say", &signal.say),
             ("next", &signal.next),
+            ("short", &signal.short),
         ] {
             if let Err(what) = wording::check(template, &signal.facts) {
                 wrong(field, what);
             }
         }
-        if crate::text::word_count(&signal.headline.replace(['{', '}'], " ")) > 24 {
+        if crate::text::word_count(&words_of(&signal.headline)) > 24 {
             wrong(
                 "headline",
                 "is longer than 16 words once its facts stand in it".to_owned(),
@@ -192,6 +193,18 @@ pub fn check(briefing: &Briefing) -> Vec<RuleProblem> {
         }
     }
     problems
+}
+
+/// The words and the facts' names of a template, without its tags.
+fn words_of(template: &str) -> String {
+    let mut words = String::with_capacity(template.len());
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once("{%") {
+        words.push_str(before);
+        rest = after.split_once("%}").map_or("", |(_, rest)| rest);
+    }
+    words.push_str(rest);
+    words.replace(['{', '}'], " ")
 }
 
 /// An expression, the field that it stands in, and the names that it may use.
@@ -255,6 +268,8 @@ fn expressions(signal: &Signal) -> Vec<Rule> {
     optional("rank", signal.rank.as_ref());
     optional("link", signal.link.as_ref());
     optional("cause", signal.cause.as_ref());
+    optional("subject", signal.subject.as_ref());
+    optional("until", signal.until.as_ref());
     optional(
         "measure.value",
         signal.measure.as_ref().map(|measure| &measure.value),

@@ -24,6 +24,8 @@ pub(super) struct Rules<'e> {
     pub(super) measure: Option<Expression<'e, 'e>>,
     pub(super) link: Option<Expression<'e, 'e>>,
     pub(super) cause: Option<Expression<'e, 'e>>,
+    pub(super) subject: Option<Expression<'e, 'e>>,
+    pub(super) until: Option<Expression<'e, 'e>>,
     pub(super) facts: BTreeMap<String, Expression<'e, 'e>>,
     pub(super) fact_links: BTreeMap<String, Expression<'e, 'e>>,
 }
@@ -80,10 +82,27 @@ impl<'e> Rules<'e> {
             )?,
             link: optional("link", signal.link.as_ref())?,
             cause: optional("cause", signal.cause.as_ref())?,
+            subject: optional("subject", signal.subject.as_ref())?,
+            until: until(env, signal)?,
             facts: table("facts", &signal.facts)?,
             fact_links: table("fact_links", &signal.fact_links)?,
         })
     }
+}
+
+/// `until` as a date, or none where no date decides.
+fn until<'e>(
+    env: &'e Environment<'e>,
+    signal: &Signal,
+) -> Result<Option<Expression<'e, 'e>>, (String, String)> {
+    signal
+        .until
+        .as_ref()
+        .map(|until| {
+            env.compile_expression_owned(format!("none if ({until}) is none else ({until})|date"))
+                .map_err(|error| ("until".to_owned(), engine::reason(&error)))
+        })
+        .transpose()
 }
 
 pub(super) fn eval(rule: &Expression<'_, '_>, scope: &[(String, Value)]) -> Result<Value, String> {

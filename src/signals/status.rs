@@ -22,6 +22,7 @@ pub(super) fn compare(finding: &Finding, previous: Option<&Mark>, today: Date) -
         unchanged_since: today,
         measure: finding.measure.clone(),
         said: None,
+        until: finding.until,
     };
     let Some(before) = previous else {
         return (Status::New, mark);

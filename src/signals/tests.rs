@@ -156,7 +156,14 @@ fn a_rule_that_fails_on_an_item_names_item_and_field_and_no_value() {
         &[],
     );
     assert_eq!(found.findings.len(), 1);
+    // What was found of it stands, but it is not counted as checked.
+    assert_eq!((found.checked.checked, found.checked.total), (0, 1));
     let gap = &found.gaps[0];
+    assert!(gap.in_part);
+    assert_eq!(
+        (gap.of, gap.titles.as_slice()),
+        (1, ["Late orders".to_owned()].as_slice())
+    );
     assert_eq!(gap.cause, GapCause::Rule);
     assert!(
         gap.detail.contains("late")
@@ -164,6 +171,21 @@ fn a_rule_that_fails_on_an_item_names_item_and_field_and_no_value() {
             && gap.detail.contains("let.late")
     );
     assert!(!gap.detail.contains("Bob"), "{}", gap.detail);
+}
+
+#[test]
+fn what_stood_in_a_record_that_cannot_be_read_is_not_resolved() {
+    let row = |due: &str| {
+        json!([
+            { "id": 1, "due": due, "worth": 1, "customer": "A", "lines": 1 },
+            { "id": 2, "due": "2026-11-20", "worth": 1, "customer": "A", "lines": 1 },
+        ])
+    };
+    let first = assess_with(row("2026-11-20"), Some(json!([])), MORNING, &[]);
+    let next = "2026-11-25T06:10:00Z";
+    let second = assess_with(row("soon"), Some(json!([])), next, &first.marks);
+    assert_eq!(second.resolved, []);
+    assert_eq!((second.findings.len(), second.marks.len()), (1, 2));
 }
 
 #[test]
@@ -191,6 +213,100 @@ fn status_follows_the_measure_from_day_to_day() {
             fifth.marks.len()
         ),
         (0, 1, 0)
+    );
+}
+
+#[test]
+fn a_finding_keeps_the_last_day_on_which_it_can_be_found() {
+    let calendar = Calendar::weekdays();
+    let context = context(MORNING, &calendar, &[]);
+    let answer = json!({ "rows": [
+        { "id": 1, "due": "2026-11-20", "worth": 1, "customer": "A", "lines": 1 },
+        { "id": 2, "due": "2026-11-21", "worth": 0, "customer": "A", "lines": 1 },
+        { "id": 3, "due": "2026-11-22", "worth": -1, "customer": "A", "lines": 1 },
+    ]});
+    let people = json!([]);
+    let text = ORDERS.replace(
+        "rank =",
+        "until = \"'then' if item.worth < 0 else none if item.worth == 0 else add_days(item.due, 30)\"\nshort = \"order {{ order }}\"\nrank =",
+    );
+    assert_eq!(check(&briefing(&text)), []);
+    let found = assess(&briefing(&text), &context, &|planned| {
+        let value = if planned.connector.as_str() == "crm" {
+            &people
+        } else {
+            &answer
+        };
+        Some(Outcome::Answered {
+            value,
+            as_of: context.now,
+        })
+    });
+    let mut until: Vec<_> = found.marks.iter().map(|mark| mark.until).collect();
+    until.sort();
+    assert_eq!(until, [None, Some(jiff::civil::date(2026, 12, 20))]);
+    assert!(!found.findings[0].short.is_empty());
+    assert!(found.gaps[0].detail.contains("until"), "{:?}", found.gaps);
+    let wrong = text.replace("add_days(item.due, 30)", "add_days(item.due");
+    assert_eq!(check(&briefing(&wrong))[0].field, "until");
+}
+
+/// What the shipped briefing says of a release whose date is so many days ahead.
+fn release(days: i64) -> Vec<String> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("briefings");
+    let file = std::fs::read_to_string(folder.join("vp-engineering.toml")).unwrap();
+    let calendar = Calendar::weekdays();
+    let context = context(MORNING, &calendar, &[]);
+    let date = context.today().checked_add(jiff::Span::new().days(days));
+    let releases =
+        json!({ "rows": [{ "name": "4.12", "release_date": date.unwrap().to_string() }] });
+    let blockers = json!({ "rows": [{
+        "key": "PAY-1", "summary": "Card retry", "assignee": "Lena", "release": "4.12", "blocks": null,
+    }] });
+    let none = json!({ "rows": [] });
+    let found = assess(&briefing(&file), &context, &|planned| {
+        let name = planned.args.get("name").and_then(Value::as_str);
+        Some(Outcome::Answered {
+            value: match name {
+                Some("releases") => &releases,
+                Some("open_blockers") => &blockers,
+                _ => &none,
+            },
+            as_of: context.now,
+        })
+    });
+    assert_eq!(found.gaps, []);
+    let reader = crate::domain::finding::Reader {
+        language: crate::text::Language::English,
+        zone: TimeZone::UTC,
+        today: context.today(),
+    };
+    found
+        .findings
+        .iter()
+        .map(|finding| {
+            let said = finding.headline.0.iter().map(|part| match part {
+                WordingPart::Words(words) => words.clone(),
+                WordingPart::Fact(fact) => finding.facts[fact].value.display(&reader),
+            });
+            said.collect()
+        })
+        .collect()
+}
+
+#[test]
+fn a_release_past_its_date_stays_a_risk_while_a_blocker_is_open() {
+    assert_eq!(
+        release(2),
+        ["Release 4.12 has 1 open blocker with 2 days left"]
+    );
+    assert_eq!(
+        release(0),
+        ["Release 4.12 is due today with 1 open blocker"]
+    );
+    assert_eq!(
+        release(-2),
+        ["Release 4.12 is 2 days past its date with 1 open blocker"]
     );
 }
 

@@ -18,6 +18,9 @@ pub const KEPT_DAYS: u32 = 400;
 /// So many earlier runs are looked at for one that has a brief.
 const EARLIER_RUNS: u32 = 30;
 
+/// So many times so many are looked at where a person had all of them made.
+const MOST_PAGES: usize = 20;
+
 /// The runs of a store.
 pub struct Runs<'a>(pub(super) &'a Store);
 
@@ -139,7 +142,48 @@ impl Runs<'_> {
         Ok(())
     }
 
-    /// The last runs of a briefing for an audience that were due before `due`, the last one first.
+    /// The last runs of a briefing for an audience that were due before `due` by their schedule, the last one first: what
+    /// the next due run goes on from. Those that a person had made are left out. No further back than to the first that is
+    /// `enough`: mostly the last one is, and what a brief costs does not grow with those before it.
+    pub async fn due_before(
+        &self,
+        briefing: &BriefingId,
+        audience: &Audience,
+        due: Timestamp,
+        enough: impl Fn(&Run) -> bool,
+    ) -> Result<Vec<Run>, StoreError> {
+        let group = group(briefing, audience);
+        let (mut before, mut limit) = (due, 1);
+        for _ in 0..MOST_PAGES {
+            let range = Range::up_to(micros(before).saturating_sub(1), limit);
+            let documents = self.0.driver.list(Collection::Runs, &group, range).await?;
+            let (mut runs, mut last) = (Vec::new(), None);
+            for document in &documents {
+                let run: Run = from_body(Collection::Runs, document)?;
+                last = Some(run.due);
+                if run.by_hand {
+                    continue;
+                }
+                let is_enough = enough(&run);
+                runs.push(run);
+                if is_enough {
+                    return Ok(runs);
+                }
+            }
+            let all_seen = documents.len() < limit as usize;
+            if limit < EARLIER_RUNS && !all_seen {
+                limit = EARLIER_RUNS;
+                continue;
+            }
+            match last {
+                Some(last) if runs.is_empty() && !all_seen => before = last,
+                _ => return Ok(runs),
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    /// The last runs of a briefing for an audience before `due`, also those that a person had made, the last one first.
     pub async fn earlier(
         &self,
         briefing: &BriefingId,
@@ -154,31 +198,5 @@ impl Runs<'_> {
             .iter()
             .map(|document| from_body(Collection::Runs, document))
             .collect()
-    }
-
-    /// As [`Runs::earlier`], but no further back than to the first that is `enough`: mostly the last one is, and what a brief
-    /// costs does not grow with those before it.
-    pub async fn earlier_until(
-        &self,
-        briefing: &BriefingId,
-        audience: &Audience,
-        due: Timestamp,
-        enough: impl Fn(&Run) -> bool,
-    ) -> Result<Vec<Run>, StoreError> {
-        let group = group(briefing, audience);
-        let mut runs: Vec<Run> = Vec::new();
-        for limit in [1, EARLIER_RUNS] {
-            let range = Range::up_to(micros(due).saturating_sub(1), limit);
-            let documents = self.0.driver.list(Collection::Runs, &group, range).await?;
-            for document in documents.iter().skip(runs.len()) {
-                let run = from_body(Collection::Runs, document)?;
-                let last = enough(&run);
-                runs.push(run);
-                if last {
-                    return Ok(runs);
-                }
-            }
-        }
-        Ok(runs)
     }
 }

@@ -70,7 +70,7 @@ async fn a_secret_is_struck_out_of_a_tools_error_and_the_error_is_cut() {
         "{error}"
     );
     let error = bench.call("fail", json!({})).await.unwrap_err();
-    assert_eq!(error.cause(), GapCause::Refused);
+    assert_eq!(error.cause(), GapCause::Failed);
     let text = error.to_string();
     assert!(text.contains("no such project") && !text.contains(char::is_control));
     assert!(text.chars().count() < SERVER_WORD_CHARS + 80, "{text}");

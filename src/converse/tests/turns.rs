@@ -198,7 +198,7 @@ async fn a_source_that_failed_is_said_in_the_answer_and_its_words_are_not() {
     assert_eq!(told.done.outcome, TurnOutcome::InPart);
     let text = told.text();
     assert!(
-        text.contains("Not checked: CRM (refused the request)."),
+        text.contains("Not checked: CRM (could not answer)."),
         "{text}"
     );
     assert!(!told.all().contains("Miller"), "{text}");

@@ -27,6 +27,9 @@ impl Turn<'_> {
             Some(Tried::Failed(_, ModelError::Timeout { seconds })) => {
                 with(words.model_slow, &seconds.to_string())
             }
+            Some(Tried::Failed(_, ModelError::Unavailable { .. })) => {
+                words.model_not_set_up.to_owned()
+            }
             Some(Tried::Refused(_)) => words.model_refused.to_owned(),
             Some(Tried::NotLocal(_)) => words.model_not_local.to_owned(),
             Some(Tried::Failed(..) | Tried::TooLong(_)) => words.model_failed.to_owned(),

@@ -231,7 +231,7 @@ impl Turn<'_> {
     /// What the model is told of a source that failed. A tool's own word of refusal helps it to ask better; where its values
     /// are not for every model, neither is its word.
     fn refusal(&mut self, connector: &Connector, failure: &gather::Failure) -> String {
-        let own_word = matches!(failure.cause, GapCause::Refused);
+        let own_word = matches!(failure.cause, GapCause::Refused | GapCause::Failed);
         if own_word && (connector.local_only || self.sight() == Sight::Blind) {
             return refused(failure.cause.clause());
         }
@@ -240,7 +240,7 @@ impl Turn<'_> {
                 .insert(connector.id.clone(), connector.title.clone());
         }
         match failure.cause {
-            GapCause::Refused | GapCause::NotAllowed => refused(&failure.detail),
+            GapCause::Refused | GapCause::Failed | GapCause::NotAllowed => refused(&failure.detail),
             other => refused(other.clause()),
         }
     }
