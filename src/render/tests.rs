@@ -169,6 +169,64 @@ fn nothing_of_a_source_becomes_markup_or_a_mention() {
 }
 
 #[test]
+fn a_row_gives_no_format_to_a_slack_message() {
+    let text = "*Next:* _x_ ~s~ :fire: :+1: `code` > quote & PAY_1 2*3 at 06:58:30, card_retry";
+    let shown =
+        "∗Next:∗ ˍxˍ ∼s∼ ∶fire: ∶+1: ˋcodeˋ &gt; quote &amp; PAY_1 2∗3 at 06:58:30, card_retry";
+    let quoted = format!("> {text}");
+    let mut brief = sample::engineering();
+    let link = Url::parse("https://jira.acme.example/browse/A_1?a=*b*&c=_d_").ok();
+    for item in brief.decide.iter_mut().chain(&mut brief.watch) {
+        for part in [&mut item.headline, &mut item.body, &mut item.next] {
+            *part = crate::domain::rich::Rich::plain(&quoted);
+            part.push(text, link.clone());
+        }
+        item.open.as_mut().unwrap().label = text.to_owned();
+        item.status = crate::domain::finding::Status::Worse {
+            from: 1.into(),
+            to: 2.into(),
+            unit: text.to_owned(),
+            days: 1,
+        };
+    }
+    brief.notices = vec![crate::domain::rich::Rich::plain(text)];
+    brief.bottom_line = crate::domain::rich::Rich::plain(text);
+    brief.subject = text.to_owned();
+    brief.resolved[0].said = text.to_owned();
+    let message = slack(&brief, &instance());
+    assert_eq!(message.text, shown);
+    let mut texts = vec![message.text.clone()];
+    let mut all = vec![serde_json::json!(message.blocks)];
+    all.extend(message.replies.into_iter().map(|(_, blocks)| blocks.into()));
+    while let Some(value) = all.pop() {
+        match value {
+            serde_json::Value::Array(values) => all.extend(values),
+            serde_json::Value::Object(fields) if fields.get("type") == Some(&"mrkdwn".into()) => {
+                texts.push(fields["text"].as_str().unwrap().to_owned());
+            }
+            serde_json::Value::Object(fields) => all.extend(fields.into_values()),
+            _ => {}
+        }
+    }
+    // Every text of the brief is in one of them as it is shown, and no mark of a row is left beside those of ours.
+    assert!(texts.iter().filter(|text| text.contains(shown)).count() >= 6);
+    for text in texts {
+        for mark in [
+            "*Next:* _",
+            "_x_",
+            "~",
+            "`",
+            " :fire:",
+            ":+1:",
+            "\n&gt;",
+            "2*3",
+        ] {
+            assert!(!text.contains(mark), "{mark} in {text}");
+        }
+    }
+}
+
+#[test]
 fn no_form_loads_anything_or_runs_anything() {
     for (name, brief) in all() {
         let mail = email(&brief, &instance()).html;
