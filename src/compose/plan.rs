@@ -357,7 +357,11 @@ fn by_cause(findings: &[Finding]) -> Vec<&Finding> {
 }
 
 fn item(number: usize, finding: &Finding, reader: &Reader, one_line: bool) -> Item {
-    let sentence = |wording: &Wording| rich(wording, &finding.facts, finding.link.as_ref(), reader);
+    let sentence = |wording: &Wording| {
+        let mut text = Rich::default();
+        say(&mut text, wording, &finding.facts, reader);
+        text
+    };
     Item {
         number,
         signal: finding.signal.clone(),
@@ -379,29 +383,34 @@ fn item(number: usize, finding: &Finding, reader: &Reader, one_line: bool) -> It
     }
 }
 
-/// A sentence with the facts' values. Figures and keys are links to their record, and what has a record of its own;
-/// names alone are not, so that the eye finds what can be opened.
-pub(super) fn rich(
+/// Says a sentence with the facts' values, each a link to its record.
+pub(super) fn say(
+    text: &mut Rich,
     wording: &Wording,
     facts: &BTreeMap<String, Fact>,
-    link: Option<&url::Url>,
     reader: &Reader,
-) -> Rich {
-    let mut text = Rich::default();
+) {
+    let (open, close) = reader.language.quotation_marks();
     for part in &wording.0 {
         match part {
             WordingPart::Words(words) => text.push(words.clone(), None),
             WordingPart::Fact(name) => {
                 if let Some(fact) = facts.get(name) {
-                    let shown = fact.value.display(reader);
-                    let record = link.filter(|_| shown.contains(|c: char| c.is_ascii_digit()));
-                    let link = fact.link.as_ref().or(record).cloned();
-                    text.push(shown, link);
+                    let mut shown = fact.value.display(reader);
+                    // A rule may have put marks around it.
+                    let inside = shown
+                        .strip_prefix(open)
+                        .and_then(|shown| shown.strip_suffix(close));
+                    if let Some(inside) = inside
+                        && text.text().ends_with(['“', '„', '«', '"'])
+                    {
+                        shown = inside.to_owned();
+                    }
+                    text.push(shown, fact.link.clone());
                 }
             }
         }
     }
-    text
 }
 
 /// Keeps with each mark the headline that was said, so that it can be named when it is resolved.

@@ -398,12 +398,7 @@ fn ground_text<'e>(
                 (WordingPart::Words(words), _) => said.push(words, None),
                 (part, Some(finding)) => {
                     facts += 1;
-                    said.append(plan::rich(
-                        &Wording(vec![part]),
-                        &finding.facts,
-                        finding.link.as_ref(),
-                        reader,
-                    ));
+                    plan::say(&mut said, &Wording(vec![part]), &finding.facts, reader);
                 }
                 (WordingPart::Fact(_), None) => return Err(Refusal::UnknownHandle),
             }

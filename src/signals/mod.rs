@@ -7,6 +7,7 @@
 mod assess;
 mod engine;
 pub mod functions;
+mod origin;
 mod rules;
 mod status;
 mod wording;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use minijinja::{Environment, Expression, value::Value};
 use url::Url;
 
-use super::engine;
+use super::{engine, origin::Origins};
 use crate::{
     domain::briefing::Signal,
     text::{shorten, visible},
@@ -26,6 +26,7 @@ pub(super) struct Rules<'e> {
     pub(super) cause: Option<Expression<'e, 'e>>,
     pub(super) facts: BTreeMap<String, Expression<'e, 'e>>,
     pub(super) fact_links: BTreeMap<String, Expression<'e, 'e>>,
+    pub(super) origins: Origins,
 }
 
 pub(super) enum Let<'e> {
@@ -82,6 +83,7 @@ impl<'e> Rules<'e> {
             cause: optional("cause", signal.cause.as_ref())?,
             facts: table("facts", &signal.facts)?,
             fact_links: table("fact_links", &signal.fact_links)?,
+            origins: Origins::of(env, signal),
         })
     }
 }
