@@ -286,6 +286,40 @@ fn neither_tools_nor_the_admins_details_reach_a_reader() {
 }
 
 #[test]
+fn a_links_number_stands_behind_its_phrase_and_outside_of_quotations() {
+    let said = |line: &str| {
+        let mut brief = sample::engineering();
+        brief.bottom_line = sample::rich(line);
+        let text = text(&brief, &instance(), 200, false);
+        let line = text
+            .lines()
+            .skip_while(|line| *line != "BOTTOM LINE")
+            .nth(1);
+        line.unwrap().to_owned()
+    };
+    for (line, numbered) in [
+        (
+            "Release 4.12 has [3 blockers](a.example/1) with [2 days](a.example/1) left. It is late.",
+            "Release 4.12 has 3 blockers with 2 days left [1]. It is late.",
+        ),
+        (
+            "It is open (“[Drivers cannot sign in](a.example/1)”), and [5](a.example/2) is due.",
+            "It is open (“Drivers cannot sign in”) [1], and 5 is due [2].",
+        ),
+        (
+            "[A](a.example/1) renews in [38 days](a.example/1) and has [1 ticket](a.example/2)",
+            "A renews in 38 days [1] and has 1 ticket [2]",
+        ),
+        (
+            "It costs [EUR 1,200.50](a.example/1) at [06:58](a.example/1) today, at least.",
+            "It costs EUR 1,200.50 at 06:58 today [1], at least.",
+        ),
+    ] {
+        assert_eq!(said(line), numbered);
+    }
+}
+
+#[test]
 fn lines_keep_the_width_but_for_addresses() {
     for width in [40, 76, 100] {
         for line in text(&sample::engineering(), &instance(), width, false).lines() {
