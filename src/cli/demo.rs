@@ -56,12 +56,13 @@ pub async fn run(command: Demo, json: bool) -> Result<u8, Problems> {
         folder.join("sources").display()
     ));
     let app = App::temporary(Settings::default(), clock).await?;
-    let instance = Instance {
-        name: demo::COMPANY_NAME.to_owned(),
-        page: None,
-    };
     let mut made = Vec::new();
     let mut first = None;
+    let instance = |role| Instance {
+        name: demo::COMPANY_NAME.to_owned(),
+        role: objects.title_of(role),
+        page: None,
+    };
     for briefing in &objects.briefings {
         let begun = Instant::now();
         let watch = Watch::new(&objects.connectors, json);
@@ -91,8 +92,17 @@ pub async fn run(command: Demo, json: bool) -> Result<u8, Problems> {
             }
         };
         let cleared = app.parts.guard(&objects).clear(brief);
-        let paths =
-            write(cleared.get(), &folder.join(briefing.id.as_str()), &instance).map_err(one)?;
+        let reader = objects
+            .users
+            .iter()
+            .find(|user| user.roles.contains(&briefing.role));
+        let paths = write(
+            cleared.get(),
+            &folder.join(briefing.id.as_str()),
+            &instance(&briefing.role),
+            reader.map(|user| user.name.as_str()),
+        )
+        .map_err(one)?;
         let brief = cleared.into_inner();
         say(&format!(
             "✓ {}: {} risks in {:.1} s",
@@ -119,7 +129,7 @@ pub async fn run(command: Demo, json: bool) -> Result<u8, Problems> {
         print("");
         print(&render::text(
             &brief,
-            &instance,
+            &instance(&brief.role),
             render::TEXT_WIDTH,
             on_terminal(),
         ));

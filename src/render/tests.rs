@@ -7,6 +7,7 @@ use crate::text::Language;
 fn instance() -> Instance {
     Instance {
         name: "Acme Ltd".to_owned(),
+        role: Some("VP Engineering".to_owned()),
         page: Url::parse("https://daybrief.acme.example/briefs/0123").ok(),
     }
 }
@@ -355,7 +356,8 @@ fn a_gap_that_no_notice_says_stands_in_the_foot() {
 #[test]
 fn a_folder_has_the_page_first_and_the_brief_as_data() {
     let brief = sample::engineering();
-    let files = folder(&brief, &instance()).files;
+    let FolderMessage { files, mail } = folder(&brief, &instance());
+    assert_eq!(mail, email(&brief, &instance()));
     let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(
         names,
@@ -363,6 +365,15 @@ fn a_folder_has_the_page_first_and_the_brief_as_data() {
     );
     let read: Brief = serde_json::from_slice(&files[2].1).unwrap();
     assert_eq!(read, brief);
+}
+
+#[test]
+fn the_foot_names_the_role_as_people_do() {
+    let said = |instance: &Instance| text(&sample::engineering(), instance, 200, false);
+    assert!(said(&instance()).contains("You have the role VP Engineering; “Engineering” was due"));
+    let mut nameless = instance();
+    nameless.role = Some("{title} {due}".to_owned());
+    assert!(said(&nameless).contains("the role {title} {due}; “Engineering” was due Tue"));
 }
 
 #[test]

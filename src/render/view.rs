@@ -319,7 +319,10 @@ fn foot(brief: &Brief, instance: &Instance, words: &Words, times: &Times) -> Foo
         why_label: words.why_title,
         why: words.why(
             &visible(&brief.title),
-            brief.role.as_str(),
+            &instance
+                .role
+                .as_deref()
+                .map_or_else(|| brief.role.to_string(), visible),
             &format!("{} ({})", times.full(brief.due), visible(&brief.zone)),
         ),
         page_label: words.page,

@@ -8,6 +8,25 @@ fn daybrief() -> Command {
     Command::new(env!("CARGO_BIN_EXE_daybrief"))
 }
 
+/// On Unix nobody else reads a brief's files.
+fn is_its_owners_alone(place: &std::path::Path) {
+    #[cfg(unix)]
+    for path in fs::read_dir(place)
+        .unwrap()
+        .map(|file| file.unwrap().path())
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode =
+            |path: &std::path::Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(
+            (mode(place), mode(&path)),
+            (0o700, 0o600),
+            "{}",
+            path.display()
+        );
+    }
+}
+
 /// Each key and figure of a brief's items is a link, and a key is one to the record of that key.
 fn each_figure_opens_its_record(brief: &Value) {
     // A list of keys, a version, words of the rules themselves.
@@ -63,6 +82,13 @@ fn the_demo_makes_four_briefs_of_four_signals_or_more() {
         .unwrap();
         let kept: Value = serde_json::from_str(&json).unwrap();
         each_figure_opens_its_record(&kept);
+        let place = folder.path().join(brief["briefing"].as_str().unwrap());
+        let mail = fs::read_to_string(place.join("brief.eml")).unwrap();
+        assert!(
+            mail.contains("multipart/alternative") && mail.contains("\nTo: \""),
+            "{mail}"
+        );
+        is_its_owners_alone(&place);
         let signals: BTreeSet<_> = kept["marks"]
             .as_array()
             .unwrap()
