@@ -9,7 +9,8 @@ use crate::{
         brief::{Brief, Checked, Edition, Grounding, Item, Open, Resolved, Source},
         briefing::{Briefing, WhenQuiet},
         finding::{
-            Fact, Finding, Gap, GapCause, Mark, Reader, Severity, Status, Wording, WordingPart,
+            Fact, FactValue, Finding, Gap, GapCause, Mark, Reader, Severity, Status, Wording,
+            WordingPart,
         },
         rich::Rich,
     },
@@ -376,11 +377,19 @@ fn item(number: usize, finding: &Finding, reader: &Reader, one_line: bool) -> It
         },
         next: sentence(&finding.next),
         open: finding.link.as_ref().map(|url| Open {
-            label: "Open".to_owned(),
+            label: name_of(url, finding, reader).unwrap_or_else(|| "Open".to_owned()),
             url: url.clone(),
         }),
         evidence: finding.evidence.clone(),
     }
+}
+
+/// What the record at this address is called, where a fact of the finding is its name.
+fn name_of(url: &url::Url, finding: &Finding, reader: &Reader) -> Option<String> {
+    finding.facts.values().find_map(|fact| {
+        let is_name = matches!(fact.value, FactValue::Text(_)) && fact.link.as_ref() == Some(url);
+        is_name.then(|| fact.value.display(reader))
+    })
 }
 
 /// Says a sentence with the facts' values, each a link to its record.

@@ -110,7 +110,16 @@ fn a_fact_opens_its_own_record_and_no_other() {
         item.headline.spans()[0].link.as_ref().unwrap().as_str(),
         "https://acme.example/2"
     );
+    assert_eq!(item.open.as_ref().unwrap().label, "Open");
     assert!(item.next.spans().iter().all(|span| span.link.is_none()));
+}
+
+#[test]
+fn a_button_names_the_record_that_it_opens() {
+    let mut finding = finding(1, "high", new());
+    finding.facts.get_mut("key").unwrap().link = finding.link.clone();
+    let brief = brief(&[finding], &[], Vec::new(), true, Vec::new());
+    assert_eq!(brief.decide[0].open.as_ref().unwrap().label, "KEY-1");
 }
 
 #[test]
