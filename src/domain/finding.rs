@@ -183,7 +183,7 @@ fn looks_like_a_name(text: &str) -> bool {
 
 /// Does the word end a sentence, a clause or a quotation, or begin one?
 fn ends_sentence(word: &str) -> bool {
-    let end = word.trim_end_matches(|c: char| matches!(c, ')' | ']' | '\'' | '’' | ','));
+    let end = word.trim_end_matches([')', ']', '\'', '’', ',']);
     let is_short = end.trim_start_matches('(').chars().count() <= 3;
     word.contains(['“', '”', '„', '«', '»', '"', ';', '\n'])
         || end.ends_with(['!', '?', ':', '…'])
