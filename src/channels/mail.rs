@@ -79,3 +79,34 @@ fn label(text: &str) -> String {
         .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_text_of_a_mail_begins_a_header() {
+        let evil = "Größe\r\nBcc: evil@example.com";
+        let message = EmailMessage {
+            to_name: Some(evil.to_owned()),
+            subject: evil.to_owned(),
+            text: "plain".to_owned(),
+            html: "<p>rich</p>".to_owned(),
+            list: evil.to_owned(),
+            language: evil.to_owned(),
+        };
+        let from = "Daybrief <daybrief@acme.example>".parse().unwrap();
+        let to = Address::new("mara", "acme.example").unwrap();
+        let mail = build(&from, to, "d1", Timestamp::UNIX_EPOCH, message).unwrap();
+        let text = String::from_utf8(mail.formatted()).unwrap();
+        let headers = text.split("\r\n\r\n").next().unwrap();
+        assert!(
+            headers
+                .lines()
+                .all(|line| !line.to_lowercase().starts_with("bcc")),
+            "{headers}"
+        );
+        assert!(headers.contains("<mara@acme.example>"));
+        assert_eq!(mail.envelope().to().len(), 1);
+    }
+}
