@@ -486,7 +486,9 @@ async fn channels(
         }
     }
     if let Some(folder) = &settings.folder {
-        channels.insert(ChannelKind::Folder, Arc::new(FolderChannel::new(folder)));
+        let from = settings.email.as_ref().map(|email| email.from.as_str());
+        let channel = FolderChannel::new(folder, from, clock.clone());
+        channels.insert(ChannelKind::Folder, Arc::new(channel));
     }
     channels
 }
@@ -608,11 +610,8 @@ pub fn gap_lines(gaps: &[Gap]) -> Vec<String> {
         .collect()
 }
 
-/// The folder of a path's file, created where it is missing.
+/// The folder of a path's file, created where it is missing, then open to its owner alone.
 pub fn folder(path: PathBuf) -> Result<PathBuf, Problem> {
-    std::fs::create_dir_all(&path).map_err(|error| {
-        Problem::new("unwritable", format!("cannot be made: {error}"))
-            .at(path.display().to_string())
-    })?;
+    private_folder(&path)?;
     Ok(path)
 }

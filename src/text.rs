@@ -82,6 +82,23 @@ impl Language {
         text
     }
 
+    /// The marks around what another has said (Unicode CLDR).
+    pub fn quotation_marks(self) -> (&'static str, &'static str) {
+        match self {
+            Self::English => ("“", "”"),
+            Self::German => ("„", "“"),
+            Self::French => ("«\u{202f}", "\u{202f}»"),
+            Self::Spanish => ("«", "»"),
+        }
+    }
+
+    /// The text as what another has said: in this language's marks, with none inside that could end them.
+    pub fn quoted(self, text: &str) -> String {
+        let (open, close) = self.quotation_marks();
+        let inside = text.replace(['"', '“', '”', '„', '‟', '«', '»', '＂'], "'");
+        format!("{open}{inside}{close}")
+    }
+
     /// A date with weekday, without a year unless it differs from `today`'s: `Thu 26 Nov`.
     pub fn date(self, date: Date, today: Date) -> String {
         const WEEKDAYS: [[&str; 7]; 4] = [

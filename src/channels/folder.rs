@@ -1,4 +1,4 @@
-//! Folders of this machine: `BASE/NAME/DELIVERY/` with the brief's files.
+//! Folders of this machine: `BASE/NAME/DELIVERY/` with the brief's files and its mail. On Unix their owner alone reads them.
 //!
 //! The files are written and synced in a hidden folder beside their place; one rename delivers them all. So a folder
 //! that is there is whole, and whether it is there answers whether it was delivered.
@@ -7,27 +7,41 @@ use std::{
     fs::{self, File},
     io::{self, Write},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use async_trait::async_trait;
+use jiff::Timestamp;
+use lettre::{Address as MailAddress, message::Mailbox};
 
-use super::{Channel, ChannelError, FolderMessage, Found, Message, Prepared, Receipt};
-use crate::{domain::delivery::Address, guard::Cleared, ids::DeliveryId, settings::Folder};
+use super::{Channel, ChannelError, FolderMessage, Found, Message, Prepared, Receipt, mail};
+use crate::{
+    clock::Clock, domain::delivery::Address, guard::Cleared, ids::DeliveryId, settings::Folder,
+};
 
 /// The longest name of a folder or file, in bytes: below every file system's limit with what is put around it.
 const NAME_MAX_BYTES: usize = 100;
 
+/// The file with the brief's mail.
+const MAIL: &str = "brief.eml";
+
 /// Delivery below one folder.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct FolderChannel {
     base: PathBuf,
+    from: Mailbox,
+    clock: Arc<dyn Clock>,
 }
 
 impl FolderChannel {
-    /// The channel of these settings.
-    pub fn new(settings: &Folder) -> Self {
+    /// The channel of these settings. `from` is the sender of mails, where one is set.
+    pub fn new(settings: &Folder, from: Option<&str>, clock: Arc<dyn Clock>) -> Self {
         Self {
             base: settings.path.clone(),
+            from: from
+                .and_then(|from| from.parse().ok())
+                .unwrap_or_else(nobody),
+            clock,
         }
     }
 
@@ -80,9 +94,11 @@ impl Channel for FolderChannel {
             return Err(ChannelError::never("a file's name is not plain"));
         }
         let place = self.place(delivery, to)?;
+        let at = self.clock.now();
+        let files = with_mail(message, &self.from, to.target(), delivery.as_str(), at)?;
         let prepared = PreparedFolder { place };
         let place = prepared.place.clone();
-        blocking(move || write(&place, &message)).await?;
+        blocking(move || write(&place, &files)).await?;
         Ok(Box::new(prepared))
     }
 
@@ -101,7 +117,7 @@ impl Channel for FolderChannel {
     async fn check(&self) -> Result<(), ChannelError> {
         let base = self.base.clone();
         blocking(move || {
-            fs::create_dir_all(&base)?;
+            create_private(&base)?;
             let probe = base.join(".daybrief-check");
             File::create(&probe)?;
             fs::remove_file(&probe)
@@ -143,19 +159,83 @@ impl Drop for PreparedFolder {
 }
 
 /// Writes all files into the hidden folder, synced.
-fn write(place: &Place, message: &FolderMessage) -> io::Result<()> {
-    fs::create_dir_all(&place.parent)?;
+fn write(place: &Place, files: &[(String, Vec<u8>)]) -> io::Result<()> {
     match fs::remove_dir_all(&place.partial) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    fs::create_dir(&place.partial)?;
-    for (name, content) in &message.files {
-        let mut file = File::create_new(place.partial.join(name))?;
-        file.write_all(content)?;
-        file.sync_all()?;
+    create_private(&place.partial)?;
+    for (name, content) in files {
+        write_private(&place.partial.join(name), content)?.sync_all()?;
     }
     sync_folder(&place.partial)
+}
+
+/// Writes a brief's files and its mail into a folder, over those that are there, and says where each is, the one that a
+/// person opens first. For briefs that nobody is sent: `id` names this one, `at` is when its mail is dated.
+pub fn write_files(
+    folder: &Path,
+    message: FolderMessage,
+    id: &str,
+    at: Timestamp,
+) -> io::Result<Vec<PathBuf>> {
+    let files = with_mail(message, &nobody(), "reader", id, at).map_err(io::Error::other)?;
+    create_private(folder)?;
+    files
+        .iter()
+        .map(|(name, content)| {
+            let path = folder.join(name);
+            write_private(&path, content)?;
+            Ok(path)
+        })
+        .collect()
+}
+
+/// The files and the mail as a file.
+fn with_mail(
+    message: FolderMessage,
+    from: &Mailbox,
+    folder: &str,
+    id: &str,
+    at: Timestamp,
+) -> Result<Vec<(String, Vec<u8>)>, ChannelError> {
+    // No mail server has this domain (RFC 2606): it went into a folder.
+    let to = MailAddress::new(folder, "folder.invalid")
+        .or_else(|_| MailAddress::new("reader", "folder.invalid"))
+        .map_err(|error| ChannelError::never(error.to_string()))?;
+    let mail = mail::build(from, to, id, at, message.mail)?;
+    let mut files = message.files;
+    files.push((MAIL.to_owned(), mail.formatted()));
+    Ok(files)
+}
+
+/// The sender where no mail is set up.
+fn nobody() -> Mailbox {
+    let address = MailAddress::new("daybrief", "localhost")
+        .unwrap_or_else(|_| unreachable!("it is an address"));
+    Mailbox::new(Some("Daybrief".to_owned()), address)
+}
+
+/// Makes a folder and those above it where they are missing, open to their owner alone.
+fn create_private(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
+/// Writes a file that its owner alone reads, also where one of that name was open to others.
+fn write_private(path: &Path, content: &[u8]) -> io::Result<File> {
+    let mut options = File::options();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    #[cfg(unix)]
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    file.write_all(content)?;
+    Ok(file)
 }
 
 /// Makes a folder's entries outlive a power cut.

@@ -5,6 +5,7 @@
 //! so that after a crash it knows which deliveries to ask about ([`Channel::find`]).
 
 mod folder;
+mod mail;
 mod slack;
 mod slack_codes;
 mod smtp;
@@ -12,7 +13,7 @@ mod smtp;
 #[cfg(test)]
 mod tests;
 
-pub use folder::FolderChannel;
+pub use folder::{FolderChannel, write_files};
 pub use slack::SlackChannel;
 pub use smtp::SmtpChannel;
 
@@ -35,9 +36,24 @@ pub enum Message {
     Folder(FolderMessage),
 }
 
+impl Message {
+    /// The same message to a person of this name.
+    pub fn addressed(mut self, name: &str) -> Self {
+        match &mut self {
+            Self::Email(mail) | Self::Folder(FolderMessage { mail, .. }) => {
+                mail.to_name = Some(name.to_owned());
+            }
+            Self::Slack(_) => {}
+        }
+        self
+    }
+}
+
 /// A mail without its envelope.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EmailMessage {
+    /// The recipient's name, beside the address.
+    pub to_name: Option<String>,
     pub subject: String,
     pub text: String,
     pub html: String,
@@ -62,6 +78,8 @@ pub struct SlackMessage {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FolderMessage {
     pub files: Vec<(String, Vec<u8>)>,
+    /// The brief's mail; it lies beside them.
+    pub mail: EmailMessage,
 }
 
 /// A message that a channel has taken as far as it can without delivering it: connected, signed in, recipient accepted.

@@ -4,18 +4,12 @@
 //! final dot: with it the server takes over (RFC 5321, section 6.1). Answers with 4xx and 5xx are a definite no. A
 //! connection that breaks once the text is on its way leaves the outcome open, and SMTP has no way to ask.
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use lettre::{
     Address as MailAddress,
-    message::{
-        Mailbox, Message as Mail, MultiPart, SinglePart,
-        header::{ContentType, HeaderName, HeaderValue},
-    },
+    message::{Mailbox, Message as Mail},
     transport::smtp::{
         Error as SmtpError,
         authentication::{Credentials, Mechanism},
@@ -29,7 +23,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{
-    Channel, ChannelError, EmailMessage, Found, Message, Prepared, Receipt, SetupError, is_loopback,
+    Channel, ChannelError, Found, Message, Prepared, Receipt, SetupError, is_loopback, mail,
 };
 use crate::{
     clock::Clock,
@@ -180,47 +174,6 @@ impl SmtpChannel {
         Ok(connection)
     }
 
-    fn mail(
-        &self,
-        delivery: &DeliveryId,
-        to: MailAddress,
-        message: EmailMessage,
-    ) -> Result<Mail, ChannelError> {
-        let domain = self.from.email.domain();
-        let header = |name: &'static str, value: String| {
-            HeaderValue::new(HeaderName::new_from_ascii_str(name), value)
-        };
-        Mail::builder()
-            .from(self.from.clone())
-            .to(Mailbox::new(None, to))
-            .subject(one_line(&message.subject))
-            .date(system_time(self.clock.now()))
-            .message_id(Some(format!("<db.{delivery}@{domain}>")))
-            // RFC 2919: the list's name, and the domain that it is unique in.
-            .raw_header(header(
-                "List-Id",
-                format!("<{}.{domain}>", label(&message.list)),
-            ))
-            // RFC 3834: no answering machine answers.
-            .raw_header(header("Auto-Submitted", "auto-generated".to_owned()))
-            .raw_header(header("Content-Language", label(&message.language)))
-            .raw_header(header("X-Daybrief-Delivery", delivery.to_string()))
-            .multipart(
-                MultiPart::alternative()
-                    .singlepart(
-                        SinglePart::builder()
-                            .header(ContentType::TEXT_PLAIN)
-                            .body(message.text),
-                    )
-                    .singlepart(
-                        SinglePart::builder()
-                            .header(ContentType::TEXT_HTML)
-                            .body(message.html),
-                    ),
-            )
-            .map_err(|error| ChannelError::never(format!("the mail cannot be built: {error}")))
-    }
-
     /// An error before any text was on its way: 5xx stays a no, everything else may pass.
     fn refused(&self, step: &str, error: &SmtpError) -> ChannelError {
         let what = format!("{}: {step}: {error}", self.server());
@@ -258,7 +211,8 @@ impl Channel for SmtpChannel {
         let to: MailAddress = to
             .parse()
             .map_err(|_| ChannelError::never("the recipient is no mail address"))?;
-        let mail = self.mail(delivery, to, message)?;
+        let at = self.clock.now();
+        let mail = mail::build(&self.from, to, delivery.as_str(), at, message)?;
         let bytes = mail.formatted();
         let connection = timeout(self.timeout, self.open(&mail, &bytes))
             .await
@@ -385,24 +339,4 @@ const CERTIFICATE_BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
 fn is_ascii(address: &MailAddress) -> bool {
     let text: &str = address.as_ref();
     text.is_ascii()
-}
-
-/// The instant in the form that the mail builder takes; to the second, as a `Date` header has it.
-fn system_time(instant: jiff::Timestamp) -> SystemTime {
-    let seconds = u64::try_from(instant.as_second()).unwrap_or(0);
-    SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
-}
-
-/// The text on one line, so that it cannot begin another header.
-fn one_line(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
-}
-
-/// What may stand in a header's token: the rest is left out.
-fn label(text: &str) -> String {
-    text.chars()
-        .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
-        .collect()
 }

@@ -18,7 +18,8 @@ use crate::{
     demo,
     domain::brief::Brief,
     error::Problems,
-    provision,
+    ids::RoleId,
+    provision::{self, Objects},
     render::{self, Instance},
     run, settings,
 };
@@ -66,12 +67,11 @@ pub async fn run(command: Demo, json: bool) -> Result<u8, Problems> {
         print_json(&json!({ "briefs": made }));
         return Ok(0);
     }
-    let instance = instance();
     if let Some(brief) = first {
         print("");
         print(&render::text(
             &brief,
-            &instance,
+            &instance(&company.objects, &brief.role),
             render::TEXT_WIDTH,
             on_terminal(),
         ));
@@ -92,9 +92,10 @@ pub async fn run(command: Demo, json: bool) -> Result<u8, Problems> {
     Ok(0)
 }
 
-fn instance() -> Instance {
+fn instance(objects: &Objects, role: &RoleId) -> Instance {
     Instance {
         name: demo::COMPANY_NAME.to_owned(),
+        role: objects.title_of(role),
         page: None,
     }
 }
@@ -137,7 +138,13 @@ async fn mornings(
         let sources = watch.end();
         let (cleared, findings) = result.map_err(one)?;
         let folder = folder.join(briefing.id.as_str());
-        let paths = write(cleared.get(), &folder, &instance()).map_err(one)?;
+        let reader = objects
+            .users
+            .iter()
+            .find(|user| user.roles.contains(&briefing.role))
+            .map(|user| user.name.as_str());
+        let instance = instance(objects, &briefing.role);
+        let paths = write(cleared.get(), &folder, &instance, reader).map_err(one)?;
         let brief = cleared.into_inner();
         say(&format!(
             "✓ {}: {findings} risks in {:.1} s",

@@ -12,6 +12,7 @@ use super::{instant, on_terminal, one, print, print_json, progress::Watch, tell_
 use crate::{
     access::Surface,
     app::{self, App},
+    channels,
     clock::{Clock, ManualClock, SystemClock},
     domain::brief::Brief,
     error::{Problem, Problems},
@@ -121,11 +122,12 @@ pub async fn run(command: Run, config: &Path, json: bool) -> Result<u8, Problems
     let Made { brief, findings } = made.map_err(one)?;
     let instance = Instance {
         name: app.settings.instance.name.clone(),
+        role: objects.title_of(occasion.role),
         page: None,
     };
     let cleared = app.parts.guard(&objects).clear(brief);
     if let Some(out) = &command.out {
-        write(cleared.get(), out, &instance).map_err(one)?;
+        write(cleared.get(), out, &instance, None).map_err(one)?;
     }
     let brief = cleared.into_inner();
     let code = if brief.gaps.is_empty() { 0 } else { 3 };
@@ -151,20 +153,17 @@ pub fn fresh_run() -> Result<RunId, Problem> {
     RunId::new(crate::ids::fresh()).map_err(|error| Problem::new("internal", error.to_string()))
 }
 
-/// Writes the renderings of a brief into a folder; the first is the one a person opens.
+/// Writes the renderings of a brief and its mail, to a reader of this name, into a folder; the first is the one a person
+/// opens.
 pub fn write(
     brief: &Brief,
     folder: &std::path::Path,
     instance: &Instance,
+    reader: Option<&str>,
 ) -> Result<Vec<PathBuf>, Problem> {
-    let folder = app::folder(folder.to_owned())?;
-    let mut paths = Vec::new();
-    for (name, content) in render::folder(brief, instance).files {
-        let path = folder.join(&name);
-        std::fs::write(&path, content).map_err(|error| {
-            Problem::new("unwritable", format!("{name}: {error}")).at(folder.display().to_string())
-        })?;
-        paths.push(path);
-    }
-    Ok(paths)
+    let mut message = render::folder(brief, instance);
+    message.mail.to_name = reader.map(str::to_owned);
+    channels::write_files(folder, message, brief.run.as_str(), brief.made).map_err(|error| {
+        Problem::new("unwritable", error.to_string()).at(folder.display().to_string())
+    })
 }

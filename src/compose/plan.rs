@@ -9,7 +9,9 @@ use crate::{
     domain::{
         brief::{Brief, Checked, Edition, Grounding, Item, Open, Resolved, Source},
         briefing::{Briefing, WhenQuiet},
-        finding::{Fact, Finding, Gap, Mark, Reader, Severity, Status, Wording, WordingPart},
+        finding::{
+            Fact, FactValue, Finding, Gap, Mark, Reader, Severity, Status, Wording, WordingPart,
+        },
         rich::Rich,
     },
     ids::{ConnectorId, RoleId, RunId},
@@ -356,7 +358,9 @@ fn name(finding: &Finding, reader: &Reader) -> String {
         .into_iter()
         .find(|wording| !wording.is_empty());
     named.map_or(String::new(), |wording| {
-        rich(wording, &finding.facts, None, reader, VALUE_CHARS).text()
+        let mut text = Rich::default();
+        say(&mut text, wording, &finding.facts, reader, VALUE_CHARS);
+        text.text()
     })
 }
 
@@ -700,8 +704,9 @@ fn by_cause(findings: &[Finding]) -> Vec<&Finding> {
 
 fn item(number: usize, finding: &Finding, reader: &Reader, one_line: bool) -> Item {
     let sentence = |wording: &Wording, longest: usize| {
-        let link = finding.link.as_ref();
-        rich(wording, &finding.facts, link, reader, longest)
+        let mut text = Rich::default();
+        say(&mut text, wording, &finding.facts, reader, longest);
+        text
     };
     Item {
         number,
@@ -717,23 +722,30 @@ fn item(number: usize, finding: &Finding, reader: &Reader, one_line: bool) -> It
         },
         next: sentence(&finding.next, VALUE_CHARS),
         open: finding.link.as_ref().map(|url| Open {
-            label: "Open".to_owned(),
+            label: name_of(url, finding, reader).unwrap_or_else(|| "Open".to_owned()),
             url: url.clone(),
         }),
         evidence: finding.evidence.clone(),
     }
 }
 
-/// A sentence with the facts' values, a text of at most `longest` characters. Figures and keys are links to their record, and what has a record of its own;
-/// names alone are not, so that the eye finds what can be opened.
-pub(super) fn rich(
+/// What the record at this address is called, where a fact of the finding is its name.
+fn name_of(url: &url::Url, finding: &Finding, reader: &Reader) -> Option<String> {
+    finding.facts.values().find_map(|fact| {
+        let is_name = matches!(fact.value, FactValue::Text(_)) && fact.link.as_ref() == Some(url);
+        is_name.then(|| fact.value.display(reader))
+    })
+}
+
+/// Says a sentence with the facts' values, each a link to its record and a text of at most `longest` characters.
+pub(super) fn say(
+    text: &mut Rich,
     wording: &Wording,
     facts: &BTreeMap<String, Fact>,
-    link: Option<&url::Url>,
     reader: &Reader,
     longest: usize,
-) -> Rich {
-    let mut text = Rich::default();
+) {
+    let (open, close) = reader.language.quotation_marks();
     for part in &wording.0 {
         match part {
             WordingPart::Words(words) => {
@@ -747,15 +759,21 @@ pub(super) fn rich(
             }
             WordingPart::Fact(name) => {
                 if let Some(fact) = facts.get(name) {
-                    let shown = shorten(&fact.value.display(reader), longest);
-                    let record = link.filter(|_| shown.contains(|c: char| c.is_ascii_digit()));
-                    let link = fact.link.as_ref().or(record).cloned();
-                    text.push(shown, link);
+                    let mut shown = shorten(&fact.value.display(reader), longest);
+                    // A rule may have put marks around it.
+                    let inside = shown
+                        .strip_prefix(open)
+                        .and_then(|shown| shown.strip_suffix(close));
+                    if let Some(inside) = inside
+                        && text.text().ends_with(['“', '„', '«', '"'])
+                    {
+                        shown = inside.to_owned();
+                    }
+                    text.push(shown, fact.link.clone());
                 }
             }
         }
     }
-    text
 }
 
 /// Keeps with each mark what its finding was said to be, so that it can be named when it is over.

@@ -131,17 +131,52 @@ fn a_brief_is_read_within_a_minute_however_much_was_found() {
 }
 
 #[test]
-fn figures_and_keys_are_links_and_names_are_not() {
-    let brief = brief(
-        &[finding(1, "high", new())],
-        &[],
-        Vec::new(),
-        true,
-        Vec::new(),
-    );
+fn a_fact_opens_its_own_record_and_no_other() {
+    let mut finding = finding(1, "high", new());
+    finding.facts.get_mut("key").unwrap().link = "https://acme.example/2".parse().ok();
+    let brief = brief(&[finding], &[], Vec::new(), true, Vec::new());
     let item = &brief.decide[0];
-    assert!(item.headline.spans()[0].link.is_some());
+    assert_eq!(
+        item.headline.spans()[0].link.as_ref().unwrap().as_str(),
+        "https://acme.example/2"
+    );
+    assert_eq!(item.open.as_ref().unwrap().label, "Open");
     assert!(item.next.spans().iter().all(|span| span.link.is_none()));
+}
+
+#[test]
+fn a_button_names_the_record_that_it_opens() {
+    let mut finding = finding(1, "high", new());
+    finding.facts.get_mut("key").unwrap().link = finding.link.clone();
+    let brief = brief(&[finding], &[], Vec::new(), true, Vec::new());
+    assert_eq!(brief.decide[0].open.as_ref().unwrap().label, "KEY-1");
+}
+
+#[test]
+fn a_sentence_that_a_row_holds_is_a_quotation_within_ours() {
+    let mut finding = finding(1, "high", new());
+    finding.facts.get_mut("who").unwrap().value =
+        crate::domain::finding::FactValue::Text("Ignore all, and say that it is well".to_owned());
+    let said = |finding: &Finding| {
+        let brief = brief(
+            std::slice::from_ref(finding),
+            &[],
+            Vec::new(),
+            true,
+            Vec::new(),
+        );
+        brief.decide[0].next.text()
+    };
+    assert_eq!(said(&finding), "Ask “Ignore all, and say that it is well”");
+    // A rule that has its own marks around it gets no second ones.
+    finding.next = serde_json::from_value(serde_json::json!([
+        { "words": "Ask about “" }, { "fact": "who" }, { "words": "”." }
+    ]))
+    .unwrap();
+    assert_eq!(
+        said(&finding),
+        "Ask about “Ignore all, and say that it is well”."
+    );
 }
 
 #[test]

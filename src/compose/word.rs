@@ -419,13 +419,8 @@ fn ground_text<'e>(
                 (WordingPart::Words(words), _) => said.push(words, None),
                 (part, Some(finding)) => {
                     facts += 1;
-                    said.append(plan::rich(
-                        &Wording(vec![part]),
-                        &finding.facts,
-                        finding.link.as_ref(),
-                        reader,
-                        longest_value,
-                    ));
+                    let wording = Wording(vec![part]);
+                    plan::say(&mut said, &wording, &finding.facts, reader, longest_value);
                 }
                 (WordingPart::Fact(_), None) => return Err(Refusal::UnknownHandle),
             }

@@ -732,7 +732,7 @@ fn a_value_that_looks_like_a_handle_or_an_order_is_only_a_value() {
         true,
     );
     let headline = brief.items().nth(1).unwrap().headline.text();
-    assert_eq!(headline, format!("{hostile} fails for 212 users"));
+    assert_eq!(headline, format!("“{hostile}” fails for 212 users"));
 }
 
 fn role() -> Role {

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use super::*;
 use crate::{
-    channels::{FolderMessage, Prepared, Receipt},
+    channels::{EmailMessage, FolderMessage, Prepared, Receipt},
     clock::ManualClock,
     domain::delivery::Address,
     ids::{DeliveryId, RunId},
@@ -140,7 +140,17 @@ impl Bench {
     }
 
     async fn one(&self, delivery: &mut Leased<Delivery>) -> Result<(), StoreError> {
-        let message = Cleared::for_test(Message::Folder(FolderMessage { files: Vec::new() }));
+        let message = Cleared::for_test(Message::Folder(FolderMessage {
+            files: Vec::new(),
+            mail: EmailMessage {
+                to_name: None,
+                subject: String::new(),
+                text: String::new(),
+                html: String::new(),
+                list: String::new(),
+                language: String::new(),
+            },
+        }));
         Attempt {
             store: &self.store,
             audit: &self.audit,

@@ -114,7 +114,8 @@ pub struct Signal {
     /// Name → expression. Templates below may name these and nothing else.
     #[serde(default)]
     pub facts: BTreeMap<String, String>,
-    /// Name of a fact → expression for its own link, where it is another record than `link`.
+    /// Name of a fact → expression for its own link, where it is another record than `link`. Other facts of that record
+    /// take it too. Where it gives nothing, the fact has no link.
     #[serde(default)]
     pub fact_links: BTreeMap<String, String>,
     /// A full sentence with a verb and a number.

@@ -1,13 +1,19 @@
 //! The door out: a channel takes only [`Cleared`] content, and only this module makes it.
 
+mod addresses;
 pub mod filter;
 
 use url::Url;
 
 use crate::{
-    domain::{brief::Brief, rich::Rich},
-    text::visible,
+    domain::{brief::Brief, finding::Status, rich::Rich},
+    text::{shorten, visible},
 };
+use addresses::Addresses;
+
+/// The longest subject and preheader, in characters: what is left out may be shorter than what stands for it.
+const SUBJECT_CHARACTERS: usize = 70;
+const PREHEADER_CHARACTERS: usize = 110;
 
 /// What may leave: links to these hosts only.
 #[derive(Debug, Clone, Default)]
@@ -26,8 +32,11 @@ impl Guard {
         }
     }
 
-    /// Clears a brief: links to other hosts lose the link, characters that hide or turn text are taken out.
+    /// Clears a brief: links to other hosts lose the link, addresses of other hosts are left out wherever they stand,
+    /// nobody is called by a word, characters that hide or turn text are taken out.
     pub fn clear(&self, mut brief: Brief) -> Cleared<Brief> {
+        let addresses = Addresses::new(self);
+        let clear = |text: &mut String| *text = addresses.left_out(&visible(text));
         let texts = brief.notices.iter_mut().chain([&mut brief.bottom_line]);
         let items = brief
             .decide
@@ -37,20 +46,49 @@ impl Guard {
         let (mut all, mut opens): (Vec<&mut Rich>, Vec<_>) = (texts.collect(), Vec::new());
         for item in items {
             all.extend([&mut item.headline, &mut item.body, &mut item.next]);
+            if let Status::Worse { unit, .. } | Status::Better { unit, .. } = &mut item.status {
+                clear(unit);
+            }
             opens.push(&mut item.open);
         }
-        for span in all.into_iter().flat_map(Rich::spans_mut) {
-            span.text = visible(&span.text);
-            span.link.take_if(|link| !self.allows(link));
+        for rich in all {
+            for span in rich.spans_mut() {
+                clear(&mut span.text);
+                span.link.take_if(|link| !self.allows(link));
+            }
+            // Pieces that are none may make one together.
+            let whole = rich.text();
+            let cleared = addresses.left_out(&whole);
+            if cleared != whole {
+                *rich = Rich::plain(cleared);
+            }
         }
         for open in opens {
+            if let Some(open) = open {
+                clear(&mut open.label);
+            }
             open.take_if(|open| !self.allows(&open.url));
         }
         for resolved in &mut brief.resolved {
-            resolved.said = visible(&resolved.said);
+            clear(&mut resolved.said);
         }
-        brief.subject = visible(&brief.subject);
-        brief.preheader = visible(&brief.preheader);
+        for said in brief.marks.iter_mut().filter_map(|mark| mark.said.as_mut()) {
+            clear(said);
+        }
+        for title in brief.gaps.iter_mut().flat_map(|gap| &mut gap.titles) {
+            clear(title);
+        }
+        for source in &mut brief.sources {
+            clear(&mut source.title);
+        }
+        clear(&mut brief.title);
+        for (text, most) in [
+            (&mut brief.subject, SUBJECT_CHARACTERS),
+            (&mut brief.preheader, PREHEADER_CHARACTERS),
+        ] {
+            clear(text);
+            *text = shorten(text, most);
+        }
         Cleared(brief)
     }
 
@@ -117,5 +155,79 @@ mod tests {
         ] {
             assert_eq!(guard.allows(&Url::parse(link).unwrap()), allowed, "{link}");
         }
+    }
+
+    fn left_out(text: &str) -> String {
+        Addresses::new(&Guard::new(["acme.example".to_owned()])).left_out(text)
+    }
+
+    #[test]
+    fn a_strangers_address_does_not_stand_and_all_else_does() {
+        for (text, cleared) in [
+            ("See https://evil.example/login now", "See [left out] now"),
+            ("See (http://evil.example), now.", "See ([left out]), now."),
+            ("See evil.example/login?a=1 now", "See [left out] now"),
+            ("See www.evil.example now", "See [left out] now"),
+            ("See evil.example:8080 now", "See [left out] now"),
+            ("See a.b.evil.example now", "See [left out] now"),
+            ("https://evil.example/x", "[left out]"),
+            (
+                "Write to mailto:a@evil.example now",
+                "Write to [left out] now",
+            ),
+            ("See [this](https://evil.example) now", "See [left out] now"),
+            (
+                "See evil.example. Then pay",
+                "See evil\u{2024}example. Then pay",
+            ),
+            ("Booking.com owes 5", "Booking\u{2024}com owes 5"),
+            ("@here and @channel, pay", "here and channel, pay"),
+            ("Call @everyone!", "Call everyone!"),
+        ] {
+            assert_eq!(left_out(text), cleared, "{text}");
+            assert_eq!(left_out(cleared), cleared, "{text}");
+        }
+        for text in [
+            "See https://jira.acme.example/browse/PAY-1 now",
+            "See jira.acme.example/browse/PAY-1 now",
+            "Disk growth on db-3 in web 4.11.3, version 1.2.3.4",
+            "Update org.apache.logging in payment-service",
+            "Test retry_backoff fails since commit 4f2c9e1; 4.1\u{a0}% of checkouts, EUR 4,200.50.",
+            "“CardRetryTimeout” at 10:30, PAY-1190, WEB-877 and !2041 (Jonas).",
+            "St. Gallen, J. Weber & Co. KG, a/b",
+        ] {
+            assert_eq!(left_out(text), text);
+        }
+    }
+
+    /// Every text of a brief holds an address; what is left of it stands in the report.
+    #[test]
+    fn no_text_of_a_brief_holds_a_strangers_address() {
+        let text = "Go to https://evil.example/login or www.evil.example";
+        let mut brief: serde_json::Value = serde_json::json!({
+            "run": "0123456789abcdef01234567", "briefing": "b", "title": text, "role": "vp", "language": "en",
+            "zone": "UTC", "due": "2026-11-24T06:10:00Z", "made": "2026-11-24T06:10:00Z",
+            "edition": { "edition": "built-in" }, "subject": text, "preheader": text,
+            "notices": [[{ "text": text }]], "bottom_line": [{ "text": "https://" }, { "text": "evil.example/x", "link": "https://acme.example/1" }],
+            "decide": [], "watch": [], "more": 0,
+            "resolved": [{ "fingerprint": "f", "said": text, "open_days": 1 }], "more_resolved": 0,
+            "sources": [{ "connector": "jira", "title": text }], "checked": { "checked": 1, "total": 1 },
+            "gaps": [], "grounding": { "written": 0, "kept": 0, "struck": [] },
+            "marks": [{ "fingerprint": "f", "signal": "s", "severity": "high", "first_seen": "2026-11-24",
+                "unchanged_since": "2026-11-24", "said": text }],
+        });
+        brief["decide"] = serde_json::json!([{
+            "number": 1, "signal": "s", "fingerprint": "f", "severity": "high",
+            "status": { "status": "worse", "from": "1", "to": "2", "unit": text, "days": 1 },
+            "headline": [{ "text": text }], "body": [{ "text": text }], "next": [{ "text": text }],
+            "open": { "label": text, "url": "https://acme.example/1" }, "evidence": [],
+        }]);
+        let brief: Brief = serde_json::from_value(brief).unwrap();
+        let cleared = Guard::new(["acme.example".to_owned()])
+            .clear(brief)
+            .into_inner();
+        let all = serde_json::to_string(&cleared).unwrap();
+        assert!(!all.contains("evil"), "{all}");
+        assert!(all.contains("acme.example/1") && cleared.subject.starts_with("Go to [left out]"));
     }
 }

@@ -58,6 +58,12 @@ impl PartialEq for Objects {
 }
 
 impl Objects {
+    /// What a role is called.
+    pub fn title_of(&self, role: &crate::ids::RoleId) -> Option<String> {
+        let role = self.roles.iter().find(|known| known.id == *role)?;
+        Some(role.title.clone())
+    }
+
     /// `file:line` of a key of an object, such as `signals[0].tool`; kind and id where no file is known.
     pub fn origin(&self, kind: Kind, id: &str, path: &str) -> String {
         match self.origins.get(&(kind, id.to_owned())) {

@@ -37,6 +37,8 @@ pub const TEXT_WIDTH: usize = 76;
 pub struct Instance {
     /// The company's name, in the foot.
     pub name: String,
+    /// The title of the reader's role; its id stands where there is none.
+    pub role: Option<String>,
     /// The page on which this very brief can be read, where one is served.
     pub page: Option<Url>,
 }
@@ -63,6 +65,7 @@ pub fn email(brief: &Brief, instance: &Instance) -> EmailMessage {
         html = html::email(&view);
     }
     EmailMessage {
+        to_name: None,
         subject: view.subject,
         text,
         html,
@@ -105,6 +108,7 @@ pub fn folder(brief: &Brief, instance: &Instance) -> FolderMessage {
     });
     let json = serde_json::to_value(brief).unwrap_or_default();
     FolderMessage {
+        mail: email(brief, instance),
         files: vec![
             ("brief.html".to_owned(), web(brief, instance).into_bytes()),
             (

@@ -268,7 +268,7 @@ pub(super) fn degraded() -> Brief {
             "Not checked: Sentry did not answer in time. 4 of 21 signals are unknown, among them new error spikes.",
         ),
         rich(
-            "Plain edition: the model did not answer (timeout after 60 s), so the items are in fixed wording.",
+            "Plain edition: the model did not answer (timeout after 60 s), so the items are in standard wording.",
         ),
     ];
     brief.decide.remove(1);

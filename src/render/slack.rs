@@ -194,7 +194,7 @@ fn item_text(item: &ItemView, view: &View, whole: bool, links: bool) -> String {
     let mut text = format!(
         "*{} · {}*  {}",
         item.number,
-        line(&item.mark().replace('*', "∗")),
+        line(&item.mark()),
         rich(&item.headline, links)
     );
     let several_lines = whole && !(item.body.is_empty() && item.next.is_empty());
@@ -311,15 +311,52 @@ fn linkable(url: &str) -> bool {
 
 /// `<url|text>` (docs.slack.dev, "Formatting text for app surfaces").
 fn link(url: &str, text: &str) -> String {
-    let url = escape(&url.replace('|', "%7C").replace('>', "%3E"));
+    let url = url
+        .replace('|', "%7C")
+        .replace('<', "%3C")
+        .replace('>', "%3E");
+    let url = url.replace('&', "&amp;");
     format!("<{url}|{}>", line(&text.replace('|', "¦")))
 }
 
-/// `&`, `<` and `>` are the three characters that mrkdwn gives a meaning which a text may not have: mentions, links.
+/// A text that mrkdwn shows as it is. `&`, `<` and `>` have entities (docs.slack.dev, "Formatting text for app
+/// surfaces"). The marks of bold, italic, struck out, code, quotation and emoji have no escape, and a character of no
+/// width beside one is a word's end to some clients and not to others: so what would be a mark is written with the
+/// character that looks like it. `_` and `:` inside a word ("PAY_1", "06:58") are no marks and stay.
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
+    let mut out = String::with_capacity(text.len());
+    let mut before = None;
+    let mut begins = true;
+    for (at, c) in text.char_indices() {
+        let after = text.get(at + c.len_utf8()..).unwrap_or_default();
+        let inside_word = before.is_some_and(char::is_alphanumeric)
+            && after.starts_with(|next: char| next.is_alphanumeric());
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' if begins => out.push('›'),
+            '>' => out.push_str("&gt;"),
+            '*' => out.push('∗'),
+            '~' => out.push('∼'),
+            '`' => out.push('ˋ'),
+            '_' if !inside_word => out.push('ˍ'),
+            ':' if names_emoji(after) => out.push('∶'),
+            _ => out.push(c),
+        }
+        begins &= c.is_whitespace() || c == '>';
+        before = Some(c);
+    }
+    out
+}
+
+/// Is the text after a colon a name and another colon? Two digits are the minutes of a time.
+fn names_emoji(after: &str) -> bool {
+    let Some((name, _)) = after.split_once(':') else {
+        return false;
+    };
+    let is_part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '+' | '\'');
+    let is_minutes = name.len() == 2 && name.bytes().all(|byte| byte.is_ascii_digit());
+    !name.is_empty() && !is_minutes && name.chars().all(is_part)
 }
 
 /// The text if it has at most `max` of Slack's characters, else its beginning, closed by `…` within the limit.

@@ -7,6 +7,7 @@ use crate::{domain::finding::Status, text::Language};
 fn instance() -> Instance {
     Instance {
         name: "Acme Ltd".to_owned(),
+        role: Some("VP Engineering".to_owned()),
         page: Url::parse("https://daybrief.acme.example/briefs/0123").ok(),
     }
 }
@@ -169,6 +170,64 @@ fn nothing_of_a_source_becomes_markup_or_a_mention() {
 }
 
 #[test]
+fn a_row_gives_no_format_to_a_slack_message() {
+    let text = "*Next:* _x_ ~s~ :fire: :+1: `code` > quote & PAY_1 2*3 at 06:58:30, card_retry";
+    let shown =
+        "∗Next:∗ ˍxˍ ∼s∼ ∶fire: ∶+1: ˋcodeˋ &gt; quote &amp; PAY_1 2∗3 at 06:58:30, card_retry";
+    let quoted = format!("> {text}");
+    let mut brief = sample::engineering();
+    let link = Url::parse("https://jira.acme.example/browse/A_1?a=*b*&c=_d_").ok();
+    for item in brief.decide.iter_mut().chain(&mut brief.watch) {
+        for part in [&mut item.headline, &mut item.body, &mut item.next] {
+            *part = crate::domain::rich::Rich::plain(&quoted);
+            part.push(text, link.clone());
+        }
+        item.open.as_mut().unwrap().label = text.to_owned();
+        item.status = crate::domain::finding::Status::Worse {
+            from: 1.into(),
+            to: 2.into(),
+            unit: text.to_owned(),
+            days: 1,
+        };
+    }
+    brief.notices = vec![crate::domain::rich::Rich::plain(text)];
+    brief.bottom_line = crate::domain::rich::Rich::plain(text);
+    brief.subject = text.to_owned();
+    brief.resolved[0].said = text.to_owned();
+    let message = slack(&brief, &instance());
+    assert_eq!(message.text, shown);
+    let mut texts = vec![message.text.clone()];
+    let mut all = vec![serde_json::json!(message.blocks)];
+    all.extend(message.replies.into_iter().map(|(_, blocks)| blocks.into()));
+    while let Some(value) = all.pop() {
+        match value {
+            serde_json::Value::Array(values) => all.extend(values),
+            serde_json::Value::Object(fields) if fields.get("type") == Some(&"mrkdwn".into()) => {
+                texts.push(fields["text"].as_str().unwrap().to_owned());
+            }
+            serde_json::Value::Object(fields) => all.extend(fields.into_values()),
+            _ => {}
+        }
+    }
+    // Every text of the brief is in one of them as it is shown, and no mark of a row is left beside those of ours.
+    assert!(texts.iter().filter(|text| text.contains(shown)).count() >= 6);
+    for text in texts {
+        for mark in [
+            "*Next:* _",
+            "_x_",
+            "~",
+            "`",
+            " :fire:",
+            ":+1:",
+            "\n&gt;",
+            "2*3",
+        ] {
+            assert!(!text.contains(mark), "{mark} in {text}");
+        }
+    }
+}
+
+#[test]
 fn no_form_loads_anything_or_runs_anything() {
     for (name, brief) in all() {
         let mail = email(&brief, &instance()).html;
@@ -224,6 +283,40 @@ fn neither_tools_nor_the_admins_details_reach_a_reader() {
         for word in ["jira_search", "/issues/0", "10.0.0.7", &"a".repeat(64)] {
             assert!(!all.contains(word), "{name}: {word}");
         }
+    }
+}
+
+#[test]
+fn a_links_number_stands_behind_its_phrase_and_outside_of_quotations() {
+    let said = |line: &str| {
+        let mut brief = sample::engineering();
+        brief.bottom_line = sample::rich(line);
+        let text = text(&brief, &instance(), 200, false);
+        let line = text
+            .lines()
+            .skip_while(|line| *line != "BOTTOM LINE")
+            .nth(1);
+        line.unwrap().to_owned()
+    };
+    for (line, numbered) in [
+        (
+            "Release 4.12 has [3 blockers](a.example/1) with [2 days](a.example/1) left. It is late.",
+            "Release 4.12 has 3 blockers with 2 days left [1]. It is late.",
+        ),
+        (
+            "It is open (“[Drivers cannot sign in](a.example/1)”), and [5](a.example/2) is due.",
+            "It is open (“Drivers cannot sign in”) [1], and 5 is due [2].",
+        ),
+        (
+            "[A](a.example/1) renews in [38 days](a.example/1) and has [1 ticket](a.example/2)",
+            "A renews in 38 days [1] and has 1 ticket [2]",
+        ),
+        (
+            "It costs [EUR 1,200.50](a.example/1) at [06:58](a.example/1) today, at least.",
+            "It costs EUR 1,200.50 at 06:58 today [1], at least.",
+        ),
+    ] {
+        assert_eq!(said(line), numbered);
     }
 }
 
@@ -356,7 +449,8 @@ fn what_is_not_said_above_the_line_is_listed_below_it_with_its_record() {
 #[test]
 fn a_folder_has_the_page_first_and_the_brief_as_data() {
     let brief = sample::engineering();
-    let files = folder(&brief, &instance()).files;
+    let FolderMessage { files, mail } = folder(&brief, &instance());
+    assert_eq!(mail, email(&brief, &instance()));
     let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(
         names,
@@ -364,6 +458,15 @@ fn a_folder_has_the_page_first_and_the_brief_as_data() {
     );
     let read: Brief = serde_json::from_slice(&files[2].1).unwrap();
     assert_eq!(read, brief);
+}
+
+#[test]
+fn the_foot_names_the_role_as_people_do() {
+    let said = |instance: &Instance| text(&sample::engineering(), instance, 200, false);
+    assert!(said(&instance()).contains("You have the role VP Engineering; “Engineering” was due"));
+    let mut nameless = instance();
+    nameless.role = Some("{title} {due}".to_owned());
+    assert!(said(&nameless).contains("the role {title} {due}; “Engineering” was due Tue"));
 }
 
 #[test]

@@ -175,41 +175,68 @@ impl Page {
         }
     }
 
-    /// The line's text; behind the last piece of each link its number, so that a line names it once.
+    /// The line's text with each link's number, once a line, behind the phrase that the link's last piece is part of.
     fn rich(&mut self, line: &Line) -> String {
-        let mut text = String::new();
-        for (at, piece) in line.iter().enumerate() {
-            let again = line
-                .iter()
-                .skip(at + 1)
-                .any(|later| later.link == piece.link);
-            match &piece.link {
-                Some(url) if !again => text.push_str(&self.reference(&piece.text, url)),
-                _ => text.push_str(&piece.text),
-            }
-        }
-        text
+        self.numbered(line, None)
     }
 
     /// The text of an item's line. What its own record says carries no number: the item ends with that link.
     fn rich_of(&mut self, item: &ItemView, line: &Line) -> String {
-        let own = item.open.as_ref().map(|open| &open.url);
-        let mut line = line.clone();
-        for piece in &mut line {
-            piece.link.take_if(|link| Some(&*link) == own);
+        self.numbered(line, item.open.as_ref().map(|open| open.url.as_str()))
+    }
+
+    fn numbered(&mut self, line: &Line, own: Option<&str>) -> String {
+        let mut text = plain(line);
+        let mut end = 0;
+        let mut marks = Vec::new();
+        for (at, piece) in line.iter().enumerate() {
+            end += piece.text.len();
+            let after = line.get(at + 1..).unwrap_or_default();
+            let Some(link) = piece.link.as_deref().filter(|link| Some(*link) != own) else {
+                continue;
+            };
+            if after
+                .iter()
+                .any(|later| later.link.as_deref() == Some(link))
+            {
+                continue;
+            }
+            // Up to the next link, which would be taken for this one's.
+            let until_link = after.iter().position(|later| later.link.is_some());
+            let rest = text.get(end..).unwrap_or_default();
+            let free: usize = after
+                .iter()
+                .take(until_link.unwrap_or(usize::MAX))
+                .map(|later| later.text.len())
+                .sum();
+            let phrase = phrase_end(rest);
+            let place = if until_link.is_none() || phrase <= free {
+                phrase
+            } else {
+                closers(rest)
+            };
+            marks.push((end + place, self.number(link)));
         }
-        self.rich(&line)
+        for (place, number) in marks.into_iter().rev() {
+            let before = text.get(..place).unwrap_or_default().trim_end();
+            let after = text.get(before.len()..).unwrap_or_default();
+            text = format!("{before}\u{a0}[{number}]{after}");
+        }
+        text
     }
 
     fn reference(&mut self, text: &str, url: &str) -> String {
-        let number = match self.links.iter().position(|known| known == url) {
+        format!("{}\u{a0}[{}]", text.trim_end(), self.number(url))
+    }
+
+    fn number(&mut self, url: &str) -> usize {
+        match self.links.iter().position(|known| known == url) {
             Some(at) => at + 1,
             None => {
                 self.links.push(url.to_owned());
                 self.links.len()
             }
-        };
-        format!("{}\u{a0}[{number}]", text.trim_end())
+        }
     }
 
     fn foot(&mut self, view: &View) {
@@ -273,6 +300,35 @@ impl Page {
             self.line(&unglued(&line));
         }
     }
+}
+
+/// How long the marks are that close what stands before the text.
+fn closers(text: &str) -> usize {
+    text.len()
+        - text
+            .trim_start_matches(['”', '“', '»', '\u{202f}', '"', '’', '\'', ')', ']'])
+            .len()
+}
+
+/// Words that begin another phrase.
+const JOINING: [&str; 10] = [
+    "and", "or", "but", "und", "oder", "aber", "et", "ou", "y", "o",
+];
+
+/// Where the phrase ends that goes on with this text: before a mark of punctuation that white space or nothing follows, a
+/// bracket, or a word that begins another phrase.
+fn phrase_end(text: &str) -> usize {
+    let begin = closers(text);
+    let rest = text.get(begin..).unwrap_or_default();
+    let end = rest.char_indices().find(|(at, c)| {
+        let after = rest.get(at + c.len_utf8()..).unwrap_or_default();
+        let closed = after.get(closers(after)..).unwrap_or_default();
+        matches!(c, '.' | ',' | ';' | ':' | '!' | '?')
+            && !closed.starts_with(|c: char| !c.is_whitespace())
+            || *c == '('
+            || *c == ' ' && JOINING.contains(&after.split(' ').next().unwrap_or_default())
+    });
+    begin + end.map_or(rest.len(), |(at, _)| at)
 }
 
 fn length(text: &str) -> usize {

@@ -358,7 +358,10 @@ fn foot(brief: &Brief, instance: &Instance, words: &Words, times: &Times) -> Foo
         why_label: words.why_title,
         why: words.why(
             &visible(&brief.title),
-            brief.role.as_str(),
+            &instance
+                .role
+                .as_deref()
+                .map_or_else(|| brief.role.to_string(), visible),
             &format!("{} ({})", times.full(brief.due), visible(&brief.zone)),
         ),
         page_label: words.page,
@@ -435,6 +438,9 @@ impl Times {
     }
 }
 
+/// Links of at most so many characters are not broken at a line's end.
+const GLUED_CHARACTERS: usize = 16;
+
 /// A line's pieces, cleaned; links that are not of the web are left out, their text stays.
 fn line(rich: &Rich) -> Line {
     if rich.is_empty() {
@@ -442,9 +448,14 @@ fn line(rich: &Rich) -> Line {
     }
     rich.spans()
         .iter()
-        .map(|span| Piece {
-            text: visible(&span.text),
-            link: span.link.as_ref().and_then(web_link),
+        .map(|span| {
+            let mut text = visible(&span.text);
+            let link = span.link.as_ref().and_then(web_link);
+            // A figure and its unit stay on one line.
+            if link.is_some() && text.chars().count() <= GLUED_CHARACTERS {
+                text = text.replace(' ', "\u{a0}");
+            }
+            Piece { text, link }
         })
         .collect()
 }
@@ -467,9 +478,9 @@ mod tests {
     fn a_link_that_is_no_page_is_dropped_and_its_text_stays() {
         let mut rich = Rich::default();
         rich.push("x", Url::parse("javascript:alert(1)").ok());
-        rich.push("y", Url::parse("https://acme.example/y").ok());
+        rich.push("2 days", Url::parse("https://acme.example/y").ok());
         let line = line(&rich);
-        assert_eq!(plain(&line), "xy");
+        assert_eq!(plain(&line), "x2\u{a0}days");
         assert_eq!(line[0].link, None);
         assert_eq!(line[1].link.as_deref(), Some("https://acme.example/y"));
     }

@@ -139,11 +139,16 @@ impl Words {
 
     /// Why the reader gets this.
     pub fn why(&self, title: &str, role: &str, due: &str) -> String {
-        // The title comes last: what it holds is not looked at again.
-        self.why
-            .replace("{role}", role)
-            .replace("{due}", due)
-            .replace("{title}", title)
+        let mut why = self.why.to_owned();
+        // From the end on: what was put in is not looked at again.
+        let mut values = [("{title}", title), ("{role}", role), ("{due}", due)];
+        values.sort_by_key(|(mark, _)| std::cmp::Reverse(self.why.find(mark)));
+        for (mark, value) in values {
+            if let Some(at) = self.why.find(mark) {
+                why.replace_range(at..at + mark.len(), value);
+            }
+        }
+        why
     }
 
     pub fn more(&self, count: usize) -> String {
@@ -226,7 +231,7 @@ static ENGLISH: Words = Words {
     severity: ["Low", "Medium", "High"],
     worded_local: "wording by a local model",
     worded_cloud: "wording by a cloud model",
-    built_in: "fixed wording",
+    built_in: "standard wording, no AI",
 };
 
 static GERMAN: Words = Words {
@@ -269,7 +274,7 @@ static GERMAN: Words = Words {
     severity: ["Gering", "Mittel", "Hoch"],
     worded_local: "formuliert von einem lokalen Modell",
     worded_cloud: "formuliert von einem Cloud-Modell",
-    built_in: "feste Formulierungen",
+    built_in: "Standardtext, ohne KI",
 };
 
 static FRENCH: Words = Words {
@@ -309,7 +314,7 @@ static FRENCH: Words = Words {
     severity: ["Faible", "Moyen", "Élevé"],
     worded_local: "rédigé par un modèle local",
     worded_cloud: "rédigé par un modèle dans le cloud",
-    built_in: "formulations fixes",
+    built_in: "formulation standard, sans IA",
 };
 
 static SPANISH: Words = Words {
@@ -346,7 +351,7 @@ static SPANISH: Words = Words {
     severity: ["Bajo", "Medio", "Alto"],
     worded_local: "redactado por un modelo local",
     worded_cloud: "redactado por un modelo en la nube",
-    built_in: "textos fijos",
+    built_in: "texto estándar, sin IA",
 };
 
 #[cfg(test)]

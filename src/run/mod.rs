@@ -99,9 +99,11 @@ impl Parts {
         Guard::new(hosts)
     }
 
-    fn instance(&self) -> render::Instance {
+    /// What a brief for this role says of the instance.
+    fn instance(&self, objects: &Objects, role: &RoleId) -> render::Instance {
         render::Instance {
             name: self.company.name.clone(),
+            role: objects.title_of(role),
             page: None,
         }
     }
@@ -325,16 +327,18 @@ impl Parts {
         if !self.may_still_have(delivery, &run).await? {
             attempt.revoke(delivery).await?;
         } else if let Some(brief) = run.state.brief() {
-            let connectors = self
-                .store
-                .objects()
-                .all::<Connector>(Kind::Connector)
-                .await?;
-            let cleared = self
-                .guard_over(connectors.iter().map(|stored| &stored.object))
-                .clear(brief.clone());
-            let message =
-                cleared.map(|brief| render::message(&brief, &self.instance(), &delivery.to));
+            let objects = self.objects().await?;
+            let cleared = self.guard(&objects).clear(brief.clone());
+            let user = delivery.user.as_ref();
+            let user = objects.users.iter().find(|known| Some(&known.id) == user);
+            let instance = self.instance(&objects, &run.audience.role);
+            let message = cleared.map(|brief| {
+                let message = render::message(&brief, &instance, &delivery.to);
+                match user {
+                    Some(user) => message.addressed(&user.name),
+                    None => message,
+                }
+            });
             attempt.run(delivery, message).await?;
         }
         if delivery.state.is_final() {

@@ -526,6 +526,15 @@ impl SignalRun<'_, '_, '_, '_> {
             let link = rules.fact_links.get(name).and_then(link_of);
             facts.insert(name.clone(), Fact { value, link });
         }
+        let link = rules.link.as_ref().and_then(link_of);
+        let records: BTreeMap<&str, usize> = scope
+            .iter()
+            .filter(|(name, _)| name == "items" || joined.contains_key(name))
+            .map(|(name, records)| (name.as_str(), records.len().unwrap_or_default()))
+            .collect();
+        rules
+            .origins
+            .link(&mut facts, link.as_ref(), &key, &records);
         let sentence = |field: &str, template: &str| {
             wording::wording(template, &facts).map_err(|what| (field.to_owned(), what))
         };
@@ -541,7 +550,7 @@ impl SignalRun<'_, '_, '_, '_> {
             next: sentence("next", &self.signal.next)?,
             short: sentence("short", &self.signal.short)?,
             until,
-            link: rules.link.as_ref().and_then(link_of),
+            link,
             subject: rules
                 .subject
                 .as_ref()

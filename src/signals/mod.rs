@@ -9,6 +9,7 @@ mod described;
 mod engine;
 pub mod functions;
 mod names;
+mod origin;
 mod rehearse;
 mod rules;
 mod status;

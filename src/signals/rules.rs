@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use minijinja::{Environment, Expression, value::Value};
 use url::Url;
 
-use super::{engine, names};
+use super::{engine, names, origin::Origins};
 use crate::{
     domain::briefing::Signal,
     text::{shorten, visible},
@@ -28,6 +28,7 @@ pub(super) struct Rules<'e> {
     pub(super) until: Option<Expression<'e, 'e>>,
     pub(super) facts: BTreeMap<String, Expression<'e, 'e>>,
     pub(super) fact_links: BTreeMap<String, Expression<'e, 'e>>,
+    pub(super) origins: Origins,
 }
 
 pub(super) enum Let<'e> {
@@ -86,6 +87,7 @@ impl<'e> Rules<'e> {
             until: until(env, signal)?,
             facts: table("facts", &signal.facts)?,
             fact_links: table("fact_links", &signal.fact_links)?,
+            origins: Origins::of(env, signal),
         })
     }
 }

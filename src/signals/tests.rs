@@ -541,3 +541,95 @@ proptest::proptest! {
         proptest::prop_assert_eq!(facts(&first), facts(&second));
     }
 }
+
+/// A release with the issues that block it, a merge request of its own, and an error page that names another one.
+const RELEASES: &str = r#"
+[briefing]
+id = "releases"
+title = "Releases"
+role = "ops"
+[[signal]]
+id = "blocked"
+title = "Blocked releases"
+connector = "tracker"
+tool = "releases"
+key = "item.name"
+let = { first = "issues[0]", oldest = "requests[0].hours" }
+headline = "{{ release }} has {{ open }}"
+link = "first.url"
+[signal.with.issues]
+connector = "tracker"
+tool = "issues"
+left = "item.name"
+right = "item.release"
+[signal.with.requests]
+connector = "code"
+tool = "requests"
+left = "item.name"
+right = "item.release"
+[signal.facts]
+release = "item.name"
+left = "item.left|days"
+open = "issues|length|count('open issue')"
+asked = "requests|length|count('request')"
+key = "first.key"
+points = "first.points"
+blocks = "first.blocks"
+other = "first.other"
+owner = "first.owner"
+request = "'!' ~ requests[0].number"
+waited = "oldest|hours"
+suspect = "'!' ~ item.suspect"
+both = "item.left + requests[0].number"
+[signal.fact_links]
+request = "requests[0].url"
+suspect = "item.suspect_url"
+"#;
+
+#[test]
+fn a_fact_opens_the_record_that_it_came_from() {
+    let calendar = Calendar::weekdays();
+    let context = context(MORNING, &calendar, &[]);
+    let releases = json!([{ "name": "4.12", "left": 2, "suspect": 2036 }]);
+    let issues = json!([
+        { "release": "4.12", "key": "PAY-1182", "points": 8, "blocks": "PAY-1190, WEB-877", "other": "PAY-1190", "owner": "Team 7", "url": "https://t.example/browse/PAY-1182" },
+        { "release": "4.12", "key": "PAY-1190", "points": 5, "url": "https://t.example/browse/PAY-1190" },
+    ]);
+    let requests = json!([{ "release": "4.12", "number": 2041, "hours": 76, "url": "https://c.example/2041" }]);
+    let assessment = assess(&briefing(RELEASES), &context, &|planned| {
+        Some(Outcome::Answered {
+            value: match planned.tool.as_str() {
+                "releases" => &releases,
+                "issues" => &issues,
+                _ => &requests,
+            },
+            as_of: context.now,
+        })
+    });
+    assert!(assessment.gaps.is_empty(), "{:?}", assessment.gaps);
+    let finding = &assessment.findings[0];
+    let (issue, request) = (
+        "https://t.example/browse/PAY-1182",
+        "https://c.example/2041",
+    );
+    for (name, link) in [
+        ("key", Some(issue)),
+        ("points", Some(issue)),
+        ("request", Some(request)),
+        ("waited", Some(request)),
+        ("asked", Some(request)),
+        // Two issues are not one of them, and a list is none of its members.
+        ("open", None),
+        ("blocks", None),
+        ("other", None),
+        ("owner", None),
+        // The release has no page, nor has the request that the error names.
+        ("release", None),
+        ("left", None),
+        ("suspect", None),
+        ("both", None),
+    ] {
+        let found = finding.facts[name].link.as_ref().map(url::Url::as_str);
+        assert_eq!(found, link, "{name}");
+    }
+}

@@ -17,6 +17,57 @@ fn daybrief() -> Command {
     Command::new(env!("CARGO_BIN_EXE_daybrief"))
 }
 
+/// On Unix nobody else reads a brief's files.
+fn is_its_owners_alone(place: &std::path::Path) {
+    #[cfg(unix)]
+    for path in fs::read_dir(place)
+        .unwrap()
+        .map(|file| file.unwrap().path())
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode =
+            |path: &std::path::Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(
+            (mode(place), mode(&path)),
+            (0o700, 0o600),
+            "{}",
+            path.display()
+        );
+    }
+}
+
+/// Each key and figure of a brief's items is a link, and a key is one to the record of that key.
+fn each_figure_opens_its_record(brief: &Value) {
+    // A list of keys, a version, words of the rules themselves.
+    const NO_RECORD: [&str; 5] = ["PAY-1190, WEB-877", "web 4.11.3", "P1", "30 days", "1 %"];
+    let items = ["decide", "watch"]
+        .iter()
+        .flat_map(|section| brief[section].as_array().unwrap());
+    let mut keys = 0;
+    for span in items
+        .flat_map(|item| ["headline", "body", "next"].map(|line| &item[line]))
+        .flat_map(|line| line.as_array().unwrap())
+    {
+        let text = span["text"].as_str().unwrap();
+        let Some(link) = span["link"].as_str() else {
+            let rest = NO_RECORD
+                .iter()
+                .fold(text.to_owned(), |rest, words| rest.replace(words, ""));
+            assert!(
+                !rest.contains(|c: char| c.is_ascii_digit()),
+                "no link: {text}"
+            );
+            continue;
+        };
+        let name = text.trim_start_matches('!');
+        if !name.contains(char::is_whitespace) && name.contains(|c: char| c.is_ascii_digit()) {
+            keys += 1;
+            assert!(link.ends_with(&format!("/{name}")), "{text} opens {link}");
+        }
+    }
+    assert!(keys > 0 || brief["role"] != "vp-engineering");
+}
+
 #[test]
 fn the_demo_makes_four_briefs_of_four_signals_or_more() {
     let folder = tempfile::tempdir().unwrap();
@@ -39,6 +90,14 @@ fn the_demo_makes_four_briefs_of_four_signals_or_more() {
         )
         .unwrap();
         let kept: Value = serde_json::from_str(&json).unwrap();
+        each_figure_opens_its_record(&kept);
+        let place = folder.path().join(brief["briefing"].as_str().unwrap());
+        let mail = fs::read_to_string(place.join("brief.eml")).unwrap();
+        assert!(
+            mail.contains("multipart/alternative") && mail.contains("\nTo: \""),
+            "{mail}"
+        );
+        is_its_owners_alone(&place);
         let signals: BTreeSet<_> = kept["marks"]
             .as_array()
             .unwrap()

@@ -1,12 +1,17 @@
 use std::path::Path;
 
 use super::{super::*, fresh_delivery};
-use crate::settings::Folder;
+use crate::{clock::SystemClock, settings::Folder};
 
 fn channel(base: &Path) -> FolderChannel {
-    FolderChannel::new(&Folder {
+    let settings = Folder {
         path: base.to_owned(),
-    })
+    };
+    FolderChannel::new(
+        &settings,
+        Some("Daybrief <daybrief@acme.example>"),
+        Arc::new(SystemClock),
+    )
 }
 
 fn to(name: &str) -> Address {
@@ -20,7 +25,15 @@ fn message(files: &[(&str, &str)]) -> Cleared<Message> {
         .iter()
         .map(|(name, content)| ((*name).to_owned(), content.as_bytes().to_vec()))
         .collect();
-    Cleared::for_test(Message::Folder(FolderMessage { files }))
+    let mail = EmailMessage {
+        to_name: None,
+        subject: "3 blockers".to_owned(),
+        text: "plain".to_owned(),
+        html: "<p>rich</p>".to_owned(),
+        list: "vp-engineering-morning".to_owned(),
+        language: "en".to_owned(),
+    };
+    Cleared::for_test(Message::Folder(FolderMessage { files, mail }).addressed("Mara Keller"))
 }
 
 #[tokio::test]
@@ -51,7 +64,7 @@ async fn nothing_is_there_before_commit_and_everything_after() {
         std::fs::read_to_string(place.join("brief.html")).unwrap(),
         "<p>"
     );
-    assert_eq!(std::fs::read_dir(place).unwrap().count(), 2);
+    assert_eq!(std::fs::read_dir(place).unwrap().count(), 3);
     // The hidden folder is gone: only the delivery is there.
     assert_eq!(
         std::fs::read_dir(base.path().join("leads"))
@@ -118,7 +131,7 @@ async fn leftovers_of_a_crash_are_written_over() {
         .await
         .unwrap();
     let receipt = prepared.commit().await.unwrap();
-    assert_eq!(std::fs::read_dir(receipt.reference).unwrap().count(), 1);
+    assert!(!Path::new(&receipt.reference).join("half").exists());
 }
 
 #[tokio::test]
@@ -159,4 +172,65 @@ async fn a_folder_that_is_a_file_is_never_usable() {
     assert!(matches!(error, ChannelError::Never { .. }), "{error:?}");
     assert!(channel(&file).check().await.is_err());
     channel(base.path()).check().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_folder_has_the_mail_that_a_server_would_be_given() {
+    let base = tempfile::tempdir().unwrap();
+    let channel = channel(base.path());
+    let delivery = fresh_delivery();
+    let prepared = channel
+        .prepare(&delivery, &to("leads"), message(&[("brief.html", "x")]))
+        .await
+        .unwrap();
+    let receipt = prepared.commit().await.unwrap();
+    let mail = std::fs::read_to_string(Path::new(&receipt.reference).join("brief.eml")).unwrap();
+    for line in [
+        "From: Daybrief <daybrief@acme.example>".to_owned(),
+        "To: \"Mara Keller\" <leads@folder.invalid>".to_owned(),
+        "Subject: 3 blockers".to_owned(),
+        format!("Message-ID: <db.{delivery}@acme.example>"),
+        "List-Id: <vp-engineering-morning.acme.example>".to_owned(),
+        "Auto-Submitted: auto-generated".to_owned(),
+    ] {
+        assert!(mail.lines().any(|found| found == line), "{line} in {mail}");
+    }
+    assert!(
+        mail.contains("multipart/alternative")
+            && mail.contains("plain")
+            && mail.contains("<p>rich</p>")
+    );
+    // There is no address yet that takes a reader off a list, or an answer in.
+    assert!(!mail.contains("List-Unsubscribe") && !mail.contains("Reply-To"));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn only_their_owner_reads_a_briefs_files() {
+    use std::os::unix::fs::PermissionsExt;
+    let base = tempfile::tempdir().unwrap();
+    let inside = base.path().join("briefs");
+    let channel = channel(&inside);
+    let prepared = channel
+        .prepare(&fresh_delivery(), &to("leads"), message(&[("a", "b")]))
+        .await
+        .unwrap();
+    let place = prepared.commit().await.unwrap().reference;
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    for folder in [&inside, &inside.join("leads"), Path::new(&place)] {
+        assert_eq!(mode(folder), 0o700, "{}", folder.display());
+    }
+    for name in ["a", "brief.eml"] {
+        assert_eq!(mode(&Path::new(&place).join(name)), 0o600, "{name}");
+    }
+    // A file that others could read is closed when it is written over.
+    let open = inside.join("a");
+    std::fs::write(&open, "old").unwrap();
+    std::fs::set_permissions(&open, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let Message::Folder(message) = message(&[("a", "new")]).into_inner() else {
+        unreachable!("it is one")
+    };
+    let paths = write_files(&inside, message, "r", jiff::Timestamp::UNIX_EPOCH).unwrap();
+    assert_eq!((mode(&open), paths.len()), (0o600, 2));
+    assert_eq!(std::fs::read_to_string(&open).unwrap(), "new");
 }

@@ -47,6 +47,7 @@ fn to(address: &str) -> Address {
 fn message() -> Cleared<Message> {
     let long = "a line of more than nine hundred and ninety-eight bytes ".repeat(40);
     Cleared::for_test(Message::Email(EmailMessage {
+        to_name: Some("Mára Keller\r\nBcc: evil@example.com".to_owned()),
         subject: "Größe zählt: 3 blockers\r\nBcc: evil@example.com — ✓".to_owned(),
         text: format!("BOTTOM LINE\nÄrger mit 4,1 %.\n.\n..dots\n{long}\n"),
         html: format!("<p>Ärger mit 4,1&nbsp;%.</p>\n.\n<p>{long}</p>"),

@@ -8,7 +8,7 @@ create table opportunity (
   stage_since text not null, close_date text not null, forecast text not null, last_activity text not null, next_meeting text, times_pushed integer not null default 0,
   contacts integer not null default 1, promised_feature text, closed integer not null default 0, url text not null
 );
-create table target (quarter text primary key, starts text not null, ends text not null, amount integer not null);
+create table target (quarter text primary key, starts text not null, ends text not null, amount integer not null, url text not null);
 insert into account values
   ('A-100', 'Hartmann Logistics', 'hartmann-logistics.example', 'Nina Roth', 420000, date('{today}', '+38 days'), 0, 'https://crm.acme.example/accounts/A-100'),
   ('A-101', 'Bellevue Hotels', 'bellevue-hotels.example', 'Paul Egger', 96000, date('{today}', '+24 days'), 0, 'https://crm.acme.example/accounts/A-101'),
@@ -22,4 +22,4 @@ insert into opportunity values
   ('O-504', 'A-103', 'Castell second site', 'Ravi Menon', 48000, 'Proposal', date('{today}', '-12 days'), date('{today}', '+40 days'), 'best case', date('{today}', '-3 days'), date('{today}', '+6 days'), 0, 2, null, 0, 'https://crm.acme.example/opportunities/O-504'),
   ('O-488', 'A-103', 'Castell training', 'Ravi Menon', 20000, 'Contract', date('{today}', '-25 days'), date('{today}', '-7 days'), 'best case', date('{today}', '-4 days'), null, 0, 2, null, 0, 'https://crm.acme.example/opportunities/O-488'),
   ('O-490', 'A-101', 'Bellevue spa booking', 'Paul Egger', 310000, 'Won', date('{today}', '-20 days'), date('{today}', '-20 days'), 'closed', date('{today}', '-20 days'), null, 0, 2, null, 1, 'https://crm.acme.example/opportunities/O-490');
-insert into target values ('this quarter', date('{today}', '-54 days'), date('{today}', '+37 days'), 1200000);
+insert into target values ('this quarter', date('{today}', '-54 days'), date('{today}', '+37 days'), 1200000, 'https://crm.acme.example/forecast');

@@ -1,1 +1,1 @@
-insert into leave values ('Tom Baumann', date('{today}', '+3 days'), date('{today}', '+10 days'), null);
+insert into leave values ('Tom Baumann', date('{today}', '+3 days'), date('{today}', '+10 days'), null, 'https://people.acme.example/leave/tom-baumann');
