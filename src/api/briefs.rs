@@ -81,7 +81,9 @@ pub struct BriefView {
     pub bottom_line: String,
     pub decide: Vec<ItemView>,
     pub watch: Vec<ItemView>,
-    /// Risks that are not in it.
+    /// Risks for which the brief itself has no room.
+    pub also_open: Vec<ItemView>,
+    /// Risks that are not in it, those in `also_open` among them.
     pub more: usize,
     /// Headlines of risks that are gone.
     pub resolved: Vec<String>,
@@ -130,6 +132,7 @@ impl BriefView {
             bottom_line: brief.bottom_line.text(),
             decide: brief.decide.iter().map(item).collect(),
             watch: brief.watch.iter().map(item).collect(),
+            also_open: brief.rest.iter().map(item).collect(),
             more: brief.more,
             resolved: brief.resolved.into_iter().map(|gone| gone.said).collect(),
             sources: brief
