@@ -30,7 +30,10 @@ pub use person::{Erasure, PersonError};
 pub use search::{AuditError, Page, Query, Reader, Seen};
 pub use verify::{Broken, Verified};
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use serde_json::{Map, Value, json};
 use tokio::sync::{Mutex, Notify};
@@ -228,14 +231,13 @@ impl Audit {
 
     /// Puts handles in the place of persons and seals in the place of texts.
     async fn prepare(&self, records: &[Record]) -> Result<Vec<Prepared>, StoreError> {
-        let mut handles: BTreeMap<&str, String> = BTreeMap::new();
-        for record in records {
-            for person in [&record.entry.user, &record.about].into_iter().flatten() {
-                if !handles.contains_key(person.as_str()) {
-                    handles.insert(person, self.handle(person).await?);
-                }
-            }
-        }
+        let people: BTreeSet<&str> = records
+            .iter()
+            .flat_map(|record| [&record.entry.user, &record.about])
+            .flatten()
+            .map(String::as_str)
+            .collect();
+        let handles = self.handles(people).await?;
         let handle = |person: &Option<String>| {
             person
                 .as_deref()
@@ -295,15 +297,27 @@ impl Audit {
         Ok((text, seal))
     }
 
-    /// The handle of a person, made where they have none.
-    async fn handle(&self, person: &str) -> Result<String, StoreError> {
-        match self.store.audit().subject(person).await? {
-            Some(subject) => Ok(subject.handle),
-            None => {
+    /// The handles of persons, made where they have none.
+    async fn handles(
+        &self,
+        people: BTreeSet<&str>,
+    ) -> Result<BTreeMap<String, String>, StoreError> {
+        let trail = self.store.audit();
+        let mut handles = BTreeMap::new();
+        if people.is_empty() {
+            return Ok(handles);
+        }
+        let asked: Vec<&str> = people.iter().copied().collect();
+        for subject in trail.subjects(&asked).await? {
+            handles.insert(subject.user, subject.handle);
+        }
+        for person in people {
+            if !handles.contains_key(person) {
                 let fresh = format!("p-{}", random()?);
-                self.store.audit().handle(person, fresh).await
+                handles.insert(person.to_owned(), trail.handle(person, fresh).await?);
             }
         }
+        Ok(handles)
     }
 
     /// Number and hash of what the next row follows.

@@ -1,6 +1,6 @@
 //! One person: everything that is kept of them, shown to them; and erasing them, with proof.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -158,7 +158,8 @@ impl Audit {
         let file = store.person().object(user).await?;
         let file = file.and_then(|object| object.file);
         store.person().disable(user).await?;
-        let handle = self.handle(user).await?;
+        let handles = self.handles(BTreeSet::from([user])).await?;
+        let handle = handles.get(user).map(String::as_str).unwrap_or_default();
 
         let mut record = reader.record(Act::DataErase, "person", now);
         record.entry.detail = format!("handle {handle}");
@@ -175,8 +176,8 @@ impl Audit {
             if pass > 0 {
                 tokio::time::sleep(BETWEEN_PASSES).await;
             }
-            let done = store.person().erase(&identity, &handle).await?;
-            let in_trail = self.strike(&identity, &handle).await?;
+            let done = store.person().erase(&identity, handle).await?;
+            let in_trail = self.strike(&identity, handle).await?;
             if done.is_nothing() && in_trail == Struck::default() {
                 break;
             }
@@ -206,7 +207,7 @@ impl Audit {
         Ok(Erasure {
             left: store.person().left(&identity).await?,
             trail: self.verify().await?,
-            handle,
+            handle: handle.to_owned(),
             documents,
             texts_erased: struck.texts_erased,
             texts_changed: struck.texts_changed,

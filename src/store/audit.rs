@@ -414,6 +414,17 @@ impl AuditRows<'_> {
             .transpose()
     }
 
+    /// Who stands behind the rows of these persons, as far as they have any.
+    pub async fn subjects(&self, users: &[&str]) -> Result<Vec<Subject>, StoreError> {
+        self.0
+            .driver
+            .get_all(Collection::AuditSubjects, users)
+            .await?
+            .iter()
+            .map(|document| from_body(Collection::AuditSubjects, document))
+            .collect()
+    }
+
     /// The handle of a person, `fresh` where they have none yet.
     pub async fn handle(&self, user: &str, fresh: String) -> Result<String, StoreError> {
         let subject = Subject {

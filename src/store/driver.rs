@@ -157,6 +157,9 @@ pub trait Driver: Send + Sync {
 
     async fn get(&self, c: Collection, key: &str) -> Result<Option<Document>, StoreError>;
 
+    /// The documents with these keys that there are, in no certain order.
+    async fn get_all(&self, c: Collection, keys: &[&str]) -> Result<Vec<Document>, StoreError>;
+
     /// Documents of a group by their place, those of one place by key.
     async fn list(
         &self,

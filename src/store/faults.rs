@@ -71,6 +71,10 @@ impl Driver for Faulty {
         self.inner.get(c, key).await
     }
 
+    async fn get_all(&self, c: Collection, keys: &[&str]) -> Result<Vec<Document>, StoreError> {
+        self.inner.get_all(c, keys).await
+    }
+
     async fn list(
         &self,
         c: Collection,

@@ -70,6 +70,27 @@ async fn several_writes_end_before_the_first_that_does_not_fit(driver: Arc<dyn D
     assert!(driver.get(Collection::Audit, "2").await.unwrap().is_some());
     assert!(driver.get(Collection::Audit, "4").await.unwrap().is_none());
     assert_eq!(driver.write_all(&[]).await.unwrap(), 0);
+    // Together they fit or go one by one, with whatever a body holds.
+    let odd = "line\nbreak, \\\"quotes\\\", ü and \u{1F600}";
+    let written = [
+        write(Collection::AuditTexts, "a", odd, Fits::Fresh),
+        Write {
+            content: Content {
+                group: Some("all".to_owned()),
+                order: i64::MAX,
+                expires: Some(i64::MAX / 2),
+                ..content("b")
+            },
+            ..write(Collection::Audit, "10", "", Fits::Fresh)
+        },
+    ];
+    assert_eq!(driver.write_all(&written).await.unwrap(), 2);
+    let keys = ["a", "none"];
+    let found = driver.get_all(Collection::AuditTexts, &keys).await.unwrap();
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].body, content(odd).body);
+    let in_group = driver.list(Collection::Audit, "all", Range::all(9)).await;
+    assert_eq!(in_group.unwrap()[0].order, i64::MAX);
     // Over several collections, with versions.
     let mark = |fits| write(Collection::AuditMarks, "head", "two", fits);
     let put = [mark(Fits::Always)];

@@ -240,6 +240,18 @@ impl Driver for Mongo {
             .transpose()
     }
 
+    async fn get_all(&self, c: Collection, keys: &[&str]) -> Result<Vec<Document>, StoreError> {
+        let found: Vec<Bson> = self
+            .of(c)?
+            .find(doc! { "_id": { "$in": keys } })
+            .await
+            .map_err(unavailable)?
+            .try_collect()
+            .await
+            .map_err(unavailable)?;
+        found.iter().map(document).collect()
+    }
+
     async fn list(
         &self,
         c: Collection,

@@ -4,7 +4,7 @@ use std::{path::Path, str::FromStr, sync::Mutex, time::Duration};
 
 use async_trait::async_trait;
 use sqlx::{
-    ConnectOptions, Row, SqliteConnection, SqlitePool,
+    ConnectOptions, Row, SqliteConnection, SqlitePool, Transaction,
     sqlite::{
         SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
     },
@@ -86,6 +86,67 @@ impl Sqlite {
     }
 }
 
+impl Sqlite {
+    async fn begin(&self) -> Result<Transaction<'static, sqlx::Sqlite>, StoreError> {
+        self.writer
+            .begin_with("BEGIN IMMEDIATE")
+            .await
+            .map_err(unavailable)
+    }
+}
+
+/// Makes these writes one by one up to the first that does not fit; how many were made.
+async fn each(
+    transaction: &mut Transaction<'_, sqlx::Sqlite>,
+    writes: &[Write],
+) -> Result<usize, StoreError> {
+    for (made, write) in writes.iter().enumerate() {
+        let (c, key, content) = (write.collection, write.key.as_str(), &write.content);
+        let statement = match write.fits {
+            Fits::Fresh => insert(INSERT, c, key, content),
+            Fits::Version(version) => replace(c, key, version, content),
+            Fits::Always => insert(PUT, c, key, content),
+        };
+        let done = statement
+            .execute(&mut **transaction)
+            .await
+            .map_err(unavailable)?;
+        if done.rows_affected() == 0 {
+            return Ok(made);
+        }
+    }
+    Ok(writes.len())
+}
+
+/// Inserts all of these by one statement: each statement takes a way to SQLite's own thread and back, which costs more
+/// than the insert. False where one did not fit; what the others left is to be rolled back then.
+async fn insert_together(
+    transaction: &mut Transaction<'_, sqlx::Sqlite>,
+    writes: &[Write],
+) -> Result<bool, StoreError> {
+    let rows: Vec<_> = writes
+        .iter()
+        .map(|write| {
+            let content = &write.content;
+            serde_json::json!([
+                write.collection.name(),
+                write.key,
+                content.body,
+                content.group,
+                content.order,
+                content.due,
+                content.expires,
+            ])
+        })
+        .collect();
+    let done = sqlx::query(INSERT_TOGETHER)
+        .bind(serde_json::Value::from(rows).to_string())
+        .execute(&mut **transaction)
+        .await
+        .map_err(unavailable)?;
+    Ok(done.rows_affected() == writes.len() as u64)
+}
+
 async fn migrate(pool: &SqlitePool) -> Result<(), StoreError> {
     sqlx::migrate!("src/store/drivers/migrations")
         .run(pool)
@@ -117,6 +178,10 @@ const PUT: &str = "INSERT INTO documents (collection, key, version, body, grp, o
                    VALUES (?, ?, 1, ?, ?, ?, ?, ?) ON CONFLICT (collection, key) DO UPDATE SET version = version + 1, \
                    body = excluded.body, grp = excluded.grp, ord = excluded.ord, due = excluded.due, \
                    expires = excluded.expires";
+
+const INSERT_TOGETHER: &str = "INSERT INTO documents (collection, key, version, body, grp, ord, due, expires) \
+                               SELECT value ->> 0, value ->> 1, 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, \
+                               value ->> 6 FROM json_each(?) WHERE true ON CONFLICT DO NOTHING";
 
 type Statement<'q> = sqlx::query::Query<'q, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>;
 
@@ -169,28 +234,23 @@ impl Driver for Sqlite {
     }
 
     async fn write_all(&self, writes: &[Write]) -> Result<usize, StoreError> {
-        let mut transaction = self
-            .writer
-            .begin_with("BEGIN IMMEDIATE")
-            .await
-            .map_err(unavailable)?;
-        let mut made = 0;
-        for write in writes {
-            let (c, key, content) = (write.collection, write.key.as_str(), &write.content);
-            let statement = match write.fits {
-                Fits::Fresh => insert(INSERT, c, key, content),
-                Fits::Version(version) => replace(c, key, version, content),
-                Fits::Always => insert(PUT, c, key, content),
-            };
-            let done = statement
-                .execute(&mut *transaction)
-                .await
-                .map_err(unavailable)?;
-            if done.rows_affected() == 0 {
-                break;
+        let inserts = writes
+            .iter()
+            .take_while(|write| write.fits == Fits::Fresh)
+            .count();
+        let (inserts, rest) = writes.split_at(inserts);
+        if inserts.len() > 1 {
+            let mut transaction = self.begin().await?;
+            if insert_together(&mut transaction, inserts).await? {
+                let made = inserts.len() + each(&mut transaction, rest).await?;
+                transaction.commit().await.map_err(unavailable)?;
+                return Ok(made);
             }
-            made += 1;
+            // One of them does not fit: which, shows one by one.
+            transaction.rollback().await.map_err(unavailable)?;
         }
+        let mut transaction = self.begin().await?;
+        let made = each(&mut transaction, writes).await?;
         transaction.commit().await.map_err(unavailable)?;
         Ok(made)
     }
@@ -207,6 +267,21 @@ impl Driver for Sqlite {
         .as_ref()
         .map(document)
         .transpose()
+    }
+
+    async fn get_all(&self, c: Collection, keys: &[&str]) -> Result<Vec<Document>, StoreError> {
+        sqlx::query(
+            "SELECT key, version, body, ord, fence FROM documents \
+             WHERE collection = ? AND key IN (SELECT value FROM json_each(?))",
+        )
+        .bind(c.name())
+        .bind(serde_json::json!(keys).to_string())
+        .fetch_all(&self.readers)
+        .await
+        .map_err(unavailable)?
+        .iter()
+        .map(document)
+        .collect()
     }
 
     async fn list(
