@@ -78,7 +78,7 @@ async fn several_writes_end_before_the_first_that_does_not_fit(driver: Arc<dyn D
             content: Content {
                 group: Some("all".to_owned()),
                 order: i64::MAX,
-                expires: Some(i64::MAX / 2),
+                expires: Some(4_000_000_000_000_000),
                 ..content("b")
             },
             ..write(Collection::Audit, "10", "", Fits::Fresh)
