@@ -253,7 +253,7 @@ async fn grow(database: &Path) -> Result<(), Failure> {
         .execute(
             "ALTER TABLE error RENAME TO error_row; CREATE TABLE begun AS SELECT julianday('now') AS at; \
              CREATE VIEW error AS SELECT id, title, flow, release, first_seen, \
-             users + CAST((julianday('now') - at) * 86400000 AS INTEGER) AS users, rate, usual_rate, suspect, suspect_request, url \
+             users + CAST((julianday('now') - at) * 86400000 AS INTEGER) AS users, rate, usual_rate, suspect, suspect_request, suspect_url, url \
              FROM error_row, begun",
         )
         .await?;
