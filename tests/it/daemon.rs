@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     fs,
     io::{BufRead, BufReader},
+    os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -351,24 +352,37 @@ fn scatter(n: u64) -> u64 {
     (n + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32
 }
 
+/// Processes that are killed within their work, and those that are begun for it at most.
+const KILLS: u64 = 50;
+const MOST_TRIES: u64 = 200;
+
 async fn killed_fifty_times(instance: &Instance) {
     instance.run(&["apply", "--yes"]);
-    // How long a whole one takes here, so that the kills are spread over all of it.
+    // How long a whole one takes here, so that the kills are spread over all of it. One that ends before its kill shows that
+    // it takes less by now.
     let begun = Instant::now();
     instance.run(&["schedule", "send", "morning"]);
-    let whole = u64::try_from(begun.elapsed().as_millis()).unwrap();
-    let mut killed = 0;
-    for n in 0..50 {
+    let mut whole = u64::try_from(begun.elapsed().as_millis()).unwrap();
+    let (mut killed, mut tries) = (0, 0);
+    while killed < KILLS {
+        assert!(
+            tries < MOST_TRIES,
+            "{killed} of {tries} were killed in their work"
+        );
         let mut child = instance
             .command(&["schedule", "send", "morning"])
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
-        tokio::time::sleep(Duration::from_millis(scatter(n) % (whole + whole / 5))).await;
+        tokio::time::sleep(Duration::from_millis(scatter(tries) % whole.max(1))).await;
         signal(&child, "KILL");
-        killed += usize::from(!child.wait().unwrap().success());
+        tries += 1;
+        if child.wait().unwrap().signal().is_some() {
+            killed += 1;
+        } else {
+            whole = whole * 9 / 10;
+        }
     }
-    assert!(killed >= 25, "{killed} of 50 were killed in their work");
     // A daemon that is started afterwards brings all of them to their end.
     let (daemon, _) = instance.serve();
     let ended = eventually(Duration::from_secs(60), async || {
