@@ -864,14 +864,14 @@ async fn fill(store: &Store, audit: &Audit) {
             .await
             .unwrap();
         usage
-            .change_month(month, |month| {
+            .change_month(&mut None, month, |month| {
                 month.spent.insert(format!("user/{user}"), 7);
                 (crate::store::Change::Write, ())
             })
             .await
             .unwrap();
         usage
-            .change_minute(29_000_000, |minute| {
+            .change_minute(&mut None, 29_000_000, |minute| {
                 minute.users.insert(user.to_owned(), 1);
                 (crate::store::Change::Write, ())
             })

@@ -19,7 +19,7 @@ use serde_json::Value;
 use tokio::{sync::mpsc, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-use self::admit::admit;
+use self::admit::{admit, count};
 use super::{
     Converse, Question,
     choose::Offer,
@@ -79,21 +79,33 @@ pub(super) async fn run(
         gone: AtomicBool::new(false),
     };
     // The question is in the trail before anything is done about it.
+    let subject = format!("conversation/{id}");
     let mut entry = question
         .principal
-        .entry(now, Act::Question, format!("conversation/{id}"));
-    let admitted = admit(converse, &question, &objects, conversation.as_ref(), now).await;
+        .entry(now, Act::Question, subject.clone());
+    let admitted = admit(&question, &objects, conversation.as_ref());
     if let Err(refusal) = &admitted {
         entry.outcome = Outcome::Denied;
-        entry.why = refusal.rule.clone();
+        entry.why.clone_from(&refusal.rule);
     }
     let text = crate::text::shorten(&question.text, QUESTION_CHARACTERS);
-    let numbers = converse
-        .audit
-        .record(&[Record::from(entry).text(text)])
-        .await?;
-    let number = numbers.first().copied().unwrap_or_default();
-    let who = match admitted {
+    let record = [Record::from(entry).text(text)];
+    // Both wait for the disk: once is enough.
+    let (numbers, counted) = tokio::join!(converse.audit.record(&record), async {
+        match &admitted {
+            Ok(who) => count(converse, &question, who, now).await,
+            Err(_) => Ok(()),
+        }
+    });
+    let number = numbers?.first().copied().unwrap_or_default();
+    if let Err(refusal) = &counted {
+        let mut entry = question.principal.entry(now, Act::Answer, subject.clone());
+        entry.outcome = Outcome::Denied;
+        entry.why.clone_from(&refusal.rule);
+        let record = Record::from(entry).answers(number);
+        converse.audit.record(&[record]).await?;
+    }
+    let who = match admitted.and_then(|who| counted.map(|()| who)) {
         Ok(who) => who,
         Err(refusal) => {
             channel.tell(&refusal.text).await;

@@ -23,6 +23,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp, ToSpan, civil::Date, tz::TimeZone};
 use rust_decimal::prelude::ToPrimitive;
+use tokio::sync::Mutex;
 
 use crate::{
     access::Surface,
@@ -31,7 +32,7 @@ use crate::{
     lane::{Lane, Wish},
     money::Money,
     settings::Settings,
-    store::{Change, Of, Settled, Store, StoreError},
+    store::{Change, Known, Minute, Month, Of, Settled, Store, StoreError},
 };
 use books::{Books, Wanted};
 use budget::Rules;
@@ -237,7 +238,11 @@ pub struct Limits {
     zone: TimeZone,
     rules: Arc<Rules>,
     months: Lane<Booking, Booked>,
+    month: Arc<Mutex<Option<Known<Month>>>>,
     minutes: Lane<rate::Asked, rate::Admitted>,
+    minute: Arc<Mutex<Option<Known<Minute>>>>,
+    /// Held by who writes settlements into their days.
+    days: Arc<Mutex<()>>,
 }
 
 /// One entry into a month's books.
@@ -284,7 +289,10 @@ impl Limits {
             zone,
             rules: Arc::new(Rules::of(settings)),
             months: Lane::default(),
+            month: Arc::default(),
             minutes: Lane::default(),
+            minute: Arc::default(),
+            days: Arc::default(),
         }
     }
 
@@ -395,7 +403,7 @@ impl Limits {
         let written = self
             .store
             .usage()
-            .change_month(month, |stored| {
+            .change_month(&mut *self.month.lock().await, month, |stored| {
                 let mut books = Books::open(std::mem::take(stored));
                 let booked = self.enter(&mut books, bookings);
                 let (month, changed) = books.close();
@@ -415,10 +423,7 @@ impl Limits {
             .await;
         match written {
             Ok((booked, settled)) => {
-                if let Err(error) = self.write_days(month, &settled).await {
-                    // They stay in their month and are written with the next ones.
-                    tracing::warn!(%error, "usage was not written into its days");
-                }
+                self.begin_days(month, settled);
                 booked.into_iter().map(Ok).collect()
             }
             Err(error) => bookings.iter().map(|_| Err(error.clone())).collect(),
@@ -460,6 +465,24 @@ impl Limits {
             .collect()
     }
 
+    /// Has settlements moved into their days beside what goes on, unless others are being moved.
+    fn begin_days(&self, month: &str, settled: Vec<Settled>) {
+        if settled.is_empty() {
+            return;
+        }
+        let Ok(turn) = self.days.clone().try_lock_owned() else {
+            return;
+        };
+        let (limits, month) = (self.clone(), month.to_owned());
+        tokio::spawn(async move {
+            if let Err(error) = limits.write_days(&month, &settled).await {
+                // They stay in their month and are moved with the next ones.
+                tracing::warn!(%error, "usage was not written into its days");
+            }
+            drop(turn);
+        });
+    }
+
     /// Moves settlements from their month into their days. Whatever step a crash leaves out, each counts once: a day knows
     /// up to which number it has counted, and the month lets go of a settlement only when its day has it.
     async fn write_days(&self, month: &str, settled: &[Settled]) -> Result<(), StoreError> {
@@ -478,7 +501,7 @@ impl Limits {
         }
         self.store
             .usage()
-            .change_month(month, |month| {
+            .change_month(&mut *self.month.lock().await, month, |month| {
                 let before = month.settled.len();
                 month.settled.retain(|settled| settled.number > last);
                 let change = if month.settled.len() == before {

@@ -122,9 +122,10 @@ impl Limits {
         asked: &[Asked],
     ) -> Result<Vec<Result<(), (Share, u32)>>, StoreError> {
         let company_cap = self.rules.limits.company_questions_per_minute;
+        let mut known = self.minute.lock().await;
         self.store
             .usage()
-            .change_minute(minute, |counts| {
+            .change_minute(&mut known, minute, |counts| {
                 let mut change = Change::Nothing;
                 let admitted = asked
                     .iter()

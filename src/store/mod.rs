@@ -34,7 +34,7 @@ pub use proposals::Proposals;
 pub use runs::Runs;
 pub use secrets::SealedSecrets;
 pub use tokens::{Scope, Token, Tokens};
-pub use usage::{Change, Day, Minute, Month, Of, Reserved, Row, Settled, UsageRows, Used};
+pub use usage::{Change, Day, Known, Minute, Month, Of, Reserved, Row, Settled, UsageRows, Used};
 
 use std::{
     ops::{Deref, DerefMut},

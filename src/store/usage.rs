@@ -11,7 +11,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
-    Store, StoreError,
+    MOST_WRITES, Store, StoreError,
     driver::{Collection, Content, Range},
     from_body, kept_until, micros, to_body,
 };
@@ -159,6 +159,14 @@ pub struct Minute {
     pub users: BTreeMap<String, u32>,
 }
 
+/// A document as it was when this process last wrote or read it, so that the next change need not read it again.
+#[derive(Debug)]
+pub struct Known<T> {
+    key: String,
+    version: i64,
+    value: T,
+}
+
 /// The usage of a store.
 pub struct UsageRows<'a>(pub(super) &'a Store);
 
@@ -201,9 +209,10 @@ impl UsageRows<'_> {
     }
 
     /// Changes a month as one step, whoever else changes it: `change` is asked again with what they left. It says whether
-    /// there is anything to write. What it gave last is what holds.
+    /// there is anything to write. What it gave last is what holds, and holds of the store as it is, not of what was known.
     pub async fn change_month<T>(
         &self,
+        known: &mut Option<Known<Month>>,
         month: &str,
         change: impl FnMut(&mut Month) -> (Change, T) + Send,
     ) -> Result<T, StoreError> {
@@ -214,7 +223,7 @@ impl UsageRows<'_> {
             expires: first.map(expiry),
             ..Content::default()
         };
-        self.change(&month_key(month), &place, change).await
+        self.change(known, &month_key(month), &place, change).await
     }
 
     /// Changes a day as one step.
@@ -229,7 +238,7 @@ impl UsageRows<'_> {
             expires: Some(expiry(day.first_of_month())),
             ..Content::default()
         };
-        self.change(&format!("day/{day}"), &place, |row: &mut Day| {
+        self.change(&mut None, &format!("day/{day}"), &place, |row: &mut Day| {
             let before = row.written_to;
             change(row);
             let changed = if row.written_to == before {
@@ -245,6 +254,7 @@ impl UsageRows<'_> {
     /// Changes a minute as one step. `minute` counts since 1970; the document goes when nobody asks for it any more.
     pub async fn change_minute<T>(
         &self,
+        known: &mut Option<Known<Minute>>,
         minute: i64,
         change: impl FnMut(&mut Minute) -> (Change, T) + Send,
     ) -> Result<T, StoreError> {
@@ -254,12 +264,13 @@ impl UsageRows<'_> {
             expires: Some(micros(gone)),
             ..Content::default()
         };
-        self.change(&format!("minute/{minute}"), &place, change)
+        self.change(known, &format!("minute/{minute}"), &place, change)
             .await
     }
 
     async fn change<D, T>(
         &self,
+        known: &mut Option<Known<D>>,
         key: &str,
         place: &Content,
         mut change: impl FnMut(&mut D) -> (Change, T) + Send,
@@ -267,24 +278,45 @@ impl UsageRows<'_> {
     where
         D: Default + Serialize + DeserializeOwned,
     {
-        let mut given = None;
-        self.0
-            .put(Collection::Usage, key, |document| {
-                let mut row = document.map_or(Ok(D::default()), |document| {
-                    from_body(Collection::Usage, document)
-                })?;
-                let (changed, value) = change(&mut row);
-                given = Some(value);
-                Ok(match changed {
-                    Change::Nothing => None,
-                    Change::Write => Some(Content {
-                        body: to_body(Collection::Usage, key, &row)?,
+        let (driver, c) = (&self.0.driver, Collection::Usage);
+        for _ in 0..MOST_WRITES {
+            let seen = known.take().filter(|known| known.key == key);
+            let is_fresh = seen.is_none();
+            let (version, mut value) = match seen {
+                Some(known) => (Some(known.version), known.value),
+                None => match driver.get(c, key).await? {
+                    Some(document) => (Some(document.version), from_body(c, &document)?),
+                    None => (None, D::default()),
+                },
+            };
+            let (changed, given) = change(&mut value);
+            let version = match (changed, version) {
+                // Others may have written since: a write would show that, and there is none.
+                (Change::Nothing, _) if !is_fresh => continue,
+                (Change::Nothing, version) => version,
+                (Change::Write, version) => {
+                    let content = Content {
+                        body: to_body(c, key, &value)?,
                         ..place.clone()
-                    }),
-                })
-            })
-            .await?;
-        given.ok_or(StoreError::Contended)
+                    };
+                    let written = match version {
+                        Some(version) => driver.replace(c, key, version, &content).await?,
+                        None => driver.insert(c, key, &content).await?,
+                    };
+                    if !written {
+                        continue;
+                    }
+                    Some(version.map_or(1, |version| version + 1))
+                }
+            };
+            *known = version.map(|version| Known {
+                key: key.to_owned(),
+                version,
+                value,
+            });
+            return Ok(given);
+        }
+        Err(StoreError::Contended)
     }
 }
 

@@ -455,6 +455,13 @@ async fn who_asks_too_often_is_told_when_to_ask_again() {
     assert_eq!(told.done.outcome, TurnOutcome::Refused);
     assert!(told.text().contains("ask again in 60 s"), "{}", told.text());
     assert_eq!(model.heard().len(), 2);
+    let acts = bench.acts().await;
+    let refused: Vec<&str> = acts.iter().rev().take(2).map(String::as_str).collect();
+    assert!(
+        refused[0].starts_with("answer denied conversation/")
+            && refused[1].starts_with("question allowed conversation/"),
+        "{acts:#?}"
+    );
     let other = ask(&converse, question("jonas", "vp", "Hello?")).await;
     assert_eq!(other.done.outcome, TurnOutcome::Answered);
 }

@@ -21,21 +21,26 @@ pub(super) struct Refusal {
     pub retry_after_seconds: Option<u64>,
 }
 
-/// Whether a question is taken, and as whose.
-pub(super) async fn admit<'o>(
-    converse: &Converse,
+impl Refusal {
+    fn new(rule: impl Into<String>, text: &str, outcome: TurnOutcome) -> Self {
+        Self {
+            rule: rule.into(),
+            text: text.to_owned(),
+            outcome,
+            retry_after_seconds: None,
+        }
+    }
+}
+
+/// Whether a question may be asked, and as whose.
+pub(super) fn admit<'o>(
     question: &Question,
     objects: &'o Objects,
     conversation: Option<&Conversation>,
-    now: Timestamp,
 ) -> Result<Who<'o>, Refusal> {
     let words = Words::of(question.language);
-    let refuse = |rule: String, text: &str, outcome| Refusal {
-        rule,
-        text: text.to_owned(),
-        outcome,
-        retry_after_seconds: None,
-    };
+    let revoked = |rule| Refusal::new(rule, words.revoked, TurnOutcome::Revoked);
+    let refused = |rule, text: &str| Refusal::new(rule, text, TurnOutcome::Refused);
     let principal = &question.principal;
     let role = objects.roles.iter().find(|role| role.id == principal.role);
     let user = principal
@@ -52,43 +57,21 @@ pub(super) async fn admit<'o>(
         _ => None,
     };
     if let Some(why) = standing {
-        return Err(refuse(why.to_owned(), words.revoked, TurnOutcome::Revoked));
+        return Err(revoked(why));
     }
     let Some(role) = role else {
-        return Err(refuse(
-            "the role is not there".to_owned(),
-            words.revoked,
-            TurnOutcome::Revoked,
-        ));
+        return Err(revoked("the role is not there"));
     };
     // A conversation belongs to one person and one role.
     let foreign = conversation.is_some_and(|conversation| {
         Some(&conversation.user) != principal.user.as_ref() || conversation.role != role.id
     });
     if foreign {
-        return Err(refuse(
-            "the conversation is another's".to_owned(),
-            words.revoked,
-            TurnOutcome::Refused,
-        ));
+        return Err(refused("the conversation is another's", words.revoked));
     }
     if question.text.chars().count() > QUESTION_CHARACTERS {
         let text = with(words.too_long, &QUESTION_CHARACTERS.to_string());
-        return Err(refuse(
-            "the question is too long".to_owned(),
-            &text,
-            TurnOutcome::Refused,
-        ));
-    }
-    if let Some(user) = user
-        && let Err(limited) = converse.limits.admit_question(user, role, now).await
-    {
-        let text = with(words.too_often, &limited.to_string());
-        let refusal = refuse(limited.to_string(), &text, TurnOutcome::Refused);
-        return Err(Refusal {
-            retry_after_seconds: limited.retry_after_seconds(),
-            ..refusal
-        });
+        return Err(refused("the question is too long", &text));
     }
     Ok(Who {
         role,
@@ -100,4 +83,28 @@ pub(super) async fn admit<'o>(
             &objects.roles,
         ),
     })
+}
+
+/// Counts a question that may be asked, unless there are too many.
+pub(super) async fn count(
+    converse: &Converse,
+    question: &Question,
+    who: &Who<'_>,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    let Some(user) = who.user else {
+        return Ok(());
+    };
+    let limits = &converse.limits;
+    limits
+        .admit_question(user, who.role, now)
+        .await
+        .map_err(|limited| {
+            let words = Words::of(question.language);
+            let text = with(words.too_often, &limited.to_string());
+            Refusal {
+                retry_after_seconds: limited.retry_after_seconds(),
+                ..Refusal::new(limited.to_string(), &text, TurnOutcome::Refused)
+            }
+        })
 }

@@ -1,15 +1,13 @@
 //! SQLite: one file, write-ahead log, every commit synced to disk (`synchronous = FULL`).
 
-use std::{path::Path, str::FromStr, sync::Mutex, time::Duration};
+mod worker;
+
+use std::{path::Path, time::Duration};
 
 use async_trait::async_trait;
-use sqlx::{
-    ConnectOptions, Row, SqliteConnection, SqlitePool, Transaction,
-    sqlite::{
-        SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
-    },
-};
+use rusqlite::{CachedStatement, Connection, OpenFlags, OptionalExtension, Row, params};
 
+use self::worker::Worker;
 use crate::store::{
     StoreError,
     driver::{Collection, Content, Document, Driver, Fits, Range, Write},
@@ -23,152 +21,180 @@ const MOST_CHECKPOINTS: usize = 50;
 const CHECKPOINT_AGAIN: Duration = Duration::from_millis(100);
 
 /// Connections that read at once.
-const READERS: u32 = 2;
+const READERS: usize = 2;
+
+/// Pages of the log at which a write copies it into the file itself, because the thread for that does not keep up.
+const LONGEST_LOG: u32 = 16_000;
+
+/// Statements that a connection keeps prepared.
+const PREPARED: usize = 32;
+
+/// The tables, as they came to be. The number of those that were made stands in the file's `user_version`.
+const MIGRATIONS: [&str; 1] = [include_str!("sqlite/migrations/0001_documents.sql")];
 
 /// A database file.
 pub struct Sqlite {
     /// One connection: SQLite has one writer at a time anyway.
-    writer: SqlitePool,
-    readers: SqlitePool,
-    /// A database in memory is there as long as a connection to it is: a pool closes one that does not answer at once.
-    _keeps: Option<Mutex<SqliteConnection>>,
+    writer: Worker,
+    /// Nothing for a database in memory: it is its one connection's.
+    readers: Option<Worker>,
 }
 
 impl Sqlite {
     /// Opens the file, makes it where it is missing, and brings its tables up to date.
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(BUSY_TIMEOUT)
-            .pragma("cache_size", "-2000")
-            .pragma("trusted_schema", "OFF")
-            // What is removed is overwritten, not only forgotten.
-            .pragma("secure_delete", "ON");
-        let writer = SqlitePoolOptions::new()
-            .max_connections(1)
-            .acquire_timeout(BUSY_TIMEOUT * 3)
-            .connect_with(options.clone())
-            .await
-            .map_err(unavailable)?;
-        migrate(&writer).await?;
-        let readers = SqlitePoolOptions::new()
-            .max_connections(READERS)
-            .acquire_timeout(BUSY_TIMEOUT * 3)
-            .connect_lazy_with(options.read_only(true));
-        Ok(Self {
-            writer,
-            readers,
-            _keeps: None,
+        let path = path.to_owned();
+        blocking(move || {
+            let common = OpenFlags::SQLITE_OPEN_NO_MUTEX;
+            let makes = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+            let write = || {
+                let connection = Connection::open_with_flags(&path, makes | common)?;
+                set_up(&connection)?;
+                Ok(connection)
+            };
+            let mut writer = write().map_err(unavailable)?;
+            migrate(&mut writer)?;
+            let copies = write().map_err(unavailable)?;
+            let readers = (0..READERS)
+                .map(|_| {
+                    let reads = OpenFlags::SQLITE_OPEN_READ_ONLY;
+                    let reader = Connection::open_with_flags(&path, reads | common)?;
+                    reader.busy_timeout(BUSY_TIMEOUT)?;
+                    reader.pragma_update(None, "trusted_schema", "OFF")?;
+                    Ok(reader)
+                })
+                .collect::<rusqlite::Result<_>>()
+                .map_err(unavailable)?;
+            Ok(Self {
+                writer: Worker::writing(writer, Some(copies))?,
+                readers: Some(Worker::reading(readers)?),
+            })
         })
+        .await
     }
 
     /// A database that ends with the process.
     pub async fn in_memory() -> Result<Self, StoreError> {
-        // Each such address names a database of its own within the process.
-        let options = SqliteConnectOptions::from_str("sqlite::memory:").map_err(unavailable)?;
-        let keeps = options.connect().await.map_err(unavailable)?;
-        let writer = SqlitePoolOptions::new()
-            .max_connections(1)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .connect_with(options)
-            .await
-            .map_err(unavailable)?;
-        migrate(&writer).await?;
-        Ok(Self {
-            readers: writer.clone(),
-            writer,
-            _keeps: Some(Mutex::new(keeps)),
+        blocking(|| {
+            let mut writer = Connection::open_in_memory().map_err(unavailable)?;
+            writer.set_prepared_statement_cache_capacity(PREPARED);
+            migrate(&mut writer)?;
+            Ok(Self {
+                writer: Worker::writing(writer, None)?,
+                readers: None,
+            })
         })
+        .await
+    }
+
+    /// Has `work` done by a connection that reads.
+    async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.readers
+            .as_ref()
+            .unwrap_or(&self.writer)
+            .run(work)
+            .await
+    }
+
+    /// Whether this one statement changed a document.
+    async fn changes(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<usize> + Send + 'static,
+    ) -> Result<bool, StoreError> {
+        self.writer.run(work).await.map(|changed| changed == 1)
     }
 }
 
-impl Sqlite {
-    async fn begin(&self) -> Result<Transaction<'static, sqlx::Sqlite>, StoreError> {
-        self.writer
-            .begin_with("BEGIN IMMEDIATE")
-            .await
-            .map_err(unavailable)
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|_| Err(StoreError::broken_off()))
+}
+
+fn set_up(writer: &Connection) -> rusqlite::Result<()> {
+    writer.set_prepared_statement_cache_capacity(PREPARED);
+    writer.busy_timeout(BUSY_TIMEOUT)?;
+    for (name, value) in [
+        ("journal_mode", "WAL"),
+        ("synchronous", "FULL"),
+        ("cache_size", "-2000"),
+        ("trusted_schema", "OFF"),
+        // What is removed is overwritten, not only forgotten.
+        ("secure_delete", "ON"),
+    ] {
+        writer.pragma_update(None, name, value)?;
     }
+    writer.pragma_update(None, "wal_autocheckpoint", LONGEST_LOG)
+}
+
+/// Brings the tables up to date, once, whoever else opens the file at the same time.
+fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+    let cannot = |error| StoreError::Unavailable(format!("its tables cannot be made: {error}"));
+    let transaction = connection
+        .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
+        .map_err(cannot)?;
+    let made: u32 = transaction
+        .query_row("PRAGMA user_version", [], |row| row.get(0))
+        .map_err(cannot)?;
+    let Some(missing) = MIGRATIONS.get(made as usize..) else {
+        return Err(StoreError::Unavailable(format!(
+            "its file is of a later version of daybrief (form {made}, this one knows {}): run that version",
+            MIGRATIONS.len()
+        )));
+    };
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let mut version = made;
+    for migration in missing {
+        transaction.execute_batch(migration).map_err(cannot)?;
+        version += 1;
+    }
+    transaction
+        .pragma_update(None, "user_version", version)
+        .and_then(|()| transaction.commit())
+        .map_err(cannot)
+}
+
+fn unavailable(error: rusqlite::Error) -> StoreError {
+    StoreError::Unavailable(error.to_string())
+}
+
+fn document(row: &Row<'_>) -> rusqlite::Result<Document> {
+    Ok(Document {
+        key: row.get("key")?,
+        version: row.get("version")?,
+        body: row.get("body")?,
+        order: row.get("ord")?,
+        fence: row.get("fence")?,
+    })
+}
+
+fn documents(
+    mut statement: CachedStatement<'_>,
+    values: impl rusqlite::Params,
+) -> rusqlite::Result<Vec<Document>> {
+    statement.query_map(values, document)?.collect()
 }
 
 /// Makes these writes one by one up to the first that does not fit; how many were made.
-async fn each(
-    transaction: &mut Transaction<'_, sqlx::Sqlite>,
-    writes: &[Write],
-) -> Result<usize, StoreError> {
+fn write_each(connection: &Connection, writes: &[Write]) -> rusqlite::Result<usize> {
     for (made, write) in writes.iter().enumerate() {
         let (c, key, content) = (write.collection, write.key.as_str(), &write.content);
-        let statement = match write.fits {
-            Fits::Fresh => insert(INSERT, c, key, content),
-            Fits::Version(version) => replace(c, key, version, content),
-            Fits::Always => insert(PUT, c, key, content),
+        let changed = match write.fits {
+            Fits::Fresh => insert(connection, INSERT, c, key, content)?,
+            Fits::Version(version) => replace(connection, c, key, version, content)?,
+            Fits::Always => insert(connection, PUT, c, key, content)?,
         };
-        let done = statement
-            .execute(&mut **transaction)
-            .await
-            .map_err(unavailable)?;
-        if done.rows_affected() == 0 {
+        if changed == 0 {
             return Ok(made);
         }
     }
     Ok(writes.len())
-}
-
-/// Inserts all of these by one statement: each statement takes a way to SQLite's own thread and back, which costs more
-/// than the insert. False where one did not fit; what the others left is to be rolled back then.
-async fn insert_together(
-    transaction: &mut Transaction<'_, sqlx::Sqlite>,
-    writes: &[Write],
-) -> Result<bool, StoreError> {
-    let rows: Vec<_> = writes
-        .iter()
-        .map(|write| {
-            let content = &write.content;
-            serde_json::json!([
-                write.collection.name(),
-                write.key,
-                content.body,
-                content.group,
-                content.order,
-                content.due,
-                content.expires,
-            ])
-        })
-        .collect();
-    let done = sqlx::query(INSERT_TOGETHER)
-        .bind(serde_json::Value::from(rows).to_string())
-        .execute(&mut **transaction)
-        .await
-        .map_err(unavailable)?;
-    Ok(done.rows_affected() == writes.len() as u64)
-}
-
-async fn migrate(pool: &SqlitePool) -> Result<(), StoreError> {
-    sqlx::migrate!("src/store/drivers/migrations")
-        .run(pool)
-        .await
-        .map_err(|error| StoreError::Unavailable(format!("its tables cannot be made: {error}")))
-}
-
-fn unavailable(error: sqlx::Error) -> StoreError {
-    StoreError::Unavailable(error.to_string())
-}
-
-fn document(row: &SqliteRow) -> Result<Document, StoreError> {
-    let read = || {
-        Ok(Document {
-            key: row.try_get("key")?,
-            version: row.try_get("version")?,
-            body: row.try_get("body")?,
-            order: row.try_get("ord")?,
-            fence: row.try_get("fence")?,
-        })
-    };
-    read().map_err(unavailable)
 }
 
 const INSERT: &str = "INSERT INTO documents (collection, key, version, body, grp, ord, due, expires) \
@@ -179,43 +205,48 @@ const PUT: &str = "INSERT INTO documents (collection, key, version, body, grp, o
                    body = excluded.body, grp = excluded.grp, ord = excluded.ord, due = excluded.due, \
                    expires = excluded.expires";
 
-const INSERT_TOGETHER: &str = "INSERT INTO documents (collection, key, version, body, grp, ord, due, expires) \
-                               SELECT value ->> 0, value ->> 1, 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, \
-                               value ->> 6 FROM json_each(?) WHERE true ON CONFLICT DO NOTHING";
-
-type Statement<'q> = sqlx::query::Query<'q, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>;
-
-/// An insert with its values.
-fn insert<'q>(
+/// Inserts a document by one of the statements above; how many rows that changed.
+fn insert(
+    connection: &Connection,
     sql: &'static str,
     c: Collection,
-    key: &'q str,
-    content: &'q Content,
-) -> Statement<'q> {
-    sqlx::query(sql)
-        .bind(c.name())
-        .bind(key)
-        .bind(&content.body)
-        .bind(&content.group)
-        .bind(content.order)
-        .bind(content.due)
-        .bind(content.expires)
+    key: &str,
+    content: &Content,
+) -> rusqlite::Result<usize> {
+    connection.prepare_cached(sql)?.execute(params![
+        c.name(),
+        key,
+        content.body,
+        content.group,
+        content.order,
+        content.due,
+        content.expires,
+    ])
 }
 
-/// The replacement of one version with its values.
-fn replace<'q>(c: Collection, key: &'q str, version: i64, content: &'q Content) -> Statement<'q> {
-    sqlx::query(
-        "UPDATE documents SET version = version + 1, body = ?, grp = ?, ord = ?, due = ?, expires = ? \
-         WHERE collection = ? AND key = ? AND version = ?",
-    )
-    .bind(&content.body)
-    .bind(&content.group)
-    .bind(content.order)
-    .bind(content.due)
-    .bind(content.expires)
-    .bind(c.name())
-    .bind(key)
-    .bind(version)
+/// Replaces one version of a document; how many rows that changed.
+fn replace(
+    connection: &Connection,
+    c: Collection,
+    key: &str,
+    version: i64,
+    content: &Content,
+) -> rusqlite::Result<usize> {
+    connection
+        .prepare_cached(
+            "UPDATE documents SET version = version + 1, body = ?, grp = ?, ord = ?, due = ?, expires = ? \
+             WHERE collection = ? AND key = ? AND version = ?",
+        )?
+        .execute(params![
+            content.body,
+            content.group,
+            content.order,
+            content.due,
+            content.expires,
+            c.name(),
+            key,
+            version,
+        ])
 }
 
 #[async_trait]
@@ -226,62 +257,41 @@ impl Driver for Sqlite {
         key: &str,
         content: &Content,
     ) -> Result<bool, StoreError> {
-        let done = insert(INSERT, c, key, content)
-            .execute(&self.writer)
+        let (key, content) = (key.to_owned(), content.clone());
+        self.changes(move |connection| insert(connection, INSERT, c, &key, &content))
             .await
-            .map_err(unavailable)?;
-        Ok(done.rows_affected() == 1)
     }
 
     async fn write_all(&self, writes: &[Write]) -> Result<usize, StoreError> {
-        let inserts = writes
-            .iter()
-            .take_while(|write| write.fits == Fits::Fresh)
-            .count();
-        let (inserts, rest) = writes.split_at(inserts);
-        if inserts.len() > 1 {
-            let mut transaction = self.begin().await?;
-            if insert_together(&mut transaction, inserts).await? {
-                let made = inserts.len() + each(&mut transaction, rest).await?;
-                transaction.commit().await.map_err(unavailable)?;
-                return Ok(made);
-            }
-            // One of them does not fit: which, shows one by one.
-            transaction.rollback().await.map_err(unavailable)?;
-        }
-        let mut transaction = self.begin().await?;
-        let made = each(&mut transaction, writes).await?;
-        transaction.commit().await.map_err(unavailable)?;
-        Ok(made)
+        let writes = writes.to_vec();
+        self.writer
+            .run(move |connection| write_each(connection, &writes))
+            .await
     }
 
     async fn get(&self, c: Collection, key: &str) -> Result<Option<Document>, StoreError> {
-        sqlx::query(
-            "SELECT key, version, body, ord, fence FROM documents WHERE collection = ? AND key = ?",
-        )
-        .bind(c.name())
-        .bind(key)
-        .fetch_optional(&self.readers)
+        let key = key.to_owned();
+        self.read(move |connection| {
+            connection
+                .prepare_cached(
+                    "SELECT key, version, body, ord, fence FROM documents WHERE collection = ? AND key = ?",
+                )?
+                .query_row(params![c.name(), key], document)
+                .optional()
+        })
         .await
-        .map_err(unavailable)?
-        .as_ref()
-        .map(document)
-        .transpose()
     }
 
     async fn get_all(&self, c: Collection, keys: &[&str]) -> Result<Vec<Document>, StoreError> {
-        sqlx::query(
-            "SELECT key, version, body, ord, fence FROM documents \
-             WHERE collection = ? AND key IN (SELECT value FROM json_each(?))",
-        )
-        .bind(c.name())
-        .bind(serde_json::json!(keys).to_string())
-        .fetch_all(&self.readers)
+        let keys = serde_json::json!(keys).to_string();
+        self.read(move |connection| {
+            let statement = connection.prepare_cached(
+                "SELECT key, version, body, ord, fence FROM documents \
+                 WHERE collection = ? AND key IN (SELECT value FROM json_each(?))",
+            )?;
+            documents(statement, params![c.name(), keys])
+        })
         .await
-        .map_err(unavailable)?
-        .iter()
-        .map(document)
-        .collect()
     }
 
     async fn list(
@@ -297,18 +307,12 @@ impl Driver for Sqlite {
             "SELECT key, version, body, ord, fence FROM documents \
              WHERE collection = ? AND grp = ? AND ord BETWEEN ? AND ? ORDER BY ord, key LIMIT ?"
         };
-        sqlx::query(sql)
-            .bind(c.name())
-            .bind(group)
-            .bind(range.from)
-            .bind(range.to)
-            .bind(range.limit)
-            .fetch_all(&self.readers)
-            .await
-            .map_err(unavailable)?
-            .iter()
-            .map(document)
-            .collect()
+        let group = group.to_owned();
+        self.read(move |connection| {
+            let values = params![c.name(), group, range.from, range.to, range.limit];
+            documents(connection.prepare_cached(sql)?, values)
+        })
+        .await
     }
 
     async fn replace(
@@ -318,21 +322,19 @@ impl Driver for Sqlite {
         version: i64,
         content: &Content,
     ) -> Result<bool, StoreError> {
-        let done = replace(c, key, version, content)
-            .execute(&self.writer)
+        let (key, content) = (key.to_owned(), content.clone());
+        self.changes(move |connection| replace(connection, c, &key, version, &content))
             .await
-            .map_err(unavailable)?;
-        Ok(done.rows_affected() == 1)
     }
 
     async fn delete(&self, c: Collection, key: &str) -> Result<bool, StoreError> {
-        let done = sqlx::query("DELETE FROM documents WHERE collection = ? AND key = ?")
-            .bind(c.name())
-            .bind(key)
-            .execute(&self.writer)
-            .await
-            .map_err(unavailable)?;
-        Ok(done.rows_affected() == 1)
+        let key = key.to_owned();
+        self.changes(move |connection| {
+            connection
+                .prepare_cached("DELETE FROM documents WHERE collection = ? AND key = ?")?
+                .execute(params![c.name(), key])
+        })
+        .await
     }
 
     async fn claim(
@@ -342,36 +344,31 @@ impl Driver for Sqlite {
         until: i64,
         limit: u32,
     ) -> Result<Vec<Document>, StoreError> {
-        // Asked first without the write lock: a tick mostly finds nothing, and a writer would sync the disk for it.
-        let any = sqlx::query(
-            "SELECT 1 FROM documents WHERE collection = ? AND due <= ? AND (lease_until IS NULL OR lease_until <= ?) LIMIT 1",
-        )
-        .bind(c.name())
-        .bind(now)
-        .bind(now)
-        .fetch_optional(&self.readers)
-        .await
-        .map_err(unavailable)?;
-        if any.is_none() {
+        // Asked first without the write lock: a tick mostly finds nothing.
+        let any = self
+            .read(move |connection| {
+                connection
+                    .prepare_cached(
+                        "SELECT 1 FROM documents WHERE collection = ? AND due <= ? \
+                         AND (lease_until IS NULL OR lease_until <= ?) LIMIT 1",
+                    )?
+                    .exists(params![c.name(), now, now])
+            })
+            .await?;
+        if !any {
             return Ok(Vec::new());
         }
-        let mut claimed: Vec<Document> = sqlx::query(
-            "UPDATE documents SET lease_until = ?, fence = fence + 1 WHERE collection = ? AND key IN \
-             (SELECT key FROM documents WHERE collection = ? AND due <= ? AND (lease_until IS NULL OR lease_until <= ?) \
-              ORDER BY due, key LIMIT ?) RETURNING key, version, body, ord, fence",
-        )
-        .bind(until)
-        .bind(c.name())
-        .bind(c.name())
-        .bind(now)
-        .bind(now)
-        .bind(limit)
-        .fetch_all(&self.writer)
-        .await
-        .map_err(unavailable)?
-        .iter()
-        .map(document)
-        .collect::<Result<_, _>>()?;
+        let mut claimed = self
+            .writer
+            .run(move |connection| {
+                let statement = connection.prepare_cached(
+                    "UPDATE documents SET lease_until = ?, fence = fence + 1 WHERE collection = ? AND key IN \
+                     (SELECT key FROM documents WHERE collection = ? AND due <= ? AND (lease_until IS NULL OR lease_until <= ?) \
+                      ORDER BY due, key LIMIT ?) RETURNING key, version, body, ord, fence",
+                )?;
+                documents(statement, params![until, c.name(), c.name(), now, now, limit])
+            })
+            .await?;
         claimed.sort_by(|a, b| (a.order, &a.key).cmp(&(b.order, &b.key)));
         Ok(claimed)
     }
@@ -384,23 +381,26 @@ impl Driver for Sqlite {
         content: &Content,
         until: Option<i64>,
     ) -> Result<bool, StoreError> {
-        let done = sqlx::query(
-            "UPDATE documents SET version = version + 1, body = ?, grp = ?, ord = ?, due = ?, expires = ?, lease_until = ? \
-             WHERE collection = ? AND key = ? AND fence = ?",
-        )
-        .bind(&content.body)
-        .bind(&content.group)
-        .bind(content.order)
-        .bind(content.due)
-        .bind(content.expires)
-        .bind(until)
-        .bind(c.name())
-        .bind(key)
-        .bind(fence)
-        .execute(&self.writer)
+        let (key, content) = (key.to_owned(), content.clone());
+        self.changes(move |connection| {
+            connection
+                .prepare_cached(
+                    "UPDATE documents SET version = version + 1, body = ?, grp = ?, ord = ?, due = ?, expires = ?, lease_until = ? \
+                     WHERE collection = ? AND key = ? AND fence = ?",
+                )?
+                .execute(params![
+                    content.body,
+                    content.group,
+                    content.order,
+                    content.due,
+                    content.expires,
+                    until,
+                    c.name(),
+                    key,
+                    fence,
+                ])
+        })
         .await
-        .map_err(unavailable)?;
-        Ok(done.rows_affected() == 1)
     }
 
     async fn extend(
@@ -410,38 +410,40 @@ impl Driver for Sqlite {
         fence: i64,
         until: i64,
     ) -> Result<bool, StoreError> {
-        let done = sqlx::query(
-            "UPDATE documents SET lease_until = ? WHERE collection = ? AND key = ? AND fence = ?",
-        )
-        .bind(until)
-        .bind(c.name())
-        .bind(key)
-        .bind(fence)
-        .execute(&self.writer)
+        let key = key.to_owned();
+        self.changes(move |connection| {
+            connection
+                .prepare_cached(
+                    "UPDATE documents SET lease_until = ? WHERE collection = ? AND key = ? AND fence = ?",
+                )?
+                .execute(params![until, c.name(), key, fence])
+        })
         .await
-        .map_err(unavailable)?;
-        Ok(done.rows_affected() == 1)
     }
 
     async fn expire(&self, now: i64) -> Result<u64, StoreError> {
-        let done = sqlx::query("DELETE FROM documents WHERE expires <= ?")
-            .bind(now)
-            .execute(&self.writer)
+        self.writer
+            .run(move |connection| {
+                connection
+                    .prepare_cached("DELETE FROM documents WHERE expires <= ?")?
+                    .execute([now])
+            })
             .await
-            .map_err(unavailable)?;
-        Ok(done.rows_affected())
+            .map(|removed| removed as u64)
     }
 
     async fn delete_up_to(&self, c: Collection, group: &str, to: i64) -> Result<u64, StoreError> {
-        let done =
-            sqlx::query("DELETE FROM documents WHERE collection = ? AND grp = ? AND ord <= ?")
-                .bind(c.name())
-                .bind(group)
-                .bind(to)
-                .execute(&self.writer)
-                .await
-                .map_err(unavailable)?;
-        Ok(done.rows_affected())
+        let group = group.to_owned();
+        self.writer
+            .run(move |connection| {
+                connection
+                    .prepare_cached(
+                        "DELETE FROM documents WHERE collection = ? AND grp = ? AND ord <= ?",
+                    )?
+                    .execute(params![c.name(), group, to])
+            })
+            .await
+            .map(|removed| removed as u64)
     }
 
     async fn scan(
@@ -450,20 +452,16 @@ impl Driver for Sqlite {
         after: Option<&str>,
         limit: u32,
     ) -> Result<Vec<Document>, StoreError> {
-        sqlx::query(
-            "SELECT key, version, body, ord, fence FROM documents \
-             WHERE collection = ? AND key > ? ORDER BY key LIMIT ?",
-        )
-        .bind(c.name())
         // No key is empty.
-        .bind(after.unwrap_or_default())
-        .bind(limit)
-        .fetch_all(&self.readers)
+        let after = after.unwrap_or_default().to_owned();
+        self.read(move |connection| {
+            let statement = connection.prepare_cached(
+                "SELECT key, version, body, ord, fence FROM documents \
+                 WHERE collection = ? AND key > ? ORDER BY key LIMIT ?",
+            )?;
+            documents(statement, params![c.name(), after, limit])
+        })
         .await
-        .map_err(unavailable)?
-        .iter()
-        .map(document)
-        .collect()
     }
 
     async fn replace_body(
@@ -473,33 +471,33 @@ impl Driver for Sqlite {
         version: i64,
         body: &str,
     ) -> Result<bool, StoreError> {
-        let done = sqlx::query(
-            "UPDATE documents SET version = version + 1, body = ? WHERE collection = ? AND key = ? AND version = ?",
-        )
-        .bind(body)
-        .bind(c.name())
-        .bind(key)
-        .bind(version)
-        .execute(&self.writer)
+        let (key, body) = (key.to_owned(), body.to_owned());
+        self.changes(move |connection| {
+            connection
+                .prepare_cached(
+                    "UPDATE documents SET version = version + 1, body = ? WHERE collection = ? AND key = ? AND version = ?",
+                )?
+                .execute(params![body, c.name(), key, version])
+        })
         .await
-        .map_err(unavailable)?;
-        Ok(done.rows_affected() == 1)
     }
 
     /// VACUUM writes the file anew from what is there; the log is then copied and cut to nothing. `secure_delete` has
     /// kept what was freed in between from lying about (<https://www.sqlite.org/pragma.html#pragma_secure_delete>).
     async fn scrub(&self) -> Result<bool, StoreError> {
-        sqlx::query("VACUUM")
-            .execute(&self.writer)
-            .await
-            .map_err(unavailable)?;
+        self.writer
+            .run_alone(|connection| connection.execute_batch("VACUUM"))
+            .await?;
         for _ in 0..MOST_CHECKPOINTS {
-            let row = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
-                .fetch_one(&self.writer)
-                .await
-                .map_err(unavailable)?;
             // 1 where a reader still looks at an older state.
-            if row.try_get::<i64, _>(0).map_err(unavailable)? == 0 {
+            let is_busy = self
+                .writer
+                .run_alone(|connection| {
+                    let cut = "PRAGMA wal_checkpoint(TRUNCATE)";
+                    connection.query_row(cut, [], |row| row.get::<_, i64>(0))
+                })
+                .await?;
+            if is_busy == 0 {
                 return Ok(true);
             }
             tokio::time::sleep(CHECKPOINT_AGAIN).await;
