@@ -11,6 +11,9 @@
 //!
 //! **Verdicts.** `Redact`: pieces were put in business words or left out. `Block`: nothing sensible is left, or a prompt
 //! or secrets are being told; then one clear sentence stands in their place and nothing more of that text leaves.
+//!
+//! **Again.** What has left passes a second time as it is. What is left of a paragraph of which something was taken out is
+//! tried before it leaves ([`stream`]): if it would be read in another way, it is left out too.
 
 mod code;
 mod errors;

@@ -4,6 +4,7 @@
 use std::ops::{BitOr, BitOrAssign, Range};
 
 use super::{
+    LEFT_OUT,
     fold::{Folded, Start},
     names::Names,
     triggers::TRIGGERS,
@@ -232,7 +233,8 @@ fn odd(bytes: &[u8], at: usize, byte: u8) -> Bits {
             yes(matches!(after, b'(' | b'[' | b':'), Bits::HOST | Bits::CODE)
                 | yes(
                     matches!(after, b'\n' | b'\r')
-                        && (before.is_ascii_alphabetic() || before == b']'),
+                        && (before.is_ascii_alphabetic() || before == b']')
+                        && !is_mark(bytes, at),
                     Bits::CODE,
                 )
         }
@@ -250,6 +252,13 @@ fn odd(bytes: &[u8], at: usize, byte: u8) -> Bits {
         b'?' => yes(after == b'.' || after == b':', Bits::CODE),
         _ => Bits::default(),
     }
+}
+
+/// Does the filter's own mark end with this bracket?
+fn is_mark(bytes: &[u8], at: usize) -> bool {
+    bytes
+        .get(..=at)
+        .is_some_and(|head| head.ends_with(LEFT_OUT.as_bytes()))
 }
 
 /// The word around a place, and where the place is in it.
