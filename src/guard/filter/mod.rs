@@ -196,6 +196,21 @@ impl Filter {
         Cleared(self.whole(text).text)
     }
 
+    /// One value as it may leave: a cell, a name, a figure's label. Where a text would be blocked, and where nothing of the
+    /// value is left but marks, [`LEFT_OUT`] stands for all of it, so that it stays as short as a value is.
+    pub fn clear_value(&self, value: &str) -> Cleared<String> {
+        let outcome = self.whole(value);
+        let nothing_left = outcome.verdict != Verdict::Pass
+            && !outcome
+                .text
+                .replace(LEFT_OUT, "")
+                .contains(char::is_alphanumeric);
+        if outcome.verdict == Verdict::Block || nothing_left {
+            return Cleared(LEFT_OUT.to_owned());
+        }
+        Cleared(outcome.text)
+    }
+
     /// A filter for text that comes in pieces.
     pub fn stream(&self) -> Stream {
         Stream::new(self.clone())

@@ -277,6 +277,25 @@ fn what_has_no_end_is_held_back_from_the_bound_to_its_end() {
     }
 }
 
+#[test]
+fn a_value_of_which_nothing_may_leave_is_left_out_in_two_words() {
+    let filter = Filter::new(&context());
+    for (value, cleared) in [
+        ("Harper & Sons", "Harper & Sons"),
+        ("-12.5 %", "-12.5 %"),
+        ("", ""),
+        ("select * from users", LEFT_OUT),
+        ("https://evil.test/x", LEFT_OUT),
+        ("password=hunter2", LEFT_OUT),
+        ("crm_accounts", LEFT_OUT),
+        ("Sales of crm_accounts in May", "Sales of a table in May"),
+    ] {
+        let once = filter.clear_value(value).into_inner();
+        assert_eq!(once, cleared);
+        assert_eq!(*filter.clear_value(&once).get(), once);
+    }
+}
+
 /// What is taken out of a text changes where sentences end, what stands beside what and what a scanner sees as open.
 #[test]
 fn what_was_taken_out_of_a_text_does_not_change_how_the_rest_is_read() {
