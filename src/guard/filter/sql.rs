@@ -15,6 +15,7 @@ static CERTAIN: LazyLock<Patterns> = LazyLock::new(|| {
     compile(&[
         r"\bselect\s+(?:distinct\s+|all\s+|top\s*\(?\d+\)?\s+)?(?:IDENT\.)?\*\s*(?:,|from\b|into\b|;|$)",
         r"\bselect\s+(?:distinct\s+)?[^;]*?\b(?:count|sum|avg|min|max|coalesce|cast|round|date_trunc|extract|concat|lower|upper|length|nullif|json_\w+|array_agg|string_agg|group_concat|row_number|rank|now|date|year|month|substr(?:ing)?|ifnull|isnull|abs)\([^;]*?\bfrom\b",
+        r"\bselect\s+distinct\s*\(\s*IDENT\s*\)\s*(?:,|from\b)",
         r"\bselect\s+(?:distinct\s+)?(?:IDENT|\d+)\s*(?:\(\s*[^;()]*\)\s*)?;",
         r"\bselect\s+(?:@@|\d+\s+from\b|pg_|version\(|current_user\b|sleep\(|benchmark\(|load_file\(|now\()",
         r"\b(?:insert|replace)\s+(?:ignore\s+|or\s+\w+\s+)?into\s+IDENT\s*(?:\([^)]*\)\s*)?(?:values\b|select\b|default\s+values|set\s+IDENT\s*=)",
@@ -85,6 +86,8 @@ static CAPITALS: LazyLock<Patterns> = LazyLock::new(|| {
         r"\bDELETE\s+\w+\s+FROM\b|\b(?:LOCK|UNLOCK)\s+TABLES?\b|\bREFRESH\s+MATERIALIZED\b|\bCOPY\s+[a-z]\w*\s+(?:TO|FROM)\b|\bUPSERT\s+INTO\b|\bEXEC\s+\w|\bDECLARE\s+[@a-z]|\bCASE\s+WHEN\b|\bQUALIFY\s+\w|\bPARTITION\s+BY\b|\bSET\s+[a-z]\w*\s*=|\b(?:VACUUM|ANALYZE|REINDEX|TRUNCATE|DESCRIBE|EXPLAIN)\s+[a-z]\w*|\bCREATE\s+EXTENSION\b|\bCALL\s+[a-z]\w*\(|\bUSE\s+[a-z]\w*;",
         r"\b(?:SELECT|UPDATE|DELETE|INSERT|FROM|WHERE|JOIN|SET|HAVING|AND|OR|ON|BY|INTO|WITH|COPY|LOCK)\s+[a-z_@\x22`][\w.@\x22`]*(?:[ ,=(][^.;\n]*)?\s(?:FROM|WHERE|SET|JOIN|ON|GROUP|ORDER|HAVING|VALUES|LIMIT|AS|INTO|TO|IN|LIKE|BETWEEN|DESC|ASC|READ|WRITE|RETURNING|USING|UNION)\b",
         r"\bHAVING\s+\w+\s*[(<>=]|\bLIMIT\s+\d+\b|\bVALUES\s*\(|\bFROM\s+[a-z_][\w.]*\s+WHERE\b|\bCASE\s+WHEN\b",
+        // Commands of a store of keys and values.
+        r"\b(?:HGETALL|HMGET|HGET|HSET|HDEL|ZRANGE(?:BYSCORE)?|ZREVRANGE|ZADD|ZCARD|LRANGE|LPUSH|RPUSH|SMEMBERS|SADD|SETEX|MGET|XADD|XRANGE|XREAD|EXPIRE|FT\.SEARCH)\s+[a-z*][\w:*{}-]*",
         r"\bGRANT\s+(?:ALL|SELECT|INSERT|UPDATE|DELETE|EXECUTE|USAGE)\b|\bREVOKE\s+(?:ALL|SELECT|INSERT|UPDATE|DELETE)\b|\bSHOW\s+(?:TABLES|DATABASES|COLUMNS|CREATE)\b|\bDESCRIBE\s+\w",
     ])
 });
@@ -100,8 +103,18 @@ static PERHAPS: LazyLock<Patterns> = LazyLock::new(|| {
 
 /// Letters with spaces between them, and the words that they may spell.
 static SPACED: LazyLock<Patterns> = LazyLock::new(|| compile(&[r"(?:\b[a-z][ ._-]){4,}[a-z]\b"]));
-const KEYWORDS: [&[u8]; 6] = [
-    b"select", b"insert", b"update", b"delete", b"drop", b"union",
+const KEYWORDS: [&[u8]; 11] = [
+    b"select",
+    b"insert",
+    b"update",
+    b"delete",
+    b"drop",
+    b"union",
+    b"password",
+    b"passwort",
+    b"contrase",
+    b"secret",
+    b"token",
 ];
 
 /// Words that show a sentence of a language and not a list of fields or a source.
