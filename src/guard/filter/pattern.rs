@@ -6,8 +6,7 @@ use regex::bytes::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
 use super::{fold::Folded, needs::Needs};
 
 /// An identifier of SQL, quoted or not, qualified or not.
-const IDENTIFIER: &str =
-    r#"["`\[]?[a-z_][a-z0-9_$]*["`\]]?(?:\.["`\[]?[a-z_*][a-z0-9_$]*["`\]]?){0,3}"#;
+const IDENTIFIER: &str = r#"["`\[]?[a-z_\x80-\xff][a-z0-9_$\x80-\xff]*["`\]]?(?:\.["`\[]?[a-z_*][a-z0-9_$\x80-\xff]*["`\]]?){0,3}"#;
 
 /// What one list of patterns may use of memory for what it learns of texts.
 const CACHE_BYTES: usize = 4 << 20;

@@ -46,7 +46,7 @@ static TELLS: LazyLock<Patterns> = LazyLock::new(|| {
         r"\[/?inst\]|<</?sys>>|</?s>\s*\[inst|</?(?:system|system_prompt|system-prompt|developer|instructions|system_instructions)>",
         // Who it is told to be.
         r"\b(?:you\s+are\s+(?:now\s+)?(?:called\s+|named\s+)?|du\s+bist\s+|sie\s+sind\s+|tu\s+es\s+|vous\s+(?:e|\xc3\xaa)tes\s+|eres\s+|usted\s+es\s+)daybrief\b",
-        r"\byou(?:\s+are|'re)\s+(?:an?\s+|the\s+)?(?:\w+\s+){0,4}(?:ai\s+(?:assistant|model|agent|system|chatbot)|(?:helpful|virtual|digital|ai|expert|friendly|concise|data|reporting|business|briefing|sql|intelligent|professional)\s+assistant|assistant\s+(?:that|who|which|for\s+the\s+company)|language\s+model|chatbot|llm|agent\s+that)\b|\byou\s+are\s+an\s+ai\s*[.,;:]",
+        r"\byou(?:\s+are|'re)\s+(?:an?\s+|the\s+)?(?:\w+\s+){0,4}(?:ai\s+(?:assistant|model|agent|system|chatbot)|(?:helpful|virtual|digital|ai|expert|friendly|concise|data|reporting|business|briefing|sql|intelligent|professional)\s+assistant|assistant\s+(?:that|who|which|for\s+the\s+company)|language\s+model|chatbot|llm|agent\s+that)\b|\byou\s+are\s+an\s+ai\s*[.,;:]|\byou\s+are\s+\w+,\s+(?:an?|the)\s+(?:\w+\s+){0,3}(?:(?:helpful|virtual|digital|ai|expert|friendly|concise|data|reporting|business)\s+assistant|chatbot|bot)\b",
         r"\b(?:du\s+bist|sie\s+sind)\s+(?:ein\w*\s+)?(?:\w+\s+){0,3}(?:ki\b|ki-\w+|sprachmodell|chatbot|(?:hilfreich\w*|virtuell\w*|digital\w*)\s+assisten[tz])|\bdu\s+bist\s+(?:ein|der|die)\s+assistent",
         r"\b(?:tu\s+es|vous\s+(?:e|\xc3\xaa)tes)\s+(?:une?\s+)?(?:\w+\s+){0,3}(?:ia|mod(?:e|\xc3\xa8)le\s+de\s+langage|chatbot|assistante?\s+(?:ia|virtuel\w*|num\S+rique|utile|serviable))\b|\btu\s+es\s+une?\s+(?:\w+\s+){0,2}assistante?\b",
         r"\b(?:eres|usted\s+es)\s+(?:una?\s+)?(?:\w+\s+){0,3}(?:ia|modelo\s+de\s+lenguaje|chatbot|asistente\s+(?:de\s+ia|virtual|\S*til))\b|\beres\s+una?\s+(?:\w+\s+){0,2}asistente\b",
@@ -90,6 +90,7 @@ static TURNS: LazyLock<Patterns> = LazyLock::new(|| {
         r"\bi\s+(?:was|am|have\s+been|'?ve\s+been)\s+(?:instructed|prompted|programmed)\s+(?:to|not\s+to|that|by|with)\b|\b(?:in|from|by|of|per)\s+(?:my|your|the)\s+system\s+prompt\b",
         r"\bmes\s+consignes\s*(?:internes?\s*)?(?::|sont|disent)|\bmis\s+(?:reglas|instrucciones)\s*(?:internas?\s*)?(?::|son|dicen)|\bmeine\s+(?:regeln|anweisungen)\s*(?::|lauten|sagen|besagen)|\bmy\s+(?:internal\s+|hidden\s+|system\s+)*(?:rules|instructions|guidelines)\s*(?::|are\s+to\b|say\b|tell\b|state\b|forbid\b)",
         r"^\s*human\s*:\s",
+        r"\bi\s+am\s+(?:configured|set\s+up|designed|trained)\s+to\s+(?:answer|reply|respond|hide|write|keep|never|not|avoid)\b|\b(?:developers?|creators?|operators?|makers?)\s+(?:(?:has|have)\s+)?(?:told|instructed|ordered)\s+me\b",
         r"\b(?:instructions?|prompt|rules|guidelines)\s+(?:that\s+)?i\s+(?:was|am|have\s+been|'ve\s+been)\s+(?:given|told)|\bi\s+have\s+a\s+(?:\w+\s+)?prompt\s+(?:that|which)\b",
         r"\b(?:anweisungen|vorgaben|regeln),?\s+die\s+(?:ich\s+(?:bekommen|erhalten|befolge)|mir\s+(?:gegeben|vorgegeben|gesagt))|\b(?:consignes|instructions|r(?:e|\xc3\xa8)gles)\s+(?:que\s+j'ai\s+re(?:c|\xc3\xa7)ues|qu'on\s+m'a\s+donn)|\b(?:instrucciones|reglas)\s+que\s+(?:me\s+(?:dieron|han\s+dado)|recib(?:i|\xc3\xad))",
         r"\b(?:never|do\s+not|don't)\s+(?:mention|name|reveal|disclose)\s+(?:any\s+)?(?:(?:table|column|tool|schema)\s+names\b|columns\b|sql\b)",
@@ -150,10 +151,17 @@ pub fn find(folded: &Folded<'_>, shipped: bool, spans: &mut Spans) {
 
 fn sentence_end(lower: &[u8], from: usize) -> usize {
     let rest = lower.get(from..).unwrap_or_default();
+    // The number of an item ends nothing.
+    let is_item = |at: usize| {
+        let before = rest.get(at.saturating_sub(2)..at).unwrap_or_default();
+        matches!(before, [space, digit] if space.is_ascii_whitespace() && digit.is_ascii_digit())
+    };
     rest.windows(2)
-        .position(|pair| {
+        .enumerate()
+        .position(|(at, pair)| {
             matches!(pair, [b'\n', _])
                 || matches!(pair, [b'.' | b'!' | b'?', after] if after.is_ascii_whitespace())
+                    && !is_item(at)
         })
         .map_or(lower.len(), |at| from + at)
 }

@@ -148,6 +148,7 @@ fn odd(bytes: &[u8], at: usize, byte: u8) -> Bits {
     match byte {
         b'(' => yes(letter(before) || quote(before), Bits::CODE | Bits::SQL),
         b':' if after == b'/' || after == b'@' => Bits::HOST,
+        b':' if after == b'*' => Bits::SQL,
         b':' if after == b':' => Bits::CODE | Bits::HOST | Bits::SQL,
         b':' if quote(before) || before == b'}' || before == b']' => Bits::CODE | Bits::HOST,
         b':' if after.is_ascii_digit() && !before.is_ascii_digit() => Bits::HOST,

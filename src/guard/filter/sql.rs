@@ -63,6 +63,7 @@ static CERTAIN: LazyLock<Patterns> = LazyLock::new(|| {
         r"\b(?:seq|index(?:\s+only)?|bitmap(?:\s+heap|\s+index)?|table|full\s+table)\s+scan\s+(?:on|using)\s+\w+|\b(?:hash|merge)\s+join\s*\(|\bnested\s+loop\s*\(|\(cost=\d|\bcost=\d[\d.]*\s*rows=",
         r"\bupsert\s+into\s+IDENT\s*\(|\brefresh\s+materialized\s+view\b|\bvacuum\s+(?:full|analyze)\b|\block\s+tables?\s+IDENT\s+(?:in|read|write)\b|\bload\s+data\s+(?:local\s+)?infile\b|\binto\s+outfile\b|\bcopy\s+IDENT\s*(?:\([^)]*\)\s*)?(?:to|from)\s+(?:stdout|stdin|'|program)|\bset\s+[a-z]+_[a-z_]+\s*(?:=|\bto\b)",
         r"\b(?:varchar|nvarchar|varchar2|character varying)\s*\(\s*\d+\s*\)|\b(?:timestamptz|bigserial|auto_increment|jsonb)\b|\bprimary\s+key\s*\(|\b(?:integer|int|text|bigint|serial|uuid)\s+(?:primary\s+key|not\s+null)\b|\breferences\s+IDENT\s*\(",
+        r"\bproject\s+in\s*\([^)]*\)\s+and\b|\bstatus\s+(?:was|changed)\s+(?:to|from|in|not)\b[^.\n]*\border\s+by\b|\bafter\s+-\d+[dwmhy]\b",
         r"\bmatch\s*\(\s*\w*\s*:\w+[^)]*\)",
         r"\b(?:project|status|assignee|sprint|issuetype|priority|duedate|labels|fixversion|resolution|reporter|created|updated)\s*(?:=|!=|!?~|>=?|<=?|\bnot\s+in\b|\bin\b)\s*(?:\([^)]*\)|\x22[^\x22]*\x22|'[^']*'|[a-z0-9_()-]+)\s+(?:and|or|order\s+by)\s+(?:not\s+)?[a-z]+\s*(?:=|!=|~|<|>|\bin\b|\bis\b|\basc\b|\bdesc\b)",
         r"(?:'|\x22)\s*(?:or|and)\s+(?:'?\w+'?\s*=\s*'?\w+'?|\d+\s*=\s*\d+)|;\s*--|'\s*--\s",
@@ -87,7 +88,7 @@ static CAPITALS: LazyLock<Patterns> = LazyLock::new(|| {
         r"\b(?:SELECT|UPDATE|DELETE|INSERT|FROM|WHERE|JOIN|SET|HAVING|AND|OR|ON|BY|INTO|WITH|COPY|LOCK)\s+[a-z_@\x22`][\w.@\x22`]*(?:[ ,=(][^.;\n]*)?\s(?:FROM|WHERE|SET|JOIN|ON|GROUP|ORDER|HAVING|VALUES|LIMIT|AS|INTO|TO|IN|LIKE|BETWEEN|DESC|ASC|READ|WRITE|RETURNING|USING|UNION)\b",
         r"\bHAVING\s+\w+\s*[(<>=]|\bLIMIT\s+\d+\b|\bVALUES\s*\(|\bFROM\s+[a-z_][\w.]*\s+WHERE\b|\bCASE\s+WHEN\b",
         // Commands of a store of keys and values.
-        r"\b(?:HGETALL|HMGET|HGET|HSET|HDEL|ZRANGE(?:BYSCORE)?|ZREVRANGE|ZADD|ZCARD|LRANGE|LPUSH|RPUSH|SMEMBERS|SADD|SETEX|MGET|XADD|XRANGE|XREAD|EXPIRE|FT\.SEARCH)\s+[a-z*][\w:*{}-]*",
+        r"\b(?:HGETALL|HMGET|HGET|HSET|HDEL|ZRANGE(?:BYSCORE)?|ZREVRANGE|ZADD|ZCARD|LRANGE|LPUSH|RPUSH|SMEMBERS|SADD|SETEX|MGET|XADD|XRANGE|XREAD|EXPIRE|FT\.SEARCH)\s+[a-z*][\w:*{}-]*|\bKEYS\s+[\w:]*\*|\bGET\s+[a-z]+:[\w*]+",
         r"\bGRANT\s+(?:ALL|SELECT|INSERT|UPDATE|DELETE|EXECUTE|USAGE)\b|\bREVOKE\s+(?:ALL|SELECT|INSERT|UPDATE|DELETE)\b|\bSHOW\s+(?:TABLES|DATABASES|COLUMNS|CREATE)\b|\bDESCRIBE\s+\w",
     ])
 });

@@ -12,7 +12,7 @@ const WORDS: [(Bits, &str); 6] = [
          explain|pragma…|describe|show tables|show databases|show columns|show create|show full|merge into|exec…|\
          information_schema…|pg_…|sqlite_…|sys.…|match|is not null|varchar|jql|primary key|foreign key|not exists|values|\
          returning|offset|over (|over(|declare|lock tables|lock table|refresh|copy|upsert|case when|#standardsql|vacuum|\
-         reindex|qualify|rollup|cube|seq scan|index scan|hash join|nested loop|hgetall|hmget|hget|hset|hdel|zrange…|\
+         reindex|qualify|rollup|cube|seq scan|index scan|hash join|nested loop|hgetall|project in|after -|hmget|hget|hset|hdel|zrange…|\
          zrevrange|zadd|zcard|lrange|lpush|rpush|smembers|sadd|setex|mget|xadd|xrange|xread|expire|ft.search",
     ),
     (
@@ -31,7 +31,7 @@ const WORDS: [(Bits, &str); 6] = [
          etimedout|enotfound|hang up|dial tcp|getaddrinfo|x509|java.…|org.…|timed out|timeout|unhandled|fatal|stack trace|\
          stacktrace|line|failed|too many connections|lock wait|null pointer|out of memory|…error…|…exception…|fehler|erreur|\
          odbc|ole db|library not loaded|…killed|database is locked|exit code|sqlite_…|warn|fatal exception|permission denied|\
-         syntax|caused by|status code|http|segfault|cannot borrow|live long enough|mismatched types|not assignable|undeclared|\
+         syntax|caused by|status code|http|segfault|could not resolve|cannot borrow|live long enough|mismatched types|not assignable|undeclared|\
          unresolved|cannot find|incompatible types|ts2…|cs0…|e0…|0x…|existe|existiert nicht",
     ),
     (
@@ -43,7 +43,7 @@ const WORDS: [(Bits, &str); 6] = [
          # anweisungen|# rôle|# règles|# reglas|**user**|**human**|system:|developer|[inst|[/inst|<<sys|\
          ### …|jailbreak…|human:|user:|systemnachricht|systemmeldung|systemanweisung…|système|systeme|sistema|consigne…|\
          reglas|regeln|regel|règles|meines prompts|tu rédiges|utilisateur|du formulierst|rules|my rules|instructed|prompted|\
-         programmed|guidelines|als ki…|as an ai|en tant|como modelo|never reveal|my instructions|my rules|do not reveal|i was given|i have been given|i was shown|\
+         programmed|guidelines|als ki…|as an ai|en tant|como modelo|never reveal|my instructions|my rules|do not reveal|i was given|i have been given|i was shown|i am configured|i am set up|i am designed|i am trained|told me|instructed me|\
          i was sent|never mention|do not mention|don't mention|never name|do not name|don't name|indications",
     ),
     (
