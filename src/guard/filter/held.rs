@@ -85,6 +85,7 @@ struct Kind {
     narrow: u8,
 }
 
+#[allow(clippy::indexing_slicing)] // A constant with a place past the end does not compile.
 const KINDS: [Kind; 256] = {
     let mut kinds = [Kind {
         byte: b' ',

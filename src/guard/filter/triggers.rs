@@ -84,6 +84,7 @@ pub struct Triggers {
 const CLASSES: usize = 64;
 const PAIRS: usize = CLASSES * CLASSES;
 
+#[allow(clippy::indexing_slicing)] // A constant with a place past the end does not compile.
 const CLASS: [u8; 256] = {
     let mut classes = [0_u8; 256];
     let mut byte = 0;
