@@ -5,13 +5,13 @@ use std::{ops::Range, sync::LazyLock};
 use super::{
     Reason,
     fold::Folded,
-    pattern::{Patterns, compile},
+    pattern::{Patterns, compile, compile_cased},
     spans::{Spans, With},
 };
 
 /// Source; over the folded text with its case. The whole line goes.
 static SOURCE: LazyLock<Patterns> = LazyLock::new(|| {
-    compile(&[
+    compile_cased(&[
         r"\bfrom\s+[\w.]+\s+import\s+[\w*(]|^\s*import\s+\w+(?:\.\w+)+\s*;?\s*$|\bimport\s+\w+\s+as\s+\w+\b|^\s*import\s+(?:static\s+)?[\w.*]+;|^\s*import\s+.+\s+from\s+['\x22]|^\s*import\s+['\x22{(*]|^\s*import\s+(?:os|sys|json|re|requests|pandas|numpy|datetime|math|time|csv|sqlite3|logging|random|asyncio|fmt|subprocess)\b",
         r"\b(?:async\s+)?def\s+\w+\s*\(|^\s*class\s+[A-Z]\w*\s*(?:\([^)]*\))?\s*[:{]\s*$|\bfunction\s*\w*\s*\([^)]*\)\s*\{|\bfunction\s+\w+\s*\(|\bfn\s+\w+\s*[(<]|\bfunc\s+(?:\([^)]*\)\s*)?\w+\s*\(|\bpublic\s+(?:static\s+)?(?:(?:void|int|final)\b|(?:class|interface|enum)\s+[A-Z]\w*)|\b(?:private|protected)\s+(?:static|final|void|int|String)\b",
         r"(?:^|[\s;{(])(?:const|let|var|val|final|auto|int|string|String|float|double|bool|boolean|char|mut)\s+\w+(?:\s*:\s*[\w<>\[\]]+)?\s*=\s*\S",
@@ -23,7 +23,7 @@ static SOURCE: LazyLock<Patterns> = LazyLock::new(|| {
         r"===|!==|\w\s*&&\s*[\w!(]|\w\s\|\|\s[\w!(]|\+\+;|\b\w+\s*==\s*\S|\b\w+\s*!=\s*\S|\b\w+\s*\+=\s*\w|:=\s*\w|\$[a-z_]\w*\s*[*+/-]\s*[\d$(]",
         r"\b[a-z_$][\w$]+(?:\.[a-zA-Z_$][\w$]+)+\([^)\n]*\)?|\b[a-z]+(?:_[a-z0-9]+)+\([^)\n]*\)?|\b[a-z]+[A-Z]\w*\([^)\n]*\)?|\b[a-zA-Z_]\w+\(\)|\b(?:print|println|printf|echo|len|range|open|eval|exec|system|require|include|fetch|alert|sizeof|malloc|str|int|float|list|dict|map|filter|lambda)\([^)\n]+\)",
         r"\b[a-z_]\w*\[(?:['\x22]\w+['\x22]|\w+_\w+|:\w*|-\d)\]|\b[A-Za-z_]\w*::[A-Za-z_<]\w*|\blambda\s+\w+(?:\s*,\s*\w+)*\s*:|\bself\.\w+|\bthis\.\w+\s*[=(.;]",
-        r"^\s*[a-z_][\w.]*\s*=\s*[\w.]+\(|^\s*[a-z_][\w.]*\s*=\s*[\[{'\x22]|^\s*[a-z]+_\w+\s*=\s*\S|^[A-Z][A-Z0-9_]{2,}=\S|[\w)\]'\x22]\s*;\s*$",
+        r"^\s*[a-z_][\w.]*\s*=\s*[\w.]+\(|^\s*[a-z_][\w.]*\s*=\s*[\[{'\x22]|^\s*[a-z]+_\w+\s*=\s*\S|^[A-Z][A-Z0-9_]{2,}=\S",
         // Braces around more than one word.
         r"\{[^{}\n]*[^\w{}\n-][^{}\n]*\}?|^\s*\}",
         // A call: a name right before its bracket, and in the bracket what no plural has.
@@ -32,13 +32,15 @@ static SOURCE: LazyLock<Patterns> = LazyLock::new(|| {
         r"\^\[|\[\^?[A-Za-z0-9]-[A-Za-z0-9]\S*\]|\\[dwsbDWSn]\b|\w\{\d+(?:,\d*)?\}|\(\?[:=!<]|\^[A-Z]{2}\w",
         // Names with values, one after the other.
         r"\b[\w\[\].-]+=[^\s&;=]+(?:[&;]|\s+)[\w\[\].-]+=[^\s&;=]+|\bv=(?:spf1|dkim1|dmarc1)\b[^\n]*",
-        r"\(defn?\s|\(\w+\??\s*\[\w|\(\s*[<>=+*/-]\s+\(|\[\s*\w+\s+for\s+\w+\s+in\s|[<>=!]=?\s*\S+\s+\?\s+\S[^?\n]{0,40}?\s+:\s+\S|;\s*(?:do|then)\s+(?:echo|mv|cp|rm|cat|\w+\s+[\x22$-])|;\s*(?:done|fi|esac)\s*(?:$|[<|;&)\x22`])|\bdo\s+echo\b|<-\s*\w+\(",
-        r"^(?:FROM\s+[\w./-]+:[\w.-]+|(?:RUN|COPY|CMD|ENTRYPOINT|WORKDIR|ENV|EXPOSE|ADD)\s+\S.*)$|^\s*(?:end\s+sub|End\s+Sub|End\s+If|Sub\s+\w+\()",
+        r"\(defn?\s|\(\w+\??\s*\[\w|\(\s*[<>=+*/]\s+\(|\(\s*-\s+\(|\[\s*\w+\s+for\s+\w+\s+in\s|[<>=!]=?\s*\S+\s+\?\s+\S[^?\n]{0,40}?\s+:\s+\S|;\s*(?:do|then)\s+(?:echo|mv|cp|rm|cat|\w+\s+[\x22$-])|;(?:\s*done|fi|\s+fi|\s*esac)\s*(?:$|[<|;&)\x22`])|\bdo\s+echo\b|<-\s*\w+\(",
+        r"^(?:FROM\s+[\w./-]+:[\w.-]+|(?:RUN\s|COPY\s|CMD\s|ENTRYPOINT\s|WORKDIR\s|ENV\s|EXPOSE\s|ADD\s)\s*\S.*)$|^\s*(?:end\s+sub|End\s+Sub|End\s+If|Sub\s+\w+\()",
         r"\b[a-z]+[A-Z]\w*\s*:\s*(?:true|false|null|undefined)\b",
         // Keys and values of JSON without their braces.
         r#""[\w.-]+"\s*:\s*(?:"[^"\n]*"|-?\d[\d.]*|true|false|null)(?:\s*,\s*"[\w.-]+"\s*:\s*(?:"[^"\n]*"|-?\d[\d.]*|true|false|null))+"#,
         r"\$(?:HOME|PATH|USER|PWD|SHELL|[A-Z]+_[A-Z_]+)\b",
         r"\bconsole\.(?:log|error|warn)\b|\bSystem\.out\b|\bprocess\.env\b|\bos\.environ\b|\bwindow\.\w+|\bdocument\.(?:cookie|\w+\()|<%[=\s]|\beval\(|\bnew\s+[A-Z]\w+\(",
+        // A line that ends as a statement does.
+        r"[\w)\]'\x22]\s*;\s*$",
     ])
 });
 
@@ -47,7 +49,7 @@ static COMMANDS: LazyLock<Patterns> = LazyLock::new(|| {
     compile(&[
         r"(?:^|[\s\x22'`(:;|&$])(?:sudo\s+\S+|curl\s+(?:-|https?:|\w+[.:])\S*|wget\s+(?:-|http)\S*|ssh\s+(?:-\w|\w+@)\S*|scp\s+\S+\s+\S+:\S*|kubectl\s+(?:get|apply|delete|logs|exec|describe|rollout|port-forward|scale|config|-)\S*|helm\s+(?:install|upgrade|list|repo)\b|docker(?:-compose)?\s+(?:restart|kill|cp|volume|network|login|container|image|stats|down|up|run|exec|ps|compose|build|logs|pull|push|stop|start|rm|images|inspect)\b|redis-cli\b|psql\s+(?:-|\w+:)\S*|mysql(?:dump|admin)?\s+-\S*|mongosh?\s+(?:-|\x22|mongodb)\S*|sqlite3\s+\S+\.\S+)",
         r"(?:^|[\s\x22'`(:;|&$])(?:git\s+(?:revert|blame|merge|switch|restore|remote|tag|clone|push|pull|commit|checkout|rebase|log|diff|reset|stash|fetch|add|status|branch|init|cherry-pick)\b|npm\s+(?:install|run|i|start|ci|test)\b|npx\s+[\w@]|yarn\s+(?:add|install|run)\b|pip3?\s+install\b|apt(?:-get)?\s+(?:install|update|upgrade)\b|(?:brew|yum|dnf|gem|snap)\s+install\b|chmod\s+(?:[-+]\w|\d{3}|[ugoa]+[+-])\S*|chown\s+\w+[:.]?\w*\s+\S|rm\s+-\w+|systemctl\s+(?:start|stop|restart|status|enable|reload)\b|service\s+\w+\s+(?:start|stop|restart|status)\b|journalctl\s+-|cargo\s+(?:build|run|test|install|check)\b|python3?\s+(?:-[mc]|[\w./-]+\.py)|node\s+(?:\S+\.js|-e)|java\s+-\w+|make\s+-\w|go\s+(?:run|build|get|test)\s)",
-        r"(?:^|[\x22'`(:;|&$]\s?|\s)(?:export\s+\w+=\S*|grep\s+-\S+|awk\s+['\x22{]|sed\s+(?:-|'s)|(?:tail|head)\s+-\S|cat\s+[/~.<]\S*|ls\s+-\w+|cd\s+(?:[/~]|\.\.)\S*|mkdir\s+-|tar\s+-?[xczv]+f|terraform\s+(?:apply|plan|init|destroy)\b|ansible-playbook\b|aws\s+(?:s3|ec2|iam|sts|rds|configure|lambda)\b|gcloud\s+(?:auth|compute|sql|config|projects)\b|az\s+(?:login|vm|aks)\b|openssl\s+\w+\s+-|nc\s+-\w|nmap\s+[-\d]|ping\s+-\w|telnet\s+\S+\s+\d+|crontab\s+-|powershell\s+-|pg_dump\b|pg_restore\b|mongodump\b|invoke-\w+\s+-|get-\w+\s+-\w|base64\s+-d|xxd\s|dig\s+[@+]|nslookup\s+\S+\.|whoami\b|/bin/(?:ba)?sh\b|bash\s+-c|\|\s*(?:grep|bash|sh|jq|sort|head|tail|wc|xargs|awk|sed|less|tee)\b)",
+        r"(?:^|[\x22'`(:;|&$]\s?|\s)(?:export\s+\w+=\S*|grep\s+-\S+|awk\s+['\x22{]|sed\s+(?:-|'s)|(?:tail|head)\s+-\S|cat\s+[/~.<]\S*|ls\s+-\w+|cd\s+(?:[/~]|\.\.)\S*|mkdir\s+-|tar\s+-?[xczv]+f|terraform\s+(?:apply|plan|init|destroy)\b|ansible-playbook\b|aws\s+(?:s3|ec2|iam|sts|rds|configure|lambda)\b|gcloud\s+(?:auth|compute|sql|config|projects)\b|az\s+(?:login|vm|aks|webapp|acr|storage|keyvault|functionapp)\b|openssl\s+\w+\s+-|nc\s+-\w|nmap\s+[-\d]|ping\s+-\w|telnet\s+\S+\s+\d+|crontab\s+-|powershell\s+-|pg_dump\b|pg_restore\b|mongodump\b|invoke-\w+\s+-|get-\w+\s+-\w|base64\s+-d|xxd\s|dig\s+[@+]|nslookup\s+\S+\.|whoami\b|/bin/(?:ba)?sh\b|bash\s+-c|\|\s*(?:grep|bash|sh|jq|sort|head|tail|wc|xargs|awk|sed|less|tee)\b)",
         r"\b[a-z][\w-]*[a-z0-9]\s+--?[a-z][\w-]*(?:[=\s:;'\x22`)]|$)",
         r"\S\s*\|\s*(?:stats|sort|where|filter|limit|table|eval|top|count|summarize|project|extend|render|fields|parse|where-object|select-object|measure-object|foreach-object|out-file|format-table|ft|jq|grep)\b",
         r"\b(?:get|set|new|remove|add|import|export|invoke|start|stop|test|where|select|sort|foreach|measure|write|out|convertto|convertfrom|enable|disable|restart|update)-(?:csv|object|item|content|process|service|mailbox|json|childitem|webrequest|expression|command|host|output|ad\w+|variable|location|date|restmethod|module|computer|eventlog|wmiobject|netadapter|aduser|string)\b",
@@ -56,11 +58,11 @@ static COMMANDS: LazyLock<Patterns> = LazyLock::new(|| {
     ])
 });
 
-static TICKS: LazyLock<Patterns> = LazyLock::new(|| compile(&[r"`([^`\n]+)`"]));
+static TICKS: LazyLock<Patterns> = LazyLock::new(|| compile_cased(&[r"`([^`\n]+)`"]));
 
 /// In back-ticks: what no person's word has.
 static TECHNICAL: LazyLock<Patterns> = LazyLock::new(|| {
-    compile(&[
+    compile_cased(&[
         r"[{}=;<>$\\|\[\]]|->|::|\w\(|\w_\w|(?:^|\s)--?[a-z]|[a-z]{2,}\.[a-z_]{2,}|[a-z][A-Z]|(?:^|\s)~?/[a-z]",
     ])
 });
@@ -69,7 +71,8 @@ pub fn find(folded: &Folded<'_>, spans: &mut Spans) {
     let (plain, lower) = (folded.plain.as_bytes(), folded.lower.as_bytes());
     let mut ranges = Vec::new();
     for (index, found) in SOURCE
-        .of(plain)
+        .of(folded)
+        .filter(|(index, _)| *index != STATEMENTS || ends_with_semicolon(plain))
         .flat_map(|(index, form)| form.find_iter(plain).map(move |found| (index, found)))
     {
         let is_set = index == BRACES && is_set(found.as_bytes());
@@ -77,7 +80,10 @@ pub fn find(folded: &Folded<'_>, spans: &mut Spans) {
             ranges.push(source_range(plain, found.range()));
         }
     }
-    for (index, form) in COMMANDS.of(lower) {
+    for (index, form) in COMMANDS.of(folded) {
+        if index == TIMES && !folded.holds(b"*") {
+            continue;
+        }
         for found in form.find_iter(lower) {
             if index == OPTIONS
                 && !is_command(
@@ -141,6 +147,15 @@ fn source_range(plain: &[u8], found: Range<usize>) -> Range<usize> {
 
 /// The place in [`SOURCE`] of braces around more than one word.
 const BRACES: usize = 12;
+
+/// The place in [`SOURCE`] of a line that ends as a statement does.
+const STATEMENTS: usize = 23;
+
+/// Does a line end with a semicolon?
+fn ends_with_semicolon(plain: &[u8]) -> bool {
+    let mut lines = plain.split(|&byte| byte == b'\n');
+    lines.any(|line| line.trim_ascii_end().ends_with(b";"))
+}
 
 /// A set of sizes, grades or numbers as a person writes it, "{S, M, XL}": code has names in small letters.
 fn is_set(braces: &[u8]) -> bool {

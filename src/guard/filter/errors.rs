@@ -5,7 +5,7 @@ use std::{ops::Range, sync::LazyLock};
 use super::{
     Reason,
     fold::Folded,
-    pattern::{Patterns, compile},
+    pattern::{Patterns, compile, compile_cased},
     spans::{Spans, With},
 };
 
@@ -44,13 +44,16 @@ static TEXTS: LazyLock<Patterns> = LazyLock::new(|| {
         r"\be11000\b|\bmongo(?:server|network|db|timeout|bulkwrite)?error\b|\bbson\w*error\b",
         r"\baccess denied for user\b|\bpassword authentication failed\b|\bno pg_hba\.conf\b|\blogin failed for user\b|\bauthentication failed for\b|\bpermission denied for (?:table|relation|schema|database|sequence|view|function)\b|\b(?:select|insert|update|delete) command denied\b",
         r"\bsegmentation fault\b|\bcore dumped\b|\bnull ?pointer ?(?:exception|dereference)\b|\bundefined is not\b|\bis not a function\b|\bis not defined\b|\bcannot read propert(?:y|ies)\b|\bhas no attribute\b|\bobject is not (?:callable|iterable|subscriptable)\b|\bout of memory\b.{0,20}\bkilled\b|\boom-?killed\b|\bheap out of memory\b|\bmaximum call stack\b|\bindex out of (?:range|bounds)\b|\bstack overflow at\b|\bborrow of moved value\b",
+        r"\bundefined (?:local variable or )?method [\x60'][^\n]{0,60}?' for [^\s,;]+",
+        // What compilers say.
+        r"\bcannot borrow [^\n]{1,60}? as (?:im)?mutable\b|\bdoes not live long enough\b|\bmismatched types\b|\bis not assignable to (?:type|parameter)\b|\bundeclared (?:identifier|variable|name)\b|\bunresolved (?:reference|import|external)\b|\bcannot find (?:symbol\b|(?:module|name|value|type|function) ['\x22\x60])|\bincompatible types: |\b(?:ts|cs)\d{4}: |\be0\d{3}: ",
         r"\bx509:|\bssl(?:v3)?[_ ](?:alert|error|routines|handshake)|\btls handshake (?:error|timeout|failed)|\bcertificate_verify_failed\b|\bcertificate verify failed\b|\bssl: \w",
         r"\b(?:http(?:/\d(?:\.\d)?)?|status(?:\s+code)?|response(?:\s+code)?|error)\s*:?\s*(?:code\s*)?[45]\d\d\s*(?::\s*)?(?:internal server error|bad gateway|service unavailable|unauthorized|forbidden|not found|bad request|gateway time-?out|too many requests|unprocessable|conflict)?\b|\b[45]\d\d (?:internal server error|bad gateway|service unavailable|gateway time-?out|unauthorized|bad request|client error|server error)\b",
-        r"\b(?:warning|fatal error|parse error|notice|fatal): +(?:mysqli?_|pg_|uncaught|undefined|call to|include|password|role|database|remaining|cannot|could not|syntax|not a git|no pg)",
+        r"\b(?:warning|fatal error|parse error|notice|fatal): +(?:unable to|mysqli?_|pg_|uncaught|undefined|call to|include|password|role|database|remaining|cannot|could not|syntax|not a git|no pg)",
         r"\b(?:error|warning)\[[a-z]?\d{2,5}\]|\brpc error: code\b|\bgrpc\.\w+|\bjson-?rpc\b.{0,30}-32\d{3}|-32[067]\d\d\b|\bjson(?:decode)?error\b|\bkeyerror: |\bno module named\b|\bmodulenotfound\w*",
         r"\b(?:[a-z]*error|fehler(?:code)?|erreur)\s*:?\s*['\x22(#:]?\s*(?:[a-z]{0,3}[0-9a-f]{4,}|\d{3,})\b|\([0-9]{2}[a-z0-9]\d{2}\)|\((?:hy|im|08|22|23|28|40|42|57)[a-z0-9]{3}\)|\b(?:odbc|ole db|jdbc)\b(?:[^.\n]{0,40}\b(?:driver|provider|error|fehler|timeout))?|\bsyntaxfehler (?:in|bei|nahe)|\berreur de syntaxe\b|\berror de sintaxis\b",
         r"\b(?:erreur|fehler|error)\s*:\s*(?:la\s+relation|la\s+colonne|relation\b|spalte\b|tabelle\b|no\s+existe\s+la|la\s+columna)|\b(?:relation|colonne|table|fonction|spalte|tabelle|funktion|columna|tabla|relaci(?:o|\xc3\xb3)n)\s+(?:\xc2[\xab\xbb]|\xe2\x80\x9e|\x22|')[^\n.]{1,60}(?:n'existe\s+pas|existiert\s+nicht|no\s+existe)|\bno\s+existe\s+la\s+(?:relaci(?:o|\xc3\xb3)n|columna|tabla)\s+(?:\xc2\xab|\x22|')|\bsegfault\b",
-        r"\bdyld: |\blibrary not loaded\b|\b[\w.]+\.(?:dylib|dll|so\.\d)\b|\bdatabase is locked\b|\bsqlite_(?:busy|locked|error|constraint|misuse|full)\b|\bexit(?:ed with)? (?:code|status) \d+|\boomkilled\b|\bcrashloopbackoff\b|\bimagepullbackoff\b|\bfatal exception\b|\bcore dump\b|\b(?:os )?error \d{2,}\b|\bgraphql error\b|\bcannot query field\b|\buncaught \(in promise\)|\b[a-z]/[a-z]{4,}: |\berror: error \{",
+        r"\bdyld: |\blibrary not loaded\b|\b[\w.]+\.(?:dylib|dll|so\.\d)\b|\bdatabase is locked\b|\bsqlite_(?:busy|locked|error|constraint|misuse|full)\b|\bexit(?:ed with)? (?:code|status) \d+|\boomkilled\b|\bcrashloopbackoff\b|\bimagepullbackoff\b|\bfatal exception\b|\bcore dump\b|\bos error \d{2,}\b|\berror \d{3,}\b|\bcould not resolve host\b|\bgraphql error\b|\bcannot query field\b|\buncaught \(in promise\)|\b[a-z]/[a-z]{4,}: |\berror: error \{",
         r"\b(?:com|org|net|io)\.[a-z]\w+\.[a-z]\w+(?:\.\w+)*|\b(?:[a-z]\.){2,}[a-z]\w{3,}|\b[a-z]\w*(?:\.[a-z]\w*)*\.[a-z]+(?:exception|error)\b",
         r"\bfailed to (?:execute|prepare|parse) (?:query|statement|sql)|\bquery failed: error\b|\berror (?:executing|running|in) (?:the )?(?:sql|query|statement)\b|\brow-?level security\b|\bdetail: +key \(|\bhint: +\w|\bline \d+: ",
     ])
@@ -58,7 +61,7 @@ static TEXTS: LazyLock<Patterns> = LazyLock::new(|| {
 
 /// Names of errors as runtimes write them; over the text with its case.
 static CLASSES: LazyLock<Patterns> = LazyLock::new(|| {
-    compile(&[
+    compile_cased(&[
         r"\b(?:[a-z_]\w*\.)*(?:[A-Z][a-z0-9]+){1,8}(?:Error|Exception|Fault|Warning)\b(?::\s*\S)?|\b(?:[a-z_]\w*\.)+(?:[A-Z]\w*)(?:Error|Exception)\b",
         r"\b(?:[a-z_]\w*\.)*(?:exceptions?|errors?)\.[A-Z]\w+|\b[A-Z][a-z]+(?:[A-Z][a-z]+)*(?:Timeout|Refused|NotFound|Denied|Failure)\b\s?:\s",
         r"\bFATAL:\s+\S|\bERROR:\s+(?:relation|column|syntax|duplicate|permission|function|operator|invalid|null|canceling|deadlock|insert|update|division)\b|\bERROR\s+\d{4}\b|\b(?:ERROR|WARN|WARNING|FATAL|DEBUG|TRACE|INFO)\s+[a-z][\w.]*\.[\w.]+\s+-\s|\b(?:ERROR|WARN|FATAL|DEBUG|TRACE)\s+\[[^\]\n]+\]|\d{2}:\d{2}[.,:\d]*Z?\s+(?:ERROR|WARN|FATAL|DEBUG|TRACE|INFO)\b",
@@ -68,16 +71,19 @@ static CLASSES: LazyLock<Patterns> = LazyLock::new(|| {
 
 pub fn find(folded: &Folded<'_>, spans: &mut Spans) {
     let lower = folded.lower.as_bytes();
-    for found in TRACES.of(lower).flat_map(|(_, form)| form.find_iter(lower)) {
+    for found in TRACES
+        .of(folded)
+        .flat_map(|(_, form)| form.find_iter(lower))
+    {
         let range = lines(lower, found.range());
         spans.add(folded, range, Reason::Error, With::Mark);
     }
     let plain = folded.plain.as_bytes();
     let classes = CLASSES
-        .of(plain)
+        .of(folded)
         .flat_map(|(_, form)| form.find_iter(plain));
     for found in TEXTS
-        .of(lower)
+        .of(folded)
         .flat_map(|(_, form)| form.find_iter(lower))
         .chain(classes)
     {
@@ -113,9 +119,18 @@ fn error_start(lower: &[u8], start: usize) -> usize {
         })
         .map_or(0, |at| at + 1);
     let within = before.get(sentence..).unwrap_or_default();
+    // The colon of a time is none.
+    let is_time = |at: usize| {
+        let digit = |at: Option<usize>| {
+            at.and_then(|at| within.get(at))
+                .is_some_and(u8::is_ascii_digit)
+        };
+        digit(at.checked_sub(1)) && digit(Some(at + 1))
+    };
     within
         .iter()
-        .position(|byte| matches!(byte, b':' | b'"' | b'`'))
+        .enumerate()
+        .position(|(at, byte)| matches!(byte, b'"' | b'`') || *byte == b':' && !is_time(at))
         .map_or(start, |at| from + sentence + at + 1)
 }
 

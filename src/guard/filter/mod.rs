@@ -4,6 +4,7 @@
 //! secret, foreign link or hidden character leaves. Text leaves sentence by sentence. A sentence in which the cheap look
 //! ([`scan`]) finds nothing leaves as it is; from one in which it finds something, the text is held to the end of its
 //! paragraph and looked at closely, over a folded copy ([`fold`]) with offsets back into the text.
+//! Of the patterns only those are searched for that may be in it, by what it holds ([`held`]) and they need ([`needs`]).
 //!
 //! **Names.** A name of the context that is one plain word (`status`, `order`) is ordinary language: it is held back only
 //! where it looks technical, that is dot-qualified (`o.status`), in back-ticks or in identifier quotes (`"order"`,
@@ -11,16 +12,21 @@
 //!
 //! **Verdicts.** `Redact`: pieces were put in business words or left out. `Block`: nothing sensible is left, or a prompt
 //! or secrets are being told; then one clear sentence stands in their place and nothing more of that text leaves.
+//!
+//! **Again.** What has left passes a second time as it is. What is left of a paragraph of which something was taken out is
+//! tried before it leaves ([`stream`]): if it would be read in another way, it is left out too.
 
 mod code;
 mod errors;
 mod fold;
+mod held;
 mod hidden;
 mod hosts;
 mod language;
 mod links;
 mod mentions;
 mod names;
+mod needs;
 mod pattern;
 mod prompts;
 mod scan;
@@ -189,6 +195,21 @@ impl Filter {
     /// The text as it may leave.
     pub fn clear(&self, text: &str) -> Cleared<String> {
         Cleared(self.whole(text).text)
+    }
+
+    /// One value as it may leave: a cell, a name, a figure's label. Where a text would be blocked, and where nothing of the
+    /// value is left but marks, [`LEFT_OUT`] stands for all of it, so that it stays as short as a value is.
+    pub fn clear_value(&self, value: &str) -> Cleared<String> {
+        let outcome = self.whole(value);
+        let nothing_left = outcome.verdict != Verdict::Pass
+            && !outcome
+                .text
+                .replace(LEFT_OUT, "")
+                .contains(char::is_alphanumeric);
+        if outcome.verdict == Verdict::Block || nothing_left {
+            return Cleared(LEFT_OUT.to_owned());
+        }
+        Cleared(outcome.text)
     }
 
     /// A filter for text that comes in pieces.

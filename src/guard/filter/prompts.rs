@@ -2,12 +2,10 @@
 
 use std::sync::LazyLock;
 
-use aho_corasick::AhoCorasick;
-
 use super::{
     Reason,
     fold::{Folded, fold_name},
-    pattern::{Patterns, compile},
+    pattern::{MOST, Patterns, compile},
     spans::{Spans, With},
 };
 
@@ -28,8 +26,13 @@ static SENTENCES: LazyLock<Vec<String>> = LazyLock::new(|| {
         .collect()
 });
 
-static SAID: LazyLock<Option<AhoCorasick>> =
-    LazyLock::new(|| AhoCorasick::new(SENTENCES.iter()).ok());
+static SAID: LazyLock<Vec<Patterns>> = LazyLock::new(|| {
+    let sentences: Vec<String> = SENTENCES.iter().map(|text| regex::escape(text)).collect();
+    let lists = sentences.chunks(MOST);
+    lists
+        .map(|list| compile(&list.iter().map(String::as_str).collect::<Vec<_>>()))
+        .collect()
+});
 
 /// Sentences of the shipped prompts, folded: what any of them is in tells a prompt.
 pub fn shipped() -> &'static [String] {
@@ -43,11 +46,11 @@ static TELLS: LazyLock<Patterns> = LazyLock::new(|| {
         r"\[/?inst\]|<</?sys>>|</?s>\s*\[inst|</?(?:system|system_prompt|system-prompt|developer|instructions|system_instructions)>",
         // Who it is told to be.
         r"\b(?:you\s+are\s+(?:now\s+)?(?:called\s+|named\s+)?|du\s+bist\s+|sie\s+sind\s+|tu\s+es\s+|vous\s+(?:e|\xc3\xaa)tes\s+|eres\s+|usted\s+es\s+)daybrief\b",
-        r"\byou(?:\s+are|'re)\s+(?:an?\s+|the\s+)?(?:\w+\s+){0,4}(?:ai\s+(?:assistant|model|agent|system|chatbot)|(?:helpful|virtual|digital|ai|expert|friendly|concise|data|reporting|business|briefing|sql|intelligent|professional)\s+assistant|assistant\s+(?:that|who|which|for\s+the\s+company)|language\s+model|chatbot|llm|agent\s+that)\b|\byou\s+are\s+an\s+ai\s*[.,;:]",
+        r"\byou(?:\s+are|'re)\s+(?:an?\s+|the\s+)?(?:\w+\s+){0,4}(?:ai\s+(?:assistant|model|agent|system|chatbot)|(?:helpful|virtual|digital|ai|expert|friendly|concise|data|reporting|business|briefing|sql|intelligent|professional)\s+assistant|assistant\s+(?:that|who|which|for\s+the\s+company)|language\s+model|chatbot|llm|agent\s+that)\b|\byou\s+are\s+an\s+ai\s*[.,;:]|\byou\s+are\s+\w+,\s+(?:an?|the)\s+(?:\w+\s+){0,3}(?:(?:helpful|virtual|digital|ai|expert|friendly|concise|data|reporting|business)\s+assistant|chatbot|bot)\b",
         r"\b(?:du\s+bist|sie\s+sind)\s+(?:ein\w*\s+)?(?:\w+\s+){0,3}(?:ki\b|ki-\w+|sprachmodell|chatbot|(?:hilfreich\w*|virtuell\w*|digital\w*)\s+assisten[tz])|\bdu\s+bist\s+(?:ein|der|die)\s+assistent",
         r"\b(?:tu\s+es|vous\s+(?:e|\xc3\xaa)tes)\s+(?:une?\s+)?(?:\w+\s+){0,3}(?:ia|mod(?:e|\xc3\xa8)le\s+de\s+langage|chatbot|assistante?\s+(?:ia|virtuel\w*|num\S+rique|utile|serviable))\b|\btu\s+es\s+une?\s+(?:\w+\s+){0,2}assistante?\b",
         r"\b(?:eres|usted\s+es)\s+(?:una?\s+)?(?:\w+\s+){0,3}(?:ia|modelo\s+de\s+lenguaje|chatbot|asistente\s+(?:de\s+ia|virtual|\S*til))\b|\beres\s+una?\s+(?:\w+\s+){0,2}asistente\b",
-        r"\bas\s+an\s+ai\s+(?:language\s+)?(?:model|assistant)\b|\bals\s+(?:ki-?\s?)?(?:sprachmodell|ki-?assistent)\b|\ben\s+tant\s+qu(?:'ia|e\s+mod(?:e|\xc3\xa8)le\s+de\s+langage)\b|\bcomo\s+modelo\s+de\s+lenguaje\b",
+        r"\bas\s+an?\s+(?:ai\s+(?:language\s+)?(?:model|assistant)|(?:large\s+)?language\s+model)\b|\bals\s+(?:ki-?\s?)?(?:sprachmodell|ki-?assistent)\b|\ben\s+tant\s+qu(?:'ia|e\s+mod(?:e|\xc3\xa8)le\s+de\s+langage)\b|\bcomo\s+modelo\s+de\s+lenguaje\b",
         // What it was told.
         r"\b(?:my|your)\s+(?:full\s+|exact\s+|original\s+|complete\s+|initial\s+|hidden\s+|secret\s+)*(?:system|developer)[\s-]?(?:prompt|message|instructions?)\b|\b(?:the|this|our|its)\s+(?:full\s+|exact\s+|original\s+|complete\s+|hidden\s+)*system[\s-]prompt\s*(?:is|are|was|reads?|says?|said|states?|tells?|contains?|begins?|starts?|instructs?|follows|verbatim|in\s+full|:|=)",
         r"\bsystem[\s_-]?prompt\s*[:=]|\b(?:begin|start|end)\s+(?:of\s+)?(?:the\s+)?system\s+(?:prompt|instructions)\b",
@@ -57,6 +60,7 @@ static TELLS: LazyLock<Patterns> = LazyLock::new(|| {
         r"\b(?:mon|le|notre)\s+(?:prompt|message)\s+(?:syst(?:e|\xc3\xa8)me|initial)\s*(?:est|dit|:|indique|commence)|\bmes\s+instructions\s+(?:disent|pr(?:e|\xc3\xa9)cisent)",
         r"\b(?:mi|el|nuestro)\s+(?:prompt|mensaje)\s+(?:del?\s+sistema|inicial)\s*(?:es|dice|:|indica|empieza)|\bmis\s+instrucciones\s+(?:dicen|indican)",
         r"\b(?:consignes?|instructions?)\s+syst(?:e|\xc3\xa8)me\s*(?:\(|:|sont|disent)|\b(?:instrucciones|reglas)\s+del\s+sistema\s*(?:\(|:|son|dicen)",
+        r"\b(?:text|words|message)\s+(?:that\s+)?i\s+(?:was|have\s+been)\s+(?:given|shown|sent)\s+(?:before\s+(?:your|this|the|our)|above|at\s+the\s+(?:start|beginning))",
         // Marks of roles as words.
         r"^\s*#{2,}\s*(?:system|instructions?|assistant|human|user|response)\s*:",
         r"^\s*(?:\[system\]|<system>|\*\*system\*\*)\s*:?\s*\S|\[/?(?:system|syst(?:e|\xc3\xa8)me|sistema)\]",
@@ -86,6 +90,10 @@ static TURNS: LazyLock<Patterns> = LazyLock::new(|| {
         r"\bi\s+(?:was|am|have\s+been|'?ve\s+been)\s+(?:instructed|prompted|programmed)\s+(?:to|not\s+to|that|by|with)\b|\b(?:in|from|by|of|per)\s+(?:my|your|the)\s+system\s+prompt\b",
         r"\bmes\s+consignes\s*(?:internes?\s*)?(?::|sont|disent)|\bmis\s+(?:reglas|instrucciones)\s*(?:internas?\s*)?(?::|son|dicen)|\bmeine\s+(?:regeln|anweisungen)\s*(?::|lauten|sagen|besagen)|\bmy\s+(?:internal\s+|hidden\s+|system\s+)*(?:rules|instructions|guidelines)\s*(?::|are\s+to\b|say\b|tell\b|state\b|forbid\b)",
         r"^\s*human\s*:\s",
+        r"\bi\s+am\s+(?:configured|set\s+up|designed|trained)\s+to\s+(?:answer|reply|respond|hide|write|keep|never|not|avoid)\b|\b(?:developers?|creators?|operators?|makers?)\s+(?:(?:has|have)\s+)?(?:told|instructed|ordered)\s+me\b",
+        r"\b(?:instructions?|prompt|rules|guidelines)\s+(?:that\s+)?i\s+(?:was|am|have\s+been|'ve\s+been)\s+(?:given|told)|\bi\s+have\s+a\s+(?:\w+\s+)?prompt\s+(?:that|which)\b",
+        r"\b(?:anweisungen|vorgaben|regeln),?\s+die\s+(?:ich\s+(?:bekommen|erhalten|befolge)|mir\s+(?:gegeben|vorgegeben|gesagt))|\b(?:consignes|instructions|r(?:e|\xc3\xa8)gles)\s+(?:que\s+j'ai\s+re(?:c|\xc3\xa7)ues|qu'on\s+m'a\s+donn)|\b(?:instrucciones|reglas)\s+que\s+(?:me\s+(?:dieron|han\s+dado)|recib(?:i|\xc3\xad))",
+        r"\b(?:never|do\s+not|don't)\s+(?:mention|name|reveal|disclose)\s+(?:any\s+)?(?:(?:table|column|tool|schema)\s+names\b|columns\b|sql\b)",
         r"\b(?:per|according\s+to|under|following|as\s+per|against)\s+my\s+(?:\w+\s+)?(?:instructions?|guidelines|prompt)\b|\b(?:gem(?:a|\xc3\xa4)(?:\xc3\x9f|ss)|laut|nach|entsprechend)\s+meine[rn]\s+(?:\w+\s+)?(?:anweisung|instruktion|vorgabe|richtlinie)\w*|\b(?:selon|d'apr(?:e|\xc3\xa8)s|conform(?:e|\xc3\xa9)ment\s+(?:a|\xc3\xa0))\s+mes\s+(?:consignes|instructions)|\bseg(?:u|\xc3\xba)n\s+mis\s+(?:instrucciones|indicaciones|directrices)",
         r"\b(?:jailbreak|dan\s+mode|developer\s+mode\s+(?:enabled|on)|do\s+anything\s+now)\b",
     ])
@@ -102,22 +110,24 @@ static REPORTED: LazyLock<Patterns> = LazyLock::new(|| {
 pub fn find(folded: &Folded<'_>, shipped: bool, spans: &mut Spans) {
     let lower = folded.lower.as_bytes();
     let mut told = TELLS
-        .of(lower)
+        .of(folded)
         .filter_map(|(_, form)| form.find(lower))
         .map(|found| found.start())
         .min();
-    if let Some(sentence) = SAID
-        .as_ref()
-        .filter(|_| shipped)
-        .and_then(|said| said.find(lower))
+    let said = SAID.iter().filter(|_| shipped);
+    let said = said.flat_map(|list| list.of(folded));
+    if let Some(sentence) = said
+        .filter_map(|(_, sentence)| sentence.find(lower))
+        .map(|found| found.start())
+        .min()
     {
-        told = Some(told.map_or(sentence.start(), |at| at.min(sentence.start())));
+        told = Some(told.map_or(sentence, |at| at.min(sentence)));
     }
     if let Some(start) = told {
         spans.add(folded, start..lower.len(), Reason::Prompt, With::Mark);
         spans.tell_dump();
     }
-    for (_, form) in TURNS.of(lower) {
+    for (_, form) in TURNS.of(folded) {
         for found in form.find_iter(lower) {
             let before = lower
                 .get(found.start().saturating_sub(16)..found.start())
@@ -141,10 +151,17 @@ pub fn find(folded: &Folded<'_>, shipped: bool, spans: &mut Spans) {
 
 fn sentence_end(lower: &[u8], from: usize) -> usize {
     let rest = lower.get(from..).unwrap_or_default();
+    // The number of an item ends nothing.
+    let is_item = |at: usize| {
+        let before = rest.get(at.saturating_sub(2)..at).unwrap_or_default();
+        matches!(before, [space, digit] if space.is_ascii_whitespace() && digit.is_ascii_digit())
+    };
     rest.windows(2)
-        .position(|pair| {
+        .enumerate()
+        .position(|(at, pair)| {
             matches!(pair, [b'\n', _])
                 || matches!(pair, [b'.' | b'!' | b'?', after] if after.is_ascii_whitespace())
+                    && !is_item(at)
         })
         .map_or(lower.len(), |at| from + at)
 }

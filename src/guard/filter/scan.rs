@@ -1,13 +1,9 @@
 //! The cheap look: one pass over the bytes and one over the trigger words say which scanners must look closely.
 //! It may cry wolf; it must not miss what a scanner would find.
 
-use std::ops::{BitOr, BitOrAssign, Range};
+use std::ops::{BitOr, BitOrAssign};
 
-use super::{
-    fold::{Folded, Start},
-    names::Names,
-    triggers::TRIGGERS,
-};
+use super::{LEFT_OUT, fold::fold_text, names::Names, triggers::TRIGGERS};
 
 /// Which scanners must run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -51,7 +47,7 @@ impl BitOrAssign for Bits {
 /// Which scanners must look at this text?
 pub fn look(text: &str, names: &Names) -> Bits {
     if !text.is_ascii() && text.chars().any(must_fold) {
-        look_folded(&Folded::new(text, Start::Line).lower, names)
+        look_folded(&fold_text(text), names)
     } else {
         look_folded(text, names)
     }
@@ -60,28 +56,11 @@ pub fn look(text: &str, names: &Names) -> Bits {
 fn look_folded(text: &str, names: &Names) -> Bits {
     let bytes = text.as_bytes();
     let mut bits = shape(bytes);
-    if let Some(automaton) = &TRIGGERS.automaton {
-        for found in automaton.find_overlapping_iter(bytes) {
-            let Some(&(kind, begins, ends)) = TRIGGERS.kinds.get(found.pattern().as_usize()) else {
-                continue;
-            };
-            if !bits.any(kind) && is_word(bytes, found.start()..found.end(), begins, ends) {
-                bits |= kind;
-            }
-        }
-    }
+    bits |= TRIGGERS.bits(bytes);
     if !bits.any(Bits::NAME) && names.are_in(bytes) {
         bits |= Bits::NAME;
     }
     bits
-}
-
-/// Does what was found begin and end, where it must, as a word does?
-fn is_word(bytes: &[u8], range: Range<usize>, begins: bool, ends: bool) -> bool {
-    let letter = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_alphanumeric);
-    let open = range.start > 0 && letter(range.start - 1) && letter(range.start);
-    let goes_on = letter(range.end) && letter(range.end - 1);
-    !(begins && open || ends && goes_on)
 }
 
 /// A character for which the text must be folded before it can be looked at. Letters of Latin and what stands between
@@ -169,6 +148,7 @@ fn odd(bytes: &[u8], at: usize, byte: u8) -> Bits {
     match byte {
         b'(' => yes(letter(before) || quote(before), Bits::CODE | Bits::SQL),
         b':' if after == b'/' || after == b'@' => Bits::HOST,
+        b':' if after == b'*' => Bits::SQL,
         b':' if after == b':' => Bits::CODE | Bits::HOST | Bits::SQL,
         b':' if quote(before) || before == b'}' || before == b']' => Bits::CODE | Bits::HOST,
         b':' if after.is_ascii_digit() && !before.is_ascii_digit() => Bits::HOST,
@@ -232,7 +212,8 @@ fn odd(bytes: &[u8], at: usize, byte: u8) -> Bits {
             yes(matches!(after, b'(' | b'[' | b':'), Bits::HOST | Bits::CODE)
                 | yes(
                     matches!(after, b'\n' | b'\r')
-                        && (before.is_ascii_alphabetic() || before == b']'),
+                        && (before.is_ascii_alphabetic() || before == b']')
+                        && !is_mark(bytes, at),
                     Bits::CODE,
                 )
         }
@@ -250,6 +231,13 @@ fn odd(bytes: &[u8], at: usize, byte: u8) -> Bits {
         b'?' => yes(after == b'.' || after == b':', Bits::CODE),
         _ => Bits::default(),
     }
+}
+
+/// Does the filter's own mark end with this bracket?
+fn is_mark(bytes: &[u8], at: usize) -> bool {
+    bytes
+        .get(..=at)
+        .is_some_and(|head| head.ends_with(LEFT_OUT.as_bytes()))
 }
 
 /// The word around a place, and where the place is in it.

@@ -2,7 +2,7 @@
 
 use std::{ops::Range, sync::LazyLock};
 
-use super::pattern::{Patterns, compile};
+use super::pattern::{Patterns, compile, compile_cased};
 use super::{
     Reason,
     fold::Folded,
@@ -15,6 +15,7 @@ static CERTAIN: LazyLock<Patterns> = LazyLock::new(|| {
     compile(&[
         r"\bselect\s+(?:distinct\s+|all\s+|top\s*\(?\d+\)?\s+)?(?:IDENT\.)?\*\s*(?:,|from\b|into\b|;|$)",
         r"\bselect\s+(?:distinct\s+)?[^;]*?\b(?:count|sum|avg|min|max|coalesce|cast|round|date_trunc|extract|concat|lower|upper|length|nullif|json_\w+|array_agg|string_agg|group_concat|row_number|rank|now|date|year|month|substr(?:ing)?|ifnull|isnull|abs)\([^;]*?\bfrom\b",
+        r"\bselect\s+distinct\s*\(\s*IDENT\s*\)\s*(?:,|from\b)",
         r"\bselect\s+(?:distinct\s+)?(?:IDENT|\d+)\s*(?:\(\s*[^;()]*\)\s*)?;",
         r"\bselect\s+(?:@@|\d+\s+from\b|pg_|version\(|current_user\b|sleep\(|benchmark\(|load_file\(|now\()",
         r"\b(?:insert|replace)\s+(?:ignore\s+|or\s+\w+\s+)?into\s+IDENT\s*(?:\([^)]*\)\s*)?(?:values\b|select\b|default\s+values|set\s+IDENT\s*=)",
@@ -62,6 +63,7 @@ static CERTAIN: LazyLock<Patterns> = LazyLock::new(|| {
         r"\b(?:seq|index(?:\s+only)?|bitmap(?:\s+heap|\s+index)?|table|full\s+table)\s+scan\s+(?:on|using)\s+\w+|\b(?:hash|merge)\s+join\s*\(|\bnested\s+loop\s*\(|\(cost=\d|\bcost=\d[\d.]*\s*rows=",
         r"\bupsert\s+into\s+IDENT\s*\(|\brefresh\s+materialized\s+view\b|\bvacuum\s+(?:full|analyze)\b|\block\s+tables?\s+IDENT\s+(?:in|read|write)\b|\bload\s+data\s+(?:local\s+)?infile\b|\binto\s+outfile\b|\bcopy\s+IDENT\s*(?:\([^)]*\)\s*)?(?:to|from)\s+(?:stdout|stdin|'|program)|\bset\s+[a-z]+_[a-z_]+\s*(?:=|\bto\b)",
         r"\b(?:varchar|nvarchar|varchar2|character varying)\s*\(\s*\d+\s*\)|\b(?:timestamptz|bigserial|auto_increment|jsonb)\b|\bprimary\s+key\s*\(|\b(?:integer|int|text|bigint|serial|uuid)\s+(?:primary\s+key|not\s+null)\b|\breferences\s+IDENT\s*\(",
+        r"\bproject\s+in\s*\([^)]*\)\s+and\b|\bstatus\s+(?:was|changed)\s+(?:to|from|in|not)\b[^.\n]*\border\s+by\b|\bafter\s+-\d+[dwmhy]\b",
         r"\bmatch\s*\(\s*\w*\s*:\w+[^)]*\)",
         r"\b(?:project|status|assignee|sprint|issuetype|priority|duedate|labels|fixversion|resolution|reporter|created|updated)\s*(?:=|!=|!?~|>=?|<=?|\bnot\s+in\b|\bin\b)\s*(?:\([^)]*\)|\x22[^\x22]*\x22|'[^']*'|[a-z0-9_()-]+)\s+(?:and|or|order\s+by)\s+(?:not\s+)?[a-z]+\s*(?:=|!=|~|<|>|\bin\b|\bis\b|\basc\b|\bdesc\b)",
         r"(?:'|\x22)\s*(?:or|and)\s+(?:'?\w+'?\s*=\s*'?\w+'?|\d+\s*=\s*\d+)|;\s*--|'\s*--\s",
@@ -74,7 +76,7 @@ static CERTAIN: LazyLock<Patterns> = LazyLock::new(|| {
 
 /// Forms that are SQL where the words of the language are written in capitals.
 static CAPITALS: LazyLock<Patterns> = LazyLock::new(|| {
-    compile(&[
+    compile_cased(&[
         r"\bSELECT\s[^;]+?\bFROM\b",
         r"^\s*SELECT\s+\S",
         r"\bINSERT\s+INTO\s+\S|\bDELETE\s+FROM\s+\S|\bUPDATE\s+\S+\s+SET\b|\bMERGE\s+INTO\b|\bREPLACE\s+INTO\b",
@@ -85,6 +87,8 @@ static CAPITALS: LazyLock<Patterns> = LazyLock::new(|| {
         r"\bDELETE\s+\w+\s+FROM\b|\b(?:LOCK|UNLOCK)\s+TABLES?\b|\bREFRESH\s+MATERIALIZED\b|\bCOPY\s+[a-z]\w*\s+(?:TO|FROM)\b|\bUPSERT\s+INTO\b|\bEXEC\s+\w|\bDECLARE\s+[@a-z]|\bCASE\s+WHEN\b|\bQUALIFY\s+\w|\bPARTITION\s+BY\b|\bSET\s+[a-z]\w*\s*=|\b(?:VACUUM|ANALYZE|REINDEX|TRUNCATE|DESCRIBE|EXPLAIN)\s+[a-z]\w*|\bCREATE\s+EXTENSION\b|\bCALL\s+[a-z]\w*\(|\bUSE\s+[a-z]\w*;",
         r"\b(?:SELECT|UPDATE|DELETE|INSERT|FROM|WHERE|JOIN|SET|HAVING|AND|OR|ON|BY|INTO|WITH|COPY|LOCK)\s+[a-z_@\x22`][\w.@\x22`]*(?:[ ,=(][^.;\n]*)?\s(?:FROM|WHERE|SET|JOIN|ON|GROUP|ORDER|HAVING|VALUES|LIMIT|AS|INTO|TO|IN|LIKE|BETWEEN|DESC|ASC|READ|WRITE|RETURNING|USING|UNION)\b",
         r"\bHAVING\s+\w+\s*[(<>=]|\bLIMIT\s+\d+\b|\bVALUES\s*\(|\bFROM\s+[a-z_][\w.]*\s+WHERE\b|\bCASE\s+WHEN\b",
+        // Commands of a store of keys and values.
+        r"\b(?:HGETALL|HMGET|HGET|HSET|HDEL|ZRANGE(?:BYSCORE)?|ZREVRANGE|ZADD|ZCARD|LRANGE|LPUSH|RPUSH|SMEMBERS|SADD|SETEX|MGET|XADD|XRANGE|XREAD|EXPIRE|FT\.SEARCH)\s+[a-z*][\w:*{}-]*|\bKEYS\s+[\w:]*\*|\bGET\s+[a-z]+:[\w*]+",
         r"\bGRANT\s+(?:ALL|SELECT|INSERT|UPDATE|DELETE|EXECUTE|USAGE)\b|\bREVOKE\s+(?:ALL|SELECT|INSERT|UPDATE|DELETE)\b|\bSHOW\s+(?:TABLES|DATABASES|COLUMNS|CREATE)\b|\bDESCRIBE\s+\w",
     ])
 });
@@ -100,8 +104,18 @@ static PERHAPS: LazyLock<Patterns> = LazyLock::new(|| {
 
 /// Letters with spaces between them, and the words that they may spell.
 static SPACED: LazyLock<Patterns> = LazyLock::new(|| compile(&[r"(?:\b[a-z][ ._-]){4,}[a-z]\b"]));
-const KEYWORDS: [&[u8]; 6] = [
-    b"select", b"insert", b"update", b"delete", b"drop", b"union",
+const KEYWORDS: [&[u8]; 11] = [
+    b"select",
+    b"insert",
+    b"update",
+    b"delete",
+    b"drop",
+    b"union",
+    b"password",
+    b"passwort",
+    b"contrase",
+    b"secret",
+    b"token",
 ];
 
 /// Words that show a sentence of a language and not a list of fields or a source.
@@ -161,13 +175,13 @@ const USUAL_COLUMNS: &[&str] = &[
 pub fn find(folded: &Folded<'_>, names: &Names, spans: &mut Spans) {
     let lower = folded.lower.as_bytes();
     let mut starts: Vec<Range<usize>> = Vec::new();
-    for (_, pattern) in CERTAIN.of(lower) {
+    for (_, pattern) in CERTAIN.of(folded) {
         starts.extend(pattern.find_iter(lower).map(|found| found.range()));
     }
     let capitals = folded.has_capitals().then_some(&CAPITALS);
     for (_, pattern) in capitals
         .into_iter()
-        .flat_map(|capitals| capitals.of(folded.plain.as_bytes()))
+        .flat_map(|capitals| capitals.of(folded))
     {
         starts.extend(
             pattern
@@ -175,7 +189,7 @@ pub fn find(folded: &Folded<'_>, names: &Names, spans: &mut Spans) {
                 .map(|found| found.range()),
         );
     }
-    for (_, pattern) in PERHAPS.of(lower) {
+    for (_, pattern) in PERHAPS.of(folded) {
         for found in pattern.captures_iter(lower) {
             let group = |index: usize| {
                 found.get(index).map_or("", |group| {

@@ -37,8 +37,10 @@ pub struct Stream {
     kept_bytes: usize,
     secret_bytes: usize,
     blocked: bool,
-    /// The pending text begins a line.
+    /// What has left ends with a line break, or nothing has.
     starts_line: bool,
+    /// Text that was filtered before is only tried: what would be done with it again?
+    trial: bool,
     /// Bytes of clean text that are done with.
     consumed: usize,
     ends_with_space: bool,
@@ -59,6 +61,17 @@ struct Held {
     keys: bool,
     /// The last line begins as a person's does in a conversation with a model: what answers it is to be seen with it.
     asked: bool,
+}
+
+/// How a held text ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// With a blank line.
+    Paragraph,
+    /// With the whole text.
+    Text,
+    /// It does not: so much is held at most.
+    Bound,
 }
 
 /// What ends a stretch of text of which nothing leaves.
@@ -98,6 +111,7 @@ impl Stream {
             secret_bytes: 0,
             blocked: false,
             starts_line: true,
+            trial: false,
             consumed: 0,
             ends_with_space: true,
             reasons: BTreeSet::new(),
@@ -163,7 +177,6 @@ impl Stream {
                 break;
             }
             at += used;
-            self.starts_line = pending.get(..at).is_some_and(|done| done.ends_with('\n'));
             self.consumed += used;
         }
         if !self.blocked {
@@ -178,7 +191,7 @@ impl Stream {
         loop {
             let Some(end) = self.sentence_end(rest, ended) else {
                 if ended && self.held.whole == rest.len() {
-                    self.close(rest, rest.len(), false, out);
+                    self.close(rest, rest.len(), End::Text, out);
                     return rest.len();
                 }
                 return self.forced(rest, out);
@@ -199,7 +212,8 @@ impl Stream {
             self.count(sentence, starts_line);
             let is_last = ended && end == rest.len();
             if is_last || (!self.is_open() && is_blank_line(rest, end)) {
-                self.close(rest, end, false, out);
+                let how = if is_last { End::Text } else { End::Paragraph };
+                self.close(rest, end, how, out);
                 return end;
             }
             if end >= LOOK_AHEAD_BYTES {
@@ -236,13 +250,13 @@ impl Stream {
             self.held = Held::default();
             self.give_clean(piece, out);
         } else {
-            self.close(rest, cut, true, out);
+            self.close(rest, cut, End::Bound, out);
         }
         cut
     }
 
     /// Looks at the held text closely and gives what may leave of it.
-    fn close(&mut self, rest: &str, end: usize, forced: bool, out: &mut String) {
+    fn close(&mut self, rest: &str, end: usize, how: End, out: &mut String) {
         let held = std::mem::take(&mut self.held);
         let text = rest.get(..end).unwrap_or_default();
         let start = if self.starts_line {
@@ -251,7 +265,10 @@ impl Stream {
             Start::Within
         };
         let piece = self.filter.piece(text, start, held.bits);
-        if forced && !piece.reasons.is_empty() && piece.text.trim_end().ends_with(LEFT_OUT) {
+        if how == End::Bound
+            && !piece.reasons.is_empty()
+            && piece.text.trim_end().ends_with(LEFT_OUT)
+        {
             self.dropping = Some(if held.fences % 2 == 1 {
                 Until::Fence
             } else if held.keys {
@@ -262,13 +279,80 @@ impl Stream {
                 Until::BlankLine
             });
         }
+        let piece = if piece.reasons.is_empty() {
+            piece
+        } else {
+            self.settled(piece, how)
+        };
         self.give(piece, out);
+    }
+
+    /// The piece, or what of it would stay as it is were it filtered again: what is left of a text must not depend on what
+    /// was taken out of it.
+    fn settled(&mut self, piece: Piece, how: End) -> Piece {
+        if self.trial {
+            // Something was found in it: that is all that a trial asks for.
+            self.blocked = true;
+            return piece;
+        }
+        if self.is_dump(&piece) {
+            return self.settled_before_block(piece);
+        }
+        if how == End::Bound || self.stays(&piece.text, how) {
+            return piece;
+        }
+        piece.left_out()
+    }
+
+    /// The piece, cut back until what is left of it stays as it is with the sentence after it that stands for the rest.
+    fn settled_before_block(&self, mut piece: Piece) -> Piece {
+        // The sentence that stands for the rest stands for its last mark too.
+        if let Some(kept) = piece.text.trim_end().strip_suffix(LEFT_OUT) {
+            piece.text.truncate(kept.len());
+        }
+        while !piece.text.is_empty() {
+            let joint = joint(self.ends_with_space, &piece.text);
+            let text = format!("{}{joint}{HELD_BACK}", piece.text);
+            if self.stays(&text, End::Text) {
+                break;
+            }
+            let kept = last_boundary(&piece.text);
+            piece.text.truncate(kept);
+            piece.kept_words = words(&piece.text);
+        }
+        piece
+    }
+
+    /// Would this text leave as it is, and nothing of it be held at its end, were it filtered where it stands now?
+    fn stays(&self, text: &str, how: End) -> bool {
+        let mut trial = Self::new(self.filter.clone());
+        trial.trial = true;
+        trial.lead = None;
+        trial.starts_line = self.starts_line;
+        let mut again = trial.push(text).into_inner();
+        let nothing_held = trial.pending.is_empty() && !trial.cleaner.is_waiting();
+        if how == End::Text {
+            if trial.blocked {
+                return false;
+            }
+            let tail = trial.finish();
+            again.push_str(tail.text.get());
+            return again == text && tail.verdict == Verdict::Pass;
+        }
+        again == text && nothing_held && !trial.blocked
+    }
+
+    /// Is this piece, after those before it, so much of a prompt or of secrets that nothing more may leave?
+    fn is_dump(&self, piece: &Piece) -> bool {
+        let secrets = self.secret_bytes + piece.secret_bytes;
+        piece.dump || secrets > DUMP_BYTES && secrets > self.kept_bytes + kept_bytes(piece)
     }
 
     fn give_clean(&mut self, text: &str, out: &mut String) {
         if self.lead.is_none() {
             self.kept_bytes += text.len();
             self.ends_with_space = text.ends_with(char::is_whitespace);
+            self.starts_line = text.ends_with('\n');
             out.push_str(text);
             return;
         }
@@ -276,19 +360,17 @@ impl Stream {
     }
 
     fn give(&mut self, piece: Piece, out: &mut String) {
+        let dump = self.is_dump(&piece);
         self.kept_words += piece.kept_words;
         self.said |= piece.said;
-        self.kept_bytes += if piece.kept_words > 0 {
-            piece.text.len()
-        } else {
-            0
-        };
+        self.kept_bytes += kept_bytes(&piece);
         self.secret_bytes += piece.secret_bytes;
         self.reasons.extend(piece.reasons);
         let text = if let Some(lead) = &mut self.lead {
             let marks_again = lead.trim_end().ends_with(LEFT_OUT) && piece.text.trim() == LEFT_OUT;
-            if !marks_again && lead.len() < LOOK_AHEAD_BYTES {
+            if !marks_again && lead.len() < LOOK_AHEAD_BYTES && !piece.text.is_empty() {
                 lead.push_str(&piece.text);
+                self.starts_line = lead.ends_with('\n');
             }
             let clean = self.reasons.is_empty();
             let least = if clean || self.said { 1 } else { 2 };
@@ -301,18 +383,11 @@ impl Stream {
         } else {
             piece.text
         };
-        let dump =
-            piece.dump || self.secret_bytes > DUMP_BYTES && self.secret_bytes > self.kept_bytes;
-        let text = if dump {
-            // The sentence that stands for the rest stands for its last mark too.
-            text.trim_end().strip_suffix(LEFT_OUT).unwrap_or(&text)
-        } else {
-            &text
-        };
         if !text.is_empty() {
             self.lead = None;
             self.ends_with_space = text.ends_with(char::is_whitespace);
-            out.push_str(text);
+            self.starts_line = text.ends_with('\n');
+            out.push_str(&text);
         }
         if dump {
             self.block(out);
@@ -323,9 +398,7 @@ impl Stream {
     fn block(&mut self, out: &mut String) {
         self.blocked = true;
         self.lead = None;
-        if !self.ends_with_space {
-            out.push(' ');
-        }
+        out.push_str(joint(self.ends_with_space, ""));
         out.push_str(HELD_BACK);
     }
 
@@ -375,11 +448,14 @@ impl Stream {
         let bytes = rest.as_bytes();
         let from = self.held.searched.max(self.held.whole);
         let limit = bytes.len().min(LOOK_AHEAD_BYTES);
-        for (at, &byte) in bytes.iter().enumerate().take(limit).skip(from) {
+        for (at, &byte) in (from..).zip(bytes.get(from..limit).unwrap_or_default()) {
+            if byte != b'\n' && byte != b' ' {
+                continue;
+            }
             if byte == b'\n' {
                 return Some(at + 1);
             }
-            if byte == b' ' && ends_sentence(bytes.get(self.held.whole..at).unwrap_or_default()) {
+            if ends_sentence(bytes.get(self.held.whole..at).unwrap_or_default()) {
                 return Some(at + 1);
             }
         }
@@ -417,6 +493,38 @@ impl Stream {
             || self.held.braces > 0
             || self.held.asked
             || self.held.parens > 0 && self.held.bits.any(Bits::SQL)
+    }
+}
+
+/// What parts a text from the sentence that stands for the rest; `before` says how ends what stands before the text.
+fn joint(before_ends_with_space: bool, text: &str) -> &'static str {
+    let spaced = if text.is_empty() {
+        before_ends_with_space
+    } else {
+        text.ends_with(char::is_whitespace)
+    };
+    if spaced { "" } else { " " }
+}
+
+/// Where the last sentence or line of a text begins.
+fn last_boundary(text: &str) -> usize {
+    let bytes = text.trim_end().as_bytes();
+    (1..bytes.len())
+        .rev()
+        .find(|&at| match bytes.get(at - 1) {
+            Some(b'\n') => true,
+            Some(b' ') => ends_sentence(bytes.get(..at - 1).unwrap_or_default()),
+            _ => false,
+        })
+        .unwrap_or(0)
+}
+
+/// Bytes of a piece in which something is left.
+fn kept_bytes(piece: &Piece) -> usize {
+    if piece.kept_words > 0 {
+        piece.text.len()
+    } else {
+        0
     }
 }
 
