@@ -335,7 +335,8 @@ impl Turn<'_> {
             }
         }
         let filter = self.filter();
-        let clear = |text: &mut String| *text = ground::without_calls(filter.clear(text).get());
+        let clear =
+            |text: &mut String| *text = ground::without_calls(filter.clear_value(text).get());
         clear(&mut table.title);
         table.columns.iter_mut().for_each(clear);
         table.rows.iter_mut().flatten().for_each(clear);
@@ -389,7 +390,7 @@ impl Turn<'_> {
             Ok(proposal) => {
                 // The tool's name is the server's own.
                 let text = format!("{}: {}", connector.title, readable(&offer.tool));
-                let text = self.filter().clear(&text).into_inner();
+                let text = self.filter().clear_value(&text).into_inner();
                 self.channel
                     .send(TurnEvent::Proposed {
                         proposal: proposal.id.clone(),

@@ -253,8 +253,9 @@ mod tests {
     async fn all(worker: &Worker) -> Vec<i64> {
         let read = |connection: &Connection| {
             let mut statement = connection.prepare("SELECT n FROM numbers ORDER BY n")?;
-            let found = statement.query_map([], |row| row.get(0))?.collect();
-            found
+            statement
+                .query_map([], |row| row.get(0))?
+                .collect::<rusqlite::Result<_>>()
         };
         worker.run(read).await.unwrap()
     }
