@@ -5,13 +5,13 @@ use std::{ops::Range, sync::LazyLock};
 use super::{
     Reason,
     fold::Folded,
-    pattern::{Patterns, compile, compile_cased},
+    pattern::{Patterns, compile},
     spans::{Spans, With},
 };
 
 /// Source; over the folded text with its case. The whole line goes.
 static SOURCE: LazyLock<Patterns> = LazyLock::new(|| {
-    compile_cased(&[
+    compile(&[
         r"\bfrom\s+[\w.]+\s+import\s+[\w*(]|^\s*import\s+\w+(?:\.\w+)+\s*;?\s*$|\bimport\s+\w+\s+as\s+\w+\b|^\s*import\s+(?:static\s+)?[\w.*]+;|^\s*import\s+.+\s+from\s+['\x22]|^\s*import\s+['\x22{(*]|^\s*import\s+(?:os|sys|json|re|requests|pandas|numpy|datetime|math|time|csv|sqlite3|logging|random|asyncio|fmt|subprocess)\b",
         r"\b(?:async\s+)?def\s+\w+\s*\(|^\s*class\s+[A-Z]\w*\s*(?:\([^)]*\))?\s*[:{]\s*$|\bfunction\s*\w*\s*\([^)]*\)\s*\{|\bfunction\s+\w+\s*\(|\bfn\s+\w+\s*[(<]|\bfunc\s+(?:\([^)]*\)\s*)?\w+\s*\(|\bpublic\s+(?:static\s+)?(?:(?:void|int|final)\b|(?:class|interface|enum)\s+[A-Z]\w*)|\b(?:private|protected)\s+(?:static|final|void|int|String)\b",
         r"(?:^|[\s;{(])(?:const|let|var|val|final|auto|int|string|String|float|double|bool|boolean|char|mut)\s+\w+(?:\s*:\s*[\w<>\[\]]+)?\s*=\s*\S",
@@ -23,7 +23,7 @@ static SOURCE: LazyLock<Patterns> = LazyLock::new(|| {
         r"===|!==|\w\s*&&\s*[\w!(]|\w\s\|\|\s[\w!(]|\+\+;|\b\w+\s*==\s*\S|\b\w+\s*!=\s*\S|\b\w+\s*\+=\s*\w|:=\s*\w|\$[a-z_]\w*\s*[*+/-]\s*[\d$(]",
         r"\b[a-z_$][\w$]+(?:\.[a-zA-Z_$][\w$]+)+\([^)\n]*\)?|\b[a-z]+(?:_[a-z0-9]+)+\([^)\n]*\)?|\b[a-z]+[A-Z]\w*\([^)\n]*\)?|\b[a-zA-Z_]\w+\(\)|\b(?:print|println|printf|echo|len|range|open|eval|exec|system|require|include|fetch|alert|sizeof|malloc|str|int|float|list|dict|map|filter|lambda)\([^)\n]+\)",
         r"\b[a-z_]\w*\[(?:['\x22]\w+['\x22]|\w+_\w+|:\w*|-\d)\]|\b[A-Za-z_]\w*::[A-Za-z_<]\w*|\blambda\s+\w+(?:\s*,\s*\w+)*\s*:|\bself\.\w+|\bthis\.\w+\s*[=(.;]",
-        r"^\s*[a-z_][\w.]*\s*=\s*[\w.]+\(|^\s*[a-z_][\w.]*\s*=\s*[\[{'\x22]|^\s*[a-z]+_\w+\s*=\s*\S|^[A-Z][A-Z0-9_]{2,}=\S",
+        r"^\s*[a-z_][\w.]*\s*=\s*[\w.]+\(|^\s*[a-z_][\w.]*\s*=\s*[\[{'\x22]|^\s*[a-z]+_\w+\s*=\s*\S|^[A-Z][A-Z0-9_]{2,}=\S|[\w)\]'\x22]\s*;\s*$",
         // Braces around more than one word.
         r"\{[^{}\n]*[^\w{}\n-][^{}\n]*\}?|^\s*\}",
         // A call: a name right before its bracket, and in the bracket what no plural has.
@@ -32,15 +32,13 @@ static SOURCE: LazyLock<Patterns> = LazyLock::new(|| {
         r"\^\[|\[\^?[A-Za-z0-9]-[A-Za-z0-9]\S*\]|\\[dwsbDWSn]\b|\w\{\d+(?:,\d*)?\}|\(\?[:=!<]|\^[A-Z]{2}\w",
         // Names with values, one after the other.
         r"\b[\w\[\].-]+=[^\s&;=]+(?:[&;]|\s+)[\w\[\].-]+=[^\s&;=]+|\bv=(?:spf1|dkim1|dmarc1)\b[^\n]*",
-        r"\(defn?\s|\(\w+\??\s*\[\w|\(\s*[<>=+*/]\s+\(|\(\s*-\s+\(|\[\s*\w+\s+for\s+\w+\s+in\s|[<>=!]=?\s*\S+\s+\?\s+\S[^?\n]{0,40}?\s+:\s+\S|;\s*(?:do|then)\s+(?:echo|mv|cp|rm|cat|\w+\s+[\x22$-])|;(?:\s*done|fi|\s+fi|\s*esac)\s*(?:$|[<|;&)\x22`])|\bdo\s+echo\b|<-\s*\w+\(",
-        r"^(?:FROM\s+[\w./-]+:[\w.-]+|(?:RUN\s|COPY\s|CMD\s|ENTRYPOINT\s|WORKDIR\s|ENV\s|EXPOSE\s|ADD\s)\s*\S.*)$|^\s*(?:end\s+sub|End\s+Sub|End\s+If|Sub\s+\w+\()",
+        r"\(defn?\s|\(\w+\??\s*\[\w|\(\s*[<>=+*/-]\s+\(|\[\s*\w+\s+for\s+\w+\s+in\s|[<>=!]=?\s*\S+\s+\?\s+\S[^?\n]{0,40}?\s+:\s+\S|;\s*(?:do|then)\s+(?:echo|mv|cp|rm|cat|\w+\s+[\x22$-])|;\s*(?:done|fi|esac)\s*(?:$|[<|;&)\x22`])|\bdo\s+echo\b|<-\s*\w+\(",
+        r"^(?:FROM\s+[\w./-]+:[\w.-]+|(?:RUN|COPY|CMD|ENTRYPOINT|WORKDIR|ENV|EXPOSE|ADD)\s+\S.*)$|^\s*(?:end\s+sub|End\s+Sub|End\s+If|Sub\s+\w+\()",
         r"\b[a-z]+[A-Z]\w*\s*:\s*(?:true|false|null|undefined)\b",
         // Keys and values of JSON without their braces.
         r#""[\w.-]+"\s*:\s*(?:"[^"\n]*"|-?\d[\d.]*|true|false|null)(?:\s*,\s*"[\w.-]+"\s*:\s*(?:"[^"\n]*"|-?\d[\d.]*|true|false|null))+"#,
         r"\$(?:HOME|PATH|USER|PWD|SHELL|[A-Z]+_[A-Z_]+)\b",
         r"\bconsole\.(?:log|error|warn)\b|\bSystem\.out\b|\bprocess\.env\b|\bos\.environ\b|\bwindow\.\w+|\bdocument\.(?:cookie|\w+\()|<%[=\s]|\beval\(|\bnew\s+[A-Z]\w+\(",
-        // A line that ends as a statement does.
-        r"[\w)\]'\x22]\s*;\s*$",
     ])
 });
 
@@ -58,11 +56,11 @@ static COMMANDS: LazyLock<Patterns> = LazyLock::new(|| {
     ])
 });
 
-static TICKS: LazyLock<Patterns> = LazyLock::new(|| compile_cased(&[r"`([^`\n]+)`"]));
+static TICKS: LazyLock<Patterns> = LazyLock::new(|| compile(&[r"`([^`\n]+)`"]));
 
 /// In back-ticks: what no person's word has.
 static TECHNICAL: LazyLock<Patterns> = LazyLock::new(|| {
-    compile_cased(&[
+    compile(&[
         r"[{}=;<>$\\|\[\]]|->|::|\w\(|\w_\w|(?:^|\s)--?[a-z]|[a-z]{2,}\.[a-z_]{2,}|[a-z][A-Z]|(?:^|\s)~?/[a-z]",
     ])
 });
@@ -71,8 +69,7 @@ pub fn find(folded: &Folded<'_>, spans: &mut Spans) {
     let (plain, lower) = (folded.plain.as_bytes(), folded.lower.as_bytes());
     let mut ranges = Vec::new();
     for (index, found) in SOURCE
-        .of(folded)
-        .filter(|(index, _)| *index != STATEMENTS || ends_with_semicolon(plain))
+        .of(plain)
         .flat_map(|(index, form)| form.find_iter(plain).map(move |found| (index, found)))
     {
         let is_set = index == BRACES && is_set(found.as_bytes());
@@ -80,10 +77,7 @@ pub fn find(folded: &Folded<'_>, spans: &mut Spans) {
             ranges.push(source_range(plain, found.range()));
         }
     }
-    for (index, form) in COMMANDS.of(folded) {
-        if index == TIMES && !folded.holds(b"*") {
-            continue;
-        }
+    for (index, form) in COMMANDS.of(lower) {
         for found in form.find_iter(lower) {
             if index == OPTIONS
                 && !is_command(
@@ -147,15 +141,6 @@ fn source_range(plain: &[u8], found: Range<usize>) -> Range<usize> {
 
 /// The place in [`SOURCE`] of braces around more than one word.
 const BRACES: usize = 12;
-
-/// The place in [`SOURCE`] of a line that ends as a statement does.
-const STATEMENTS: usize = 23;
-
-/// Does a line end with a semicolon?
-fn ends_with_semicolon(plain: &[u8]) -> bool {
-    let mut lines = plain.split(|&byte| byte == b'\n');
-    lines.any(|line| line.trim_ascii_end().ends_with(b";"))
-}
 
 /// A set of sizes, grades or numbers as a person writes it, "{S, M, XL}": code has names in small letters.
 fn is_set(braces: &[u8]) -> bool {

@@ -5,7 +5,7 @@ use std::{ops::Range, sync::LazyLock};
 use super::{
     Reason,
     fold::Folded,
-    pattern::{Patterns, compile, compile_cased},
+    pattern::{Patterns, compile},
     spans::{Spans, With},
 };
 
@@ -61,7 +61,7 @@ static TEXTS: LazyLock<Patterns> = LazyLock::new(|| {
 
 /// Names of errors as runtimes write them; over the text with its case.
 static CLASSES: LazyLock<Patterns> = LazyLock::new(|| {
-    compile_cased(&[
+    compile(&[
         r"\b(?:[a-z_]\w*\.)*(?:[A-Z][a-z0-9]+){1,8}(?:Error|Exception|Fault|Warning)\b(?::\s*\S)?|\b(?:[a-z_]\w*\.)+(?:[A-Z]\w*)(?:Error|Exception)\b",
         r"\b(?:[a-z_]\w*\.)*(?:exceptions?|errors?)\.[A-Z]\w+|\b[A-Z][a-z]+(?:[A-Z][a-z]+)*(?:Timeout|Refused|NotFound|Denied|Failure)\b\s?:\s",
         r"\bFATAL:\s+\S|\bERROR:\s+(?:relation|column|syntax|duplicate|permission|function|operator|invalid|null|canceling|deadlock|insert|update|division)\b|\bERROR\s+\d{4}\b|\b(?:ERROR|WARN|WARNING|FATAL|DEBUG|TRACE|INFO)\s+[a-z][\w.]*\.[\w.]+\s+-\s|\b(?:ERROR|WARN|FATAL|DEBUG|TRACE)\s+\[[^\]\n]+\]|\d{2}:\d{2}[.,:\d]*Z?\s+(?:ERROR|WARN|FATAL|DEBUG|TRACE|INFO)\b",
@@ -71,19 +71,16 @@ static CLASSES: LazyLock<Patterns> = LazyLock::new(|| {
 
 pub fn find(folded: &Folded<'_>, spans: &mut Spans) {
     let lower = folded.lower.as_bytes();
-    for found in TRACES
-        .of(folded)
-        .flat_map(|(_, form)| form.find_iter(lower))
-    {
+    for found in TRACES.of(lower).flat_map(|(_, form)| form.find_iter(lower)) {
         let range = lines(lower, found.range());
         spans.add(folded, range, Reason::Error, With::Mark);
     }
     let plain = folded.plain.as_bytes();
     let classes = CLASSES
-        .of(folded)
+        .of(plain)
         .flat_map(|(_, form)| form.find_iter(plain));
     for found in TEXTS
-        .of(folded)
+        .of(lower)
         .flat_map(|(_, form)| form.find_iter(lower))
         .chain(classes)
     {

@@ -5,12 +5,6 @@ use std::ops::Range;
 
 use unicode_normalization::{UnicodeNormalization, char::canonical_combining_class};
 
-use super::{
-    held::{self, Held},
-    needs::Needs,
-    pattern::Case,
-};
-
 /// A text beside its folded copies. `plain` keeps the case of ASCII letters, `lower` has none; both have the same offsets.
 pub struct Folded<'a> {
     pub raw: &'a str,
@@ -21,7 +15,8 @@ pub struct Folded<'a> {
     origins: Option<Vec<usize>>,
     /// How long the copies' beginning is that stands for the text before.
     before: usize,
-    held: Held,
+    /// The ASCII characters that are in the copies, a bit for each.
+    there: u128,
 }
 
 /// Where in a line a text begins: patterns of whole lines hold for the beginning of one only.
@@ -49,47 +44,24 @@ impl<'a> Folded<'a> {
             plain.push_str(&folded);
             origins = Some(at);
         }
-        let lower = plain.to_ascii_lowercase();
         Self {
             raw,
-            held: Held::of(lower.as_bytes()),
-            lower,
+            lower: plain.to_ascii_lowercase(),
+            there: plain
+                .bytes()
+                .filter(u8::is_ascii)
+                .fold(0, |there, byte| there | 1 << byte),
             plain,
             origins,
             before: before.len(),
         }
     }
 
-    /// Are these places held in it?
-    pub fn holds_places(&self, [first, second]: [u16; 2]) -> bool {
-        self.held.holds(first) && self.held.holds(second)
-    }
-
-    /// May these three bytes stand in it, side by side?
-    pub fn may_hold_run(&self, run: &[u8; 3]) -> bool {
-        self.held.holds(held::gram(run))
-    }
-
-    /// May a pattern that needs these be in it?
-    pub fn may_hold(&self, needs: &Needs) -> bool {
-        needs.are_met(&self.held)
-    }
-
-    /// May a pattern that needs these be in it, on this of its ways?
-    pub fn may_hold_on(&self, needs: &Needs, way: usize) -> bool {
-        needs.is_met(way, &self.held)
-    }
-
-    pub fn in_case(&self, case: Case) -> &str {
-        match case {
-            Case::Folded => &self.lower,
-            Case::Kept => &self.plain,
-        }
-    }
-
-    /// Is one of these signs in it? What needs one of them is looked for in no other text.
+    /// Is one of these ASCII characters in it? What needs one of them is looked for in no other text.
     pub fn holds(&self, signs: &[u8]) -> bool {
-        self.held.signs & held::signs(signs) != 0
+        signs
+            .iter()
+            .any(|sign| self.there >> (sign & 0x7f) & 1 == 1)
     }
 
     /// Do two capitals stand side by side in it?
@@ -124,11 +96,6 @@ impl<'a> Folded<'a> {
         }
         start..end.max(start)
     }
-}
-
-/// A text folded, in lower case.
-pub fn fold_text(text: &str) -> String {
-    fold(text).0.to_ascii_lowercase()
 }
 
 /// A name folded as text is, in lower case.

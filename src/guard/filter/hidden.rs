@@ -18,22 +18,14 @@ pub struct Cleaner {
 
 impl Cleaner {
     pub fn push(&mut self, text: &str, into: &mut String) {
-        let mut rest = text;
-        while !rest.is_empty() {
-            let plain = if self.waiting.is_none() {
-                plain_length(rest)
-            } else {
-                0
-            };
-            let (head, tail) = rest.split_at_checked(plain).unwrap_or(("", rest));
-            into.push_str(head);
-            self.given += head.len();
-            self.last = head.chars().next_back().or(self.last);
-            let mut chars = tail.chars();
-            if let Some(c) = chars.next() {
-                self.take(c, into);
-            }
-            rest = chars.as_str();
+        if self.waiting.is_none() && is_plain(text) {
+            into.push_str(text);
+            self.given += text.len();
+            self.last = text.chars().next_back().or(self.last);
+            return;
+        }
+        for c in text.chars() {
+            self.take(c, into);
         }
     }
 
@@ -115,34 +107,18 @@ impl Cleaner {
     }
 }
 
-/// How far nothing in this text can be hidden: letters of Latin-1 and Latin Extended, and general punctuation that is seen.
-fn plain_length(text: &str) -> usize {
-    const BLOCK_BYTES: usize = 64;
-    // Many bytes are told at once where none of them is odd. What begins with 0xc2 may be hidden.
-    let is_plain = |byte: &u8| {
-        (b' '..0x7f).contains(byte) || matches!(byte, b'\n' | b'\t' | 0xc3 | 0x80..=0xbf)
-    };
+/// Can nothing in this text be hidden? Letters of Latin-1 and Latin Extended, and general punctuation that is seen.
+fn is_plain(text: &str) -> bool {
     let bytes = text.as_bytes();
-    let blocks = bytes.chunks(BLOCK_BYTES);
-    let whole = blocks
-        .take_while(|block| {
-            block
-                .iter()
-                .fold(true, |plain, byte| plain & is_plain(byte))
-        })
-        .map(<[u8]>::len)
-        .sum::<usize>();
-    let whole = text.floor_char_boundary(whole);
-    // A block may have cut a character.
-    let end = text.floor_char_boundary(whole + BLOCK_BYTES);
-    let rest = text.get(whole..end).unwrap_or_default();
-    let odd = rest.char_indices().find(|(_, c)| !is_seen(*c));
-    odd.map_or(end, |(at, _)| whole + at)
-}
-
-fn is_seen(c: char) -> bool {
-    matches!(c, ' '..='~' | '\n' | '\t' | '\u{a0}'..='\u{ac}' | '\u{ae}'..='\u{24f}'
-        | '\u{2010}'..='\u{2027}' | '\u{202f}'..='\u{205e}' | '\u{20ac}' | '\u{2190}'..='\u{2193}')
+    if bytes.iter().all(|&byte| {
+        (b' '..0x7f).contains(&byte) || matches!(byte, b'\n' | b'\t' | 0xc3 | 0x80..=0xbf)
+    }) {
+        return true;
+    }
+    text.chars().all(|c| {
+        matches!(c, ' '..='~' | '\n' | '\t' | '\u{a0}'..='\u{ac}' | '\u{ae}'..='\u{24f}'
+            | '\u{2010}'..='\u{2027}' | '\u{202f}'..='\u{205e}' | '\u{20ac}' | '\u{2190}'..='\u{2193}')
+    })
 }
 
 /// Characters without ink that [`visible`] knows nothing of: fillers and variation selectors.

@@ -24,7 +24,7 @@ static ADDRESSES: LazyLock<Patterns> = LazyLock::new(|| {
         r"\b(?:[a-z0-9]+-)+(?:prd|uat|tst|qas)-?\d{1,3}\b",
         // An address with something else for its dots.
         r"\b\d{1,3}(?:\s?(?:\.|[(\[](?:dot|punkt|point|punto|\.)[)\]]|\sdot\s)\s?\d{1,3}){3}\b",
-        r"\b(?:db-|srv-|server-|redis-|mysql-|postgres-|pg-|mongo-|mongodb-|kafka-|k8s-|ldap-|web-|app-|api-|cache-|worker-|node-|internal-)(?:[a-z]+-)*(?:prod|stg|staging|dev|primary|replica|master|slave|db|internal|eu|us)\b(?:-[a-z0-9]+)*|\b(?:prod-|stg-|staging-|dev-)(?:[a-z0-9]+-)*(?:db|srv|server|redis|mysql|postgres|pg|mongo|mongodb|kafka|k8s|cluster|web|api|app)\b(?:-[a-z0-9]+)*",
+        r"\b(?:db|srv|server|redis|mysql|postgres|pg|mongo|mongodb|kafka|k8s|ldap|web|app|api|cache|worker|node|internal)-(?:[a-z]+-)*(?:prod|stg|staging|dev|primary|replica|master|slave|db|internal|eu|us)\b(?:-[a-z0-9]+)*|\b(?:prod|stg|staging|dev)-(?:[a-z0-9]+-)*(?:db|srv|server|redis|mysql|postgres|pg|mongo|mongodb|kafka|k8s|cluster|web|api|app)\b(?:-[a-z0-9]+)*",
     ])
 });
 
@@ -73,7 +73,7 @@ pub fn find(folded: &Folded<'_>, allowed: &Guard, spans: &mut Spans) {
     let connections = folded.holds(b"=:").then_some(&CONNECTIONS);
     for (_, form) in connections
         .into_iter()
-        .flat_map(|connections| connections.of(folded))
+        .flat_map(|connections| connections.of(lower))
     {
         for found in form.find_iter(lower) {
             spans.add(
@@ -84,20 +84,11 @@ pub fn find(folded: &Folded<'_>, allowed: &Guard, spans: &mut Spans) {
             );
         }
     }
-    for (index, form) in ADDRESSES.of(folded) {
-        let may = match index {
-            SIXTH => may_be_v6(lower),
-            NUMBERED => has_numbered(lower),
-            MASKED => may_be_masked(folded),
-            _ => true,
-        };
-        if !may {
-            continue;
-        }
+    for (index, form) in ADDRESSES.of(lower) {
         for found in form.find_iter(lower) {
             if index == 0 && !is_address(lower, &found.range())
                 || index == MASKED && !is_masked(found.as_bytes())
-                || index == SIXTH && !is_v6(lower, &found.range())
+                || index == 1 && !is_v6(lower, &found.range())
             {
                 continue;
             }
@@ -114,11 +105,10 @@ pub fn find(folded: &Folded<'_>, allowed: &Guard, spans: &mut Spans) {
             );
         }
     }
-    let names = DOTTED.of(folded).filter(|_| has_dotted(lower));
-    for found in names.flat_map(|(_, form)| form.find_iter(lower)) {
+    for found in DOTTED.each().iter().flat_map(|form| form.find_iter(lower)) {
         dotted(folded, found.range(), allowed, spans);
     }
-    for (index, form) in FILES.of(folded) {
+    for (index, form) in FILES.of(lower) {
         for found in form.captures_iter(lower) {
             let Some(path) = found.get(1).or(found.get(0)) else {
                 continue;
@@ -134,27 +124,6 @@ pub fn find(folded: &Folded<'_>, allowed: &Guard, spans: &mut Spans) {
             );
         }
     }
-}
-
-/// Does a dot stand in a name, or in brackets? A number that has dots is no name.
-fn has_dotted(lower: &[u8]) -> bool {
-    let in_name = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
-    let in_names = |byte: &&u8| in_name(byte) || **byte == b'.';
-    let is_digit = |byte: &u8| byte.is_ascii_digit() || *byte == b'.';
-    let dots = lower.iter().enumerate().filter(|(_, byte)| **byte == b'.');
-    dots.map(|(at, _)| lower.split_at(at))
-        .any(|(head, tail)| match (head.last(), tail.get(1)) {
-            (Some(b'[' | b'('), Some(b']' | b')')) => true,
-            (Some(before), Some(after)) => {
-                let mut around = head
-                    .iter()
-                    .rev()
-                    .take_while(in_names)
-                    .chain(tail.iter().take_while(in_names));
-                in_name(&before) && in_name(&after) && !around.all(is_digit)
-            }
-            _ => false,
-        })
 }
 
 /// Four numbers below 256, and not the version of something.
@@ -192,53 +161,6 @@ fn is_address(lower: &[u8], range: &Range<usize>) -> bool {
 
 /// The place in [`ADDRESSES`] of an address with something else for its dots.
 const MASKED: usize = 8;
-
-/// The place of an address of version 6, and of a name with a number.
-const SIXTH: usize = 1;
-const NUMBERED: usize = 6;
-
-/// Are there so many colons as an address has?
-fn may_be_v6(lower: &[u8]) -> bool {
-    lower.windows(2).any(|pair| pair == b"::")
-        || lower.iter().filter(|&&byte| byte == b':').nth(6).is_some()
-}
-
-/// Does a digit stand after a letter, or after a letter and a hyphen?
-fn has_numbered(lower: &[u8]) -> bool {
-    let letter = |at: Option<usize>| {
-        at.and_then(|at| lower.get(at))
-            .is_some_and(u8::is_ascii_lowercase)
-    };
-    let digits = lower.iter().enumerate();
-    digits
-        .filter(|(_, byte)| byte.is_ascii_digit())
-        .any(|(at, _)| {
-            let before = at.checked_sub(1);
-            let is_hyphen = before.and_then(|at| lower.get(at)) == Some(&b'-');
-            letter(before) || is_hyphen && letter(at.checked_sub(2))
-        })
-}
-
-/// Are there three signs of a dot, each beside digits on both sides, white space aside?
-fn may_be_masked(folded: &Folded<'_>) -> bool {
-    const WORDS: [&[u8; 3]; 4] = [b"dot", b"nkt", b"oin", b"nto"];
-    let lower = folded.lower.as_bytes();
-    let inside = |byte: Option<&u8>| {
-        byte.is_some_and(|byte| byte.is_ascii_digit() || b"[]()".contains(byte))
-    };
-    let dots = lower
-        .iter()
-        .enumerate()
-        .filter(|(_, byte)| **byte == b'.')
-        .map(|(at, _)| lower.split_at(at))
-        .filter(|(head, tail)| {
-            let head = head.strip_suffix(b" ").unwrap_or(head);
-            let tail = tail.get(1..).unwrap_or_default();
-            let tail = tail.strip_prefix(b" ").unwrap_or(tail);
-            inside(head.last()) && inside(tail.first())
-        });
-    WORDS.iter().any(|word| folded.may_hold_run(word)) || dots.count() >= 3
-}
 
 /// Four numbers below 256 with at least one sign between them that is not a dot alone.
 fn is_masked(found: &[u8]) -> bool {

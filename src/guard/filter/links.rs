@@ -41,7 +41,7 @@ static HTML: LazyLock<Patterns> = LazyLock::new(|| {
 
 pub fn find(folded: &Folded<'_>, allowed: &Guard, spans: &mut Spans) {
     let lower = folded.lower.as_bytes();
-    if let Some(form) = FORMS.at(0, folded) {
+    if let Some(form) = FORMS.each().first().filter(|_| folded.holds(b"!")) {
         for found in form.find_iter(lower) {
             spans.add(folded, found.range(), Reason::Image, With::Mark);
         }
@@ -54,7 +54,7 @@ pub fn find(folded: &Folded<'_>, allowed: &Guard, spans: &mut Spans) {
 }
 
 fn html(folded: &Folded<'_>, lower: &[u8], spans: &mut Spans) {
-    for (index, form) in HTML.of(folded) {
+    for (index, form) in HTML.of(lower) {
         for found in form.find_iter(lower) {
             let (reason, with) = match index {
                 1 => (Reason::Image, With::Mark),
@@ -68,7 +68,7 @@ fn html(folded: &Folded<'_>, lower: &[u8], spans: &mut Spans) {
 
 /// Links that have a text: it stays where the address may not.
 fn texts(folded: &Folded<'_>, lower: &[u8], allowed: &Guard, spans: &mut Spans) {
-    if let Some(form) = FORMS.at(1, folded) {
+    if let Some(form) = FORMS.each().get(1).filter(|_| folded.holds(b"[")) {
         for found in form.captures_iter(lower) {
             let (Some(all), Some(text), Some(address)) = (found.get(0), found.get(1), found.get(2))
             else {
@@ -91,7 +91,7 @@ fn texts(folded: &Folded<'_>, lower: &[u8], allowed: &Guard, spans: &mut Spans) 
             spans.add(folded, text.end()..all.end(), Reason::Link, With::Nothing);
         }
     }
-    if let Some(form) = FORMS.at(2, folded) {
+    if let Some(form) = FORMS.each().get(2).filter(|_| folded.holds(b"<")) {
         for found in form.captures_iter(lower) {
             let (Some(all), Some(address)) = (found.get(0), found.get(1)) else {
                 continue;
@@ -122,8 +122,10 @@ fn texts(folded: &Folded<'_>, lower: &[u8], allowed: &Guard, spans: &mut Spans) 
 
 /// Addresses in the text.
 fn bare(folded: &Folded<'_>, lower: &[u8], allowed: &Guard, spans: &mut Spans) {
-    let addresses = FORMS.at(3, folded).into_iter();
-    for found in addresses.flat_map(|form| form.find_iter(lower)) {
+    let Some(form) = FORMS.each().get(3) else {
+        return;
+    };
+    for found in form.find_iter(lower) {
         let range = without_punctuation(lower, found.range());
         let address = range.clone();
         let place = folded.origin(range);
@@ -142,12 +144,12 @@ fn bare(folded: &Folded<'_>, lower: &[u8], allowed: &Guard, spans: &mut Spans) {
             spans.add(folded, address, Reason::Link, with);
         }
     }
-    if let Some(form) = FORMS.at(4, folded) {
+    if let Some(form) = FORMS.each().get(4).filter(|_| folded.holds(b"/")) {
         for found in form.captures_iter(lower).filter_map(|found| found.get(1)) {
             spans.add(folded, found.range(), Reason::Link, With::Mark);
         }
     }
-    if let Some(form) = FORMS.at(5, folded) {
+    if let Some(form) = FORMS.each().get(5).filter(|_| folded.holds(b"&")) {
         for found in form.find_iter(lower) {
             spans.add(folded, found.range(), Reason::Hidden, With::Nothing);
         }

@@ -42,7 +42,7 @@ pub fn find(folded: &Folded<'_>, spans: &mut Spans) {
             With::Nothing,
         );
     }
-    for (_, form) in MENTIONS.of(folded).filter(|(index, _)| *index > 0) {
+    for form in MENTIONS.each().iter().skip(1) {
         for found in form.find_iter(lower) {
             if found.as_bytes().starts_with(b"<!--") || found.as_bytes().starts_with(b"<!doctype") {
                 continue;

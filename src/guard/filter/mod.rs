@@ -19,14 +19,12 @@
 mod code;
 mod errors;
 mod fold;
-mod held;
 mod hidden;
 mod hosts;
 mod language;
 mod links;
 mod mentions;
 mod names;
-mod needs;
 mod pattern;
 mod prompts;
 mod scan;

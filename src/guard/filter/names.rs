@@ -8,7 +8,7 @@ use super::{
     Context, Reason,
     fold::{Folded, fold_name},
     language,
-    pattern::{Patterns, compile, compile_cased},
+    pattern::{Patterns, compile},
     spans::{Spans, With},
 };
 use crate::text::Language;
@@ -233,7 +233,7 @@ fn looks_technical(bytes: &[u8], range: &Range<usize>) -> bool {
 
 /// Names of which the context knows nothing: words joined by underscores, all small or all capital, as no language writes.
 static UNKNOWN: LazyLock<Patterns> = LazyLock::new(|| {
-    compile_cased(&[
+    compile(&[
         r"\b[a-z][a-z0-9]*(?:_[a-z0-9]+)+\b|\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b",
         // A file of an office, a handle, a part of an address.
         r"^\.(?:pdf|xlsx?|docx?|pptx?|csv|png|jpe?g|gif|zip|txt|odt|ods|mp4|eml|msg|ics)\b|^@|^[\w.-]*@",
@@ -245,9 +245,6 @@ pub fn find_unknown(folded: &Folded<'_>, names: &Names, spans: &mut Spans) {
     let [form, goes_on] = UNKNOWN.each() else {
         return;
     };
-    if !folded.holds(b"_") {
-        return;
-    }
     let plain = folded.plain.as_bytes();
     for found in form.find_iter(plain) {
         let words = found.as_bytes().split(|&byte| byte == b'_').filter(|part| {

@@ -2,10 +2,12 @@
 
 use std::sync::LazyLock;
 
+use aho_corasick::AhoCorasick;
+
 use super::{
     Reason,
     fold::{Folded, fold_name},
-    pattern::{MOST, Patterns, compile},
+    pattern::{Patterns, compile},
     spans::{Spans, With},
 };
 
@@ -26,13 +28,8 @@ static SENTENCES: LazyLock<Vec<String>> = LazyLock::new(|| {
         .collect()
 });
 
-static SAID: LazyLock<Vec<Patterns>> = LazyLock::new(|| {
-    let sentences: Vec<String> = SENTENCES.iter().map(|text| regex::escape(text)).collect();
-    let lists = sentences.chunks(MOST);
-    lists
-        .map(|list| compile(&list.iter().map(String::as_str).collect::<Vec<_>>()))
-        .collect()
-});
+static SAID: LazyLock<Option<AhoCorasick>> =
+    LazyLock::new(|| AhoCorasick::new(SENTENCES.iter()).ok());
 
 /// Sentences of the shipped prompts, folded: what any of them is in tells a prompt.
 pub fn shipped() -> &'static [String] {
@@ -110,24 +107,22 @@ static REPORTED: LazyLock<Patterns> = LazyLock::new(|| {
 pub fn find(folded: &Folded<'_>, shipped: bool, spans: &mut Spans) {
     let lower = folded.lower.as_bytes();
     let mut told = TELLS
-        .of(folded)
+        .of(lower)
         .filter_map(|(_, form)| form.find(lower))
         .map(|found| found.start())
         .min();
-    let said = SAID.iter().filter(|_| shipped);
-    let said = said.flat_map(|list| list.of(folded));
-    if let Some(sentence) = said
-        .filter_map(|(_, sentence)| sentence.find(lower))
-        .map(|found| found.start())
-        .min()
+    if let Some(sentence) = SAID
+        .as_ref()
+        .filter(|_| shipped)
+        .and_then(|said| said.find(lower))
     {
-        told = Some(told.map_or(sentence, |at| at.min(sentence)));
+        told = Some(told.map_or(sentence.start(), |at| at.min(sentence.start())));
     }
     if let Some(start) = told {
         spans.add(folded, start..lower.len(), Reason::Prompt, With::Mark);
         spans.tell_dump();
     }
-    for (_, form) in TURNS.of(folded) {
+    for (_, form) in TURNS.of(lower) {
         for found in form.find_iter(lower) {
             let before = lower
                 .get(found.start().saturating_sub(16)..found.start())

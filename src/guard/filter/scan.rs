@@ -1,9 +1,14 @@
 //! The cheap look: one pass over the bytes and one over the trigger words say which scanners must look closely.
 //! It may cry wolf; it must not miss what a scanner would find.
 
-use std::ops::{BitOr, BitOrAssign};
+use std::ops::{BitOr, BitOrAssign, Range};
 
-use super::{LEFT_OUT, fold::fold_text, names::Names, triggers::TRIGGERS};
+use super::{
+    LEFT_OUT,
+    fold::{Folded, Start},
+    names::Names,
+    triggers::TRIGGERS,
+};
 
 /// Which scanners must run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -47,7 +52,7 @@ impl BitOrAssign for Bits {
 /// Which scanners must look at this text?
 pub fn look(text: &str, names: &Names) -> Bits {
     if !text.is_ascii() && text.chars().any(must_fold) {
-        look_folded(&fold_text(text), names)
+        look_folded(&Folded::new(text, Start::Line).lower, names)
     } else {
         look_folded(text, names)
     }
@@ -56,11 +61,28 @@ pub fn look(text: &str, names: &Names) -> Bits {
 fn look_folded(text: &str, names: &Names) -> Bits {
     let bytes = text.as_bytes();
     let mut bits = shape(bytes);
-    bits |= TRIGGERS.bits(bytes);
+    if let Some(automaton) = &TRIGGERS.automaton {
+        for found in automaton.find_overlapping_iter(bytes) {
+            let Some(&(kind, begins, ends)) = TRIGGERS.kinds.get(found.pattern().as_usize()) else {
+                continue;
+            };
+            if !bits.any(kind) && is_word(bytes, found.start()..found.end(), begins, ends) {
+                bits |= kind;
+            }
+        }
+    }
     if !bits.any(Bits::NAME) && names.are_in(bytes) {
         bits |= Bits::NAME;
     }
     bits
+}
+
+/// Does what was found begin and end, where it must, as a word does?
+fn is_word(bytes: &[u8], range: Range<usize>, begins: bool, ends: bool) -> bool {
+    let letter = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_alphanumeric);
+    let open = range.start > 0 && letter(range.start - 1) && letter(range.start);
+    let goes_on = letter(range.end) && letter(range.end - 1);
+    !(begins && open || ends && goes_on)
 }
 
 /// A character for which the text must be folded before it can be looked at. Letters of Latin and what stands between

@@ -5,13 +5,13 @@ use std::{ops::Range, sync::LazyLock};
 use super::{
     Reason,
     fold::Folded,
-    pattern::{Patterns, compile_cased},
+    pattern::{Patterns, compile},
     spans::{Spans, With},
 };
 
 /// Forms that are secrets wherever they stand; over the folded text with its case.
 static FORMS: LazyLock<Patterns> = LazyLock::new(|| {
-    compile_cased(&[
+    compile(&[
         r"-----BEGIN [A-Z0-9 ]{0,40}-----(?s:.*?)(?:-----END [A-Z0-9 ]{0,40}-----|\z)",
         r"-----END [A-Z0-9 ]{0,40}-----",
         r"\b(?:AKIA|ASIA|AGPA|AIDA|AROA|ABIA|ACCA)[A-Z0-9]{12,}\b",
@@ -37,7 +37,7 @@ static FORMS: LazyLock<Patterns> = LazyLock::new(|| {
 
 /// The words for a secret and what stands after one; over the folded text with its case.
 static TOLD: LazyLock<Patterns> = LazyLock::new(|| {
-    compile_cased(&[
+    compile(&[
         // The word, what joins, and the value.
         r#"(?i)\b((?:[a-z0-9]+[_-])*(?:passwords?|passwd|passwort|pwd|kennwort|mot\s+de\s+passe|contrase(?:n|\xc3\xb1)a|clave|secrets?|secreto|api[\s_-]?keys?|api-?schl(?:u|\xc3\xbc)ssel|apikey|(?:access|auth|refresh|bearer|session|bot|api|csrf|id)?[\s_-]?token|client[\s_-]?secret|(?:access|secret|private|signing|encryption|master|license)[\s_-]?key|passphrase|credentials?|geheimnis|zugangsdaten|pin|pat|pass|webhook[\s_-]?secret|dsn|login)(?:[_-](?:key|id|secret|hash|prod|live|value))?)["'`*]{0,3}(?:\s+(?:for|of|to|on|at|in|f(?:u|\xc3\xbc)r|von|vom|zu|zum|zur|im|am|pour|de|du|des|para|del|al|en)\s+(?:the\s+|our\s+|your\s+|die\s+|das\s+|den\s+|der\s+|dem\s+|le\s+|la\s+|les\s+|l'|el\s+|los\s+)?[^\s:=\x22'`]+){0,2}\s*(:=|=>|->|=|:|\bis\b|\bwas\b|\blautet\b|\bist\b|\best\b|\bes\b|\breads\b|\bset to\b|\bchanged to\b)\s*(?:(?:now|set to|currently|still|jetzt|nun)\s+)?["'`*]{0,3}([^\s"'`<>|*]+)"#,
         r"(?i)(?:\s|^)(?:-p|--password|--token|--secret|--api-key)[=\s]\s*\S+",
@@ -58,15 +58,12 @@ static TOLD: LazyLock<Patterns> = LazyLock::new(|| {
 
 pub fn find(folded: &Folded<'_>, spans: &mut Spans) {
     let plain = folded.plain.as_bytes();
-    for (_, form) in FORMS.of(folded) {
+    for (_, form) in FORMS.of(plain) {
         for found in form.find_iter(plain) {
             spans.add(folded, found.range(), Reason::Secret, With::Mark);
         }
     }
-    for (index, form) in TOLD.of(folded) {
-        if index == LONG && !has_long(plain) {
-            continue;
-        }
+    for (index, form) in TOLD.of(plain) {
         for found in form.captures_iter(plain) {
             let Some(all) = found.get(0) else { continue };
             let text = |group: usize| {
@@ -97,17 +94,6 @@ pub fn find(folded: &Folded<'_>, spans: &mut Spans) {
             }
         }
     }
-}
-
-/// The place in [`TOLD`] of a long token.
-const LONG: usize = 3;
-
-/// Are there so many bytes of a token side by side?
-fn has_long(plain: &[u8]) -> bool {
-    const LEAST: usize = 20;
-    plain
-        .split(|byte| !(byte.is_ascii_alphanumeric() || b"+/_=-".contains(byte)))
-        .any(|run| run.len() >= LEAST)
 }
 
 /// Without what ends the sentence.

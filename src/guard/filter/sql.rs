@@ -2,7 +2,7 @@
 
 use std::{ops::Range, sync::LazyLock};
 
-use super::pattern::{Patterns, compile, compile_cased};
+use super::pattern::{Patterns, compile};
 use super::{
     Reason,
     fold::Folded,
@@ -76,7 +76,7 @@ static CERTAIN: LazyLock<Patterns> = LazyLock::new(|| {
 
 /// Forms that are SQL where the words of the language are written in capitals.
 static CAPITALS: LazyLock<Patterns> = LazyLock::new(|| {
-    compile_cased(&[
+    compile(&[
         r"\bSELECT\s[^;]+?\bFROM\b",
         r"^\s*SELECT\s+\S",
         r"\bINSERT\s+INTO\s+\S|\bDELETE\s+FROM\s+\S|\bUPDATE\s+\S+\s+SET\b|\bMERGE\s+INTO\b|\bREPLACE\s+INTO\b",
@@ -175,13 +175,13 @@ const USUAL_COLUMNS: &[&str] = &[
 pub fn find(folded: &Folded<'_>, names: &Names, spans: &mut Spans) {
     let lower = folded.lower.as_bytes();
     let mut starts: Vec<Range<usize>> = Vec::new();
-    for (_, pattern) in CERTAIN.of(folded) {
+    for (_, pattern) in CERTAIN.of(lower) {
         starts.extend(pattern.find_iter(lower).map(|found| found.range()));
     }
     let capitals = folded.has_capitals().then_some(&CAPITALS);
     for (_, pattern) in capitals
         .into_iter()
-        .flat_map(|capitals| capitals.of(folded))
+        .flat_map(|capitals| capitals.of(folded.plain.as_bytes()))
     {
         starts.extend(
             pattern
@@ -189,7 +189,7 @@ pub fn find(folded: &Folded<'_>, names: &Names, spans: &mut Spans) {
                 .map(|found| found.range()),
         );
     }
-    for (_, pattern) in PERHAPS.of(folded) {
+    for (_, pattern) in PERHAPS.of(lower) {
         for found in pattern.captures_iter(lower) {
             let group = |index: usize| {
                 found.get(index).map_or("", |group| {

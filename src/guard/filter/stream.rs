@@ -448,14 +448,11 @@ impl Stream {
         let bytes = rest.as_bytes();
         let from = self.held.searched.max(self.held.whole);
         let limit = bytes.len().min(LOOK_AHEAD_BYTES);
-        for (at, &byte) in (from..).zip(bytes.get(from..limit).unwrap_or_default()) {
-            if byte != b'\n' && byte != b' ' {
-                continue;
-            }
+        for (at, &byte) in bytes.iter().enumerate().take(limit).skip(from) {
             if byte == b'\n' {
                 return Some(at + 1);
             }
-            if ends_sentence(bytes.get(self.held.whole..at).unwrap_or_default()) {
+            if byte == b' ' && ends_sentence(bytes.get(self.held.whole..at).unwrap_or_default()) {
                 return Some(at + 1);
             }
         }

@@ -5,7 +5,7 @@ use std::{ops::Range, sync::LazyLock};
 use super::{
     Reason,
     fold::Folded,
-    pattern::{Patterns, compile, compile_cased},
+    pattern::{Patterns, compile},
     spans::{Spans, With},
 };
 
@@ -42,7 +42,7 @@ static CALLS: LazyLock<Patterns> = LazyLock::new(|| {
 });
 
 static LINES: LazyLock<Patterns> = LazyLock::new(|| {
-    compile_cased(&[
+    compile(&[
         // A key of YAML with its value or its children.
         r"^\s*(?:-\s+)?[a-z_][\w.-]*:(?:\s.*)?$",
         r"^---\s*$|^\s*apiVersion:\s|^%YAML",
@@ -67,16 +67,13 @@ pub fn find(folded: &Folded<'_>, spans: &mut Spans) {
     let fences = folded.holds(b"`~").then_some(&FENCES);
     for found in fences
         .into_iter()
-        .flat_map(|fences| fences.of(folded))
+        .flat_map(|fences| fences.of(lower))
         .flat_map(|(_, form)| form.find_iter(lower))
     {
         spans.add(folded, found.range(), Reason::Code, With::Mark);
     }
     let openings = folded.holds(b"{[$(").then_some(&OPENINGS);
-    for (_, form) in openings
-        .into_iter()
-        .flat_map(|openings| openings.of(folded))
-    {
+    for (_, form) in openings.into_iter().flat_map(|openings| openings.of(lower)) {
         let mut done = 0;
         for found in form.find_iter(lower) {
             if found.start() < done {
@@ -87,7 +84,7 @@ pub fn find(folded: &Folded<'_>, spans: &mut Spans) {
             spans.add(folded, range, Reason::Code, With::Mark);
         }
     }
-    for found in CALLS.of(folded).flat_map(|(_, form)| form.find_iter(lower)) {
+    for found in CALLS.of(lower).flat_map(|(_, form)| form.find_iter(lower)) {
         spans.add(folded, found.range(), Reason::Tool, With::Mark);
     }
     if folded.holds(b"<") {
@@ -190,7 +187,7 @@ fn markup(folded: &Folded<'_>, lower: &[u8], spans: &mut Spans) {
         b"big",
         b"marquee",
     ];
-    for (index, form) in MARKUP.of(folded) {
+    for (index, form) in MARKUP.of(lower) {
         for found in form.captures_iter(lower) {
             let Some(all) = found.get(0) else { continue };
             let text = all.as_bytes();
@@ -220,8 +217,7 @@ fn keys(folded: &Folded<'_>, spans: &mut Spans) {
     let [key, head, telling, section, pair] = LINES.each() else {
         return;
     };
-    let holds_keys = folded.holds(b":=[") || LINES.at(1, folded).is_some();
-    if !holds_keys || !plain.trim_ascii().contains(&b'\n') {
+    if !plain.trim_ascii().contains(&b'\n') {
         return;
     }
     let (mut start, mut keyed, mut telling_lines) = (None, 0, 0);

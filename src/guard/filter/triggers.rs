@@ -2,6 +2,8 @@
 
 use std::sync::LazyLock;
 
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
+
 use super::{prompts, scan::Bits};
 
 /// Words after which a scanner must look, as whole words; at an end with `…` the word may go on.
@@ -62,167 +64,30 @@ const WORDS: [(Bits, &str); 6] = [
     ),
 ];
 
-/// A word that was found calls for these scanners.
-struct Trigger {
-    word: Box<[u8]>,
-    bits: Bits,
-    /// Must a word begin and end with it?
-    begins: bool,
-    ends: bool,
-}
-
-/// All words, by their first two bytes. Of most pairs of bytes in a text no word begins with, or none with the third byte.
 pub struct Triggers {
-    /// For each pair of classes of bytes the classes of which the third byte may be, a bit for each.
-    thirds: Box<[u64; PAIRS]>,
-    /// For each pair of classes where its words are.
-    places: Box<[(u16, u16); PAIRS]>,
-    words: Vec<Trigger>,
-}
-
-/// Classes of bytes: letters without case and signs that words begin with, and one for all others.
-const CLASSES: usize = 64;
-const PAIRS: usize = CLASSES * CLASSES;
-
-#[allow(clippy::indexing_slicing)] // A constant with a place past the end does not compile.
-const CLASS: [u8; 256] = {
-    let mut classes = [0_u8; 256];
-    let mut byte = 0;
-    while byte < 128 {
-        classes[byte] = match byte as u8 {
-            letter @ b'a'..=b'z' => letter - b'a' + 1,
-            letter @ b'A'..=b'Z' => letter - b'A' + 1,
-            digit @ b'0'..=b'9' => digit - b'0' + 27,
-            b' ' => 37,
-            b'_' => 38,
-            b'-' => 39,
-            b'#' => 40,
-            b'.' => 41,
-            b':' => 42,
-            b'(' => 43,
-            b'[' => 44,
-            b'<' => 45,
-            b'*' => 46,
-            b'\'' => 47,
-            b'/' => 48,
-            _ => 0,
-        };
-        byte += 1;
-    }
-    classes
-};
-
-fn class(byte: u8) -> usize {
-    CLASS
-        .get(usize::from(byte))
-        .copied()
-        .unwrap_or_default()
-        .into()
-}
-
-fn pair(first: u8, second: u8) -> usize {
-    class(first) * CLASSES + class(second)
-}
-
-impl Triggers {
-    fn new(mut words: Vec<Trigger>) -> Self {
-        let pair_of = |trigger: &Trigger| match *trigger.word {
-            [first, second, ..] => pair(first, second),
-            _ => 0,
-        };
-        words.sort_by_key(pair_of);
-        let mut thirds = Box::new([0_u64; PAIRS]);
-        let mut places = Box::new([(0, 0); PAIRS]);
-        for (at, trigger) in words.iter().enumerate() {
-            let at = u16::try_from(at).unwrap_or(u16::MAX);
-            let third = trigger
-                .word
-                .get(2)
-                .map_or(u64::MAX, |&third| 1 << class(third));
-            if let (Some(thirds), Some(place)) = (
-                thirds.get_mut(pair_of(trigger)),
-                places.get_mut(pair_of(trigger)),
-            ) {
-                *thirds |= third;
-                *place = (if *place == (0, 0) { at } else { place.0 }, at + 1);
-            }
-        }
-        Self {
-            thirds,
-            places,
-            words,
-        }
-    }
-
-    /// The scanners that the words in this text call for.
-    pub fn bits(&self, text: &[u8]) -> Bits {
-        let mut bits = Bits::default();
-        let class_at = |at: usize| text.get(at).copied().map_or(0, class);
-        let (mut before, mut here, mut next) = (0, class_at(0), class_at(1));
-        for at in 0..text.len() {
-            let after = class_at(at + 2);
-            let thirds = self.thirds.get(here * CLASSES + next);
-            if thirds.is_some_and(|thirds| thirds >> after & 1 == 1) {
-                bits |= self.bits_at(text, at, before, bits);
-            }
-            (before, here, next) = (here, next, after);
-        }
-        bits
-    }
-
-    /// The scanners that words call for which begin here, those aside that are called for already.
-    #[inline(never)]
-    fn bits_at(&self, text: &[u8], at: usize, before: usize, known: Bits) -> Bits {
-        let mut bits = Bits::default();
-        let rest = text.get(at..).unwrap_or_default();
-        let [first, second, ..] = rest else {
-            return bits;
-        };
-        let open = is_letter(before) && is_letter(class(*first));
-        let (from, to) = self
-            .places
-            .get(pair(*first, *second))
-            .copied()
-            .unwrap_or_default();
-        for trigger in self.words.get(from.into()..to.into()).unwrap_or_default() {
-            if known.any(trigger.bits) || trigger.begins && open {
-                continue;
-            }
-            let length = trigger.word.len();
-            let is_there = rest
-                .get(..length)
-                .is_some_and(|head| head.eq_ignore_ascii_case(&trigger.word));
-            let goes_on = || {
-                let last = trigger.word.last().copied().map_or(0, class);
-                is_letter(last) && rest.get(length).is_some_and(|&next| is_letter(class(next)))
-            };
-            if is_there && !(trigger.ends && goes_on()) {
-                bits |= trigger.bits;
-            }
-        }
-        bits
-    }
-}
-
-/// Is it the class of a letter or a digit?
-fn is_letter(class: usize) -> bool {
-    (1..=36).contains(&class)
+    pub automaton: Option<AhoCorasick>,
+    /// For each pattern what it triggers, and whether a word must begin and end with it.
+    pub kinds: Vec<(Bits, bool, bool)>,
 }
 
 pub static TRIGGERS: LazyLock<Triggers> = LazyLock::new(|| {
-    let listed = WORDS.iter().flat_map(|(bits, words)| {
-        words.split('|').map(|word| Trigger {
-            word: word.trim_matches('…').as_bytes().into(),
-            bits: *bits,
-            begins: !word.starts_with('…'),
-            ends: !word.ends_with('…'),
-        })
-    });
-    let shipped = prompts::shipped().iter().map(|sentence| Trigger {
-        word: sentence.as_bytes().into(),
-        bits: Bits::PROMPT,
-        begins: true,
-        ends: false,
-    });
-    Triggers::new(listed.chain(shipped).collect())
+    let (mut patterns, mut kinds) = (Vec::new(), Vec::new());
+    for (bits, words) in WORDS {
+        for word in words.split('|') {
+            kinds.push((bits, !word.starts_with('…'), !word.ends_with('…')));
+            patterns.push(word.trim_matches('…').to_owned());
+        }
+    }
+    for sentence in prompts::shipped() {
+        kinds.push((Bits::PROMPT, true, false));
+        patterns.push(sentence.clone());
+    }
+    Triggers {
+        automaton: AhoCorasick::builder()
+            .ascii_case_insensitive(true)
+            .kind(Some(AhoCorasickKind::DFA))
+            .build(&patterns)
+            .ok(),
+        kinds,
+    }
 });
