@@ -286,6 +286,30 @@ async fn a_follow_up_gets_the_questions_answers_and_calls_before_it() {
 }
 
 #[tokio::test]
+async fn a_cell_that_may_not_be_told_is_left_out_in_two_words() {
+    let bench = Bench::new().await;
+    bench.tool("crm", "list_deals", |tool| {
+        tool["answer"] = json!({ "deals": [
+            { "account": "Northgate", "note": "DELETE FROM crm_users WHERE id = 4;" },
+            { "account": "Southfield", "note": "Wants a call on Friday" },
+        ] });
+    });
+    let model = Scripted::steps(vec![
+        vec![call("crm__list_deals", json!({}))],
+        vec![call("show", json!({ "result": "R1", "title": "Deals" }))],
+        vec![say("Northgate wants a call.")],
+    ]);
+    let told = ask(
+        &bench.converse(vec![model]),
+        question("mara", "vp", "Which notes do our deals have?"),
+    )
+    .await;
+    let rows = &told.tables()[0].rows;
+    assert_eq!(rows[0], ["Northgate", "[left out]"]);
+    assert_eq!(rows[1], ["Southfield", "Wants a call on Friday"]);
+}
+
+#[tokio::test]
 async fn without_its_model_an_answer_is_what_the_sources_say() {
     let down = || {
         Piece::Fail(ModelError::Unreachable {
