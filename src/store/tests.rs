@@ -457,6 +457,10 @@ async fn a_file_outlives_its_process_and_takes_a_second_one() {
     assert!(second.get(C, "a").await.unwrap().is_some());
     second.insert(C, "b", &content("y")).await.unwrap();
     assert!(first.get(C, "b").await.unwrap().is_some());
+    drop((first, second));
+    // One file is all there is to copy.
+    let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
+    assert_eq!(left.len(), 1, "{left:?}");
 }
 
 #[tokio::test]

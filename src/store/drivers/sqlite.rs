@@ -34,10 +34,11 @@ const MIGRATIONS: [&str; 1] = [include_str!("sqlite/migrations/0001_documents.sq
 
 /// A database file.
 pub struct Sqlite {
+    /// Nothing for a database in memory: it is its one connection's. They are closed first: whoever is last copies the log
+    /// into the file, and these may not.
+    readers: Option<Worker>,
     /// One connection: SQLite has one writer at a time anyway.
     writer: Worker,
-    /// Nothing for a database in memory: it is its one connection's.
-    readers: Option<Worker>,
 }
 
 impl Sqlite {
