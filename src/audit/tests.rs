@@ -864,7 +864,7 @@ async fn fill(store: &Store, audit: &Audit) {
             .await
             .unwrap();
         usage
-            .change_month(&mut None, month, |month| {
+            .change_month(&mut None, month, |month: &mut crate::store::Month| {
                 month.spent.insert(format!("user/{user}"), 7);
                 (crate::store::Change::Write, ())
             })

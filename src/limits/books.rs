@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::{Timestamp, civil::Date};
 use rust_decimal::Decimal;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{
     OverBudget, Warning,
@@ -31,50 +32,71 @@ pub(super) struct Wanted {
     pub again: Timestamp,
 }
 
-/// A month with what its open reservations hold of each budget.
+/// A month with what its open reservations hold of each budget. It is stored as the month.
+#[derive(Default)]
 pub(super) struct Books {
     month: Month,
-    held: BTreeMap<String, u64>,
-    held_cost: BTreeMap<(String, Currency), Decimal>,
-    changed: bool,
+    held: BTreeMap<Budget, u64>,
+    held_cost: BTreeMap<(Budget, Currency), Decimal>,
+}
+
+impl Serialize for Books {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.month.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Books {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Month::deserialize(deserializer).map(Self::open)
+    }
 }
 
 impl Books {
-    pub fn open(month: Month) -> Self {
+    pub fn open(mut month: Month) -> Self {
+        let reserved = std::mem::take(&mut month.reserved);
         let mut books = Self {
-            month: Month::default(),
-            held: BTreeMap::new(),
-            held_cost: BTreeMap::new(),
-            changed: false,
+            month,
+            ..Self::default()
         };
-        for reserved in month.reserved.values() {
+        for reserved in reserved.values() {
             books.hold(reserved);
         }
-        books.month = month;
+        books.month.reserved = reserved;
         books
     }
 
-    /// The month as it is now, and whether it differs from the one that was opened.
-    pub fn close(self) -> (Month, bool) {
-        (self.month, self.changed)
+    /// The month as it is now.
+    pub fn month(&self) -> &Month {
+        &self.month
+    }
+
+    /// Lets go of settlements up to this number, since their days have them; whether there were any.
+    pub fn forget_settled(&mut self, last: u64) -> bool {
+        let before = self.month.settled.len();
+        self.month.settled.retain(|settled| settled.number > last);
+        self.month.settled.len() < before
     }
 
     /// Tokens that are gone of a budget: spent and reserved.
-    pub fn taken(&self, key: &str) -> u64 {
-        let of = |amounts: &BTreeMap<String, u64>| amounts.get(key).copied().unwrap_or(0);
-        of(&self.month.spent).saturating_add(of(&self.held))
+    pub fn taken(&self, budget: &Budget) -> u64 {
+        let spent = self.month.spent.get(&budget.key()).copied();
+        let held = self.held.get(budget).copied();
+        spent
+            .unwrap_or_default()
+            .saturating_add(held.unwrap_or_default())
     }
 
     /// Money that is gone of a budget: spent and reserved.
-    pub fn taken_cost(&self, key: &str, currency: Currency) -> Decimal {
+    pub fn taken_cost(&self, budget: &Budget, currency: Currency) -> Decimal {
         let spent = self
             .month
             .cost
-            .get(key)
+            .get(&budget.key())
             .and_then(|amounts| amounts.get(&currency))
             .copied()
             .unwrap_or_default();
-        let held = self.held_cost.get(&(key.to_owned(), currency));
+        let held = self.held_cost.get(&(budget.clone(), currency));
         spent.saturating_add(held.copied().unwrap_or_default())
     }
 
@@ -87,7 +109,7 @@ impl Books {
         }
         for Bound { budget, cap } in &wanted.bounds {
             let Some(cap) = *cap else { continue };
-            let left = cap.saturating_sub(self.taken(&budget.key()));
+            let left = cap.saturating_sub(self.taken(budget));
             if wanted.tokens > left {
                 return Err(OverBudget::Tokens {
                     budget: budget.clone(),
@@ -101,7 +123,7 @@ impl Books {
         let cost = wanted.cost.as_ref().map(|(cost, _)| *cost);
         for (Bound { budget, cap }, cost) in money(wanted) {
             let Some(cap) = *cap else { continue };
-            let taken = self.taken_cost(&budget.key(), cost.currency);
+            let taken = self.taken_cost(budget, cost.currency);
             let left = cap.saturating_sub(taken).max(Decimal::ZERO);
             if cost.amount > left {
                 let money = |amount| Money { amount, ..cost };
@@ -117,11 +139,6 @@ impl Books {
         let mut reserved = Reserved {
             of: wanted.of.clone(),
             day: wanted.day,
-            budgets: wanted
-                .bounds
-                .iter()
-                .map(|bound| bound.budget.key())
-                .collect(),
             tokens: wanted.tokens,
             cost,
             warned: Vec::new(),
@@ -134,7 +151,6 @@ impl Books {
             self.month.warned.insert(warning.key(), warning.to_string());
         }
         self.month.reserved.insert(wanted.id.clone(), reserved);
-        self.changed = true;
         Ok(warnings)
     }
 
@@ -145,7 +161,7 @@ impl Books {
             taken.saturating_mul(Decimal::ONE_HUNDRED) >= cap.saturating_mul(percent)
         };
         let tokens = wanted.bounds.iter().filter_map(|Bound { budget, cap }| {
-            let (cap, taken) = ((*cap)?, self.taken(&budget.key()));
+            let (cap, taken) = ((*cap)?, self.taken(budget));
             near(taken.into(), cap.into()).then(|| Warning::Tokens {
                 budget: budget.clone(),
                 cap,
@@ -154,7 +170,7 @@ impl Books {
             })
         });
         let money = money(wanted).filter_map(|(Bound { budget, cap }, cost)| {
-            let taken = self.taken_cost(&budget.key(), cost.currency);
+            let taken = self.taken_cost(budget, cost.currency);
             let cap = (*cap)?;
             near(taken, cap).then(|| Warning::Cost {
                 budget: budget.clone(),
@@ -175,51 +191,51 @@ impl Books {
             .collect()
     }
 
-    /// Puts what a call used in the place of what was reserved for it. What is not reserved (any more) changes nothing.
+    /// Puts what a call used in the place of what was reserved for it. What is not reserved (any more) changes nothing;
+    /// whether it was.
     pub fn settle(
         &mut self,
         id: &str,
         tokens_in: u64,
         tokens_out: u64,
         cost: impl FnOnce(&Reserved) -> Option<Money>,
-    ) {
+    ) -> bool {
         let Some(reserved) = self.month.reserved.remove(id) else {
-            return;
+            return false;
         };
-        self.release(&reserved);
         let cost = cost(&reserved);
         self.spend(reserved, tokens_in, tokens_out, cost);
+        true
     }
 
-    /// Counts reservations whose calls must be over as spent whole: nobody saw what they used.
-    pub fn expire(&mut self, now: Timestamp) {
-        let ended: Vec<String> = self
+    /// Counts reservations whose calls must be over as spent whole: nobody saw what they used. Whether there were any.
+    pub fn expire(&mut self, now: Timestamp) -> bool {
+        let ended: Vec<Reserved> = self
             .month
             .reserved
-            .iter()
-            .filter(|(_, reserved)| reserved.until <= now)
-            .map(|(id, _)| id.clone())
+            .extract_if(.., |_, reserved| reserved.until <= now)
+            .map(|(_, reserved)| reserved)
             .collect();
-        for id in ended {
-            if let Some(reserved) = self.month.reserved.remove(&id) {
-                self.release(&reserved);
-                let (tokens, cost) = (reserved.tokens, reserved.cost);
-                self.spend(reserved, tokens, 0, cost);
-            }
+        let any = !ended.is_empty();
+        for reserved in ended {
+            let (tokens, cost) = (reserved.tokens, reserved.cost);
+            self.spend(reserved, tokens, 0, cost);
         }
+        any
     }
 
+    /// Puts what was spent in the place of what was held.
     fn spend(&mut self, reserved: Reserved, tokens_in: u64, tokens_out: u64, cost: Option<Money>) {
-        for key in &reserved.budgets {
-            let spent = self.month.spent.entry(key.clone()).or_default();
+        self.release(&reserved);
+        for budget in budgets(&reserved) {
+            let spent = self.month.spent.entry(budget.key()).or_default();
             *spent = spent.saturating_add(tokens_in).saturating_add(tokens_out);
-        }
-        if let Some(cost) = cost {
-            for key in reserved.budgets.iter().filter(|key| holds_money(key)) {
-                let amounts = self.month.cost.entry(key.clone()).or_default();
-                let amount = amounts.entry(cost.currency).or_default();
-                *amount = amount.saturating_add(cost.amount);
-            }
+            let Some(cost) = cost.filter(|_| budget.holds_money()) else {
+                continue;
+            };
+            let amounts = self.month.cost.entry(budget.key()).or_default();
+            let amount = amounts.entry(cost.currency).or_default();
+            *amount = amount.saturating_add(cost.amount);
         }
         self.month.last_number = self.month.last_number.saturating_add(1);
         self.month.settled.push(Settled {
@@ -238,46 +254,49 @@ impl Books {
                 },
             },
         });
-        self.changed = true;
     }
 
     fn hold(&mut self, reserved: &Reserved) {
-        for key in &reserved.budgets {
-            let held = self.held.entry(key.clone()).or_default();
+        for (budget, cost) in with_costs(reserved) {
+            if let Some(cost) = cost {
+                let held = self.held_cost.entry((budget.clone(), cost.currency));
+                let held = held.or_default();
+                *held = held.saturating_add(cost.amount);
+            }
+            let held = self.held.entry(budget).or_default();
             *held = held.saturating_add(reserved.tokens);
-        }
-        for (key, cost) in costs(reserved) {
-            let held = self.held_cost.entry((key.to_owned(), cost.currency));
-            let held = held.or_default();
-            *held = held.saturating_add(cost.amount);
         }
     }
 
     fn release(&mut self, reserved: &Reserved) {
-        for key in &reserved.budgets {
-            if let Some(held) = self.held.get_mut(key) {
+        for (budget, cost) in with_costs(reserved) {
+            if let Some(held) = self.held.get_mut(&budget) {
                 *held = held.saturating_sub(reserved.tokens);
             }
-        }
-        for (key, cost) in costs(reserved) {
-            if let Some(held) = self.held_cost.get_mut(&(key.to_owned(), cost.currency)) {
+            let held = cost.map(|cost| (cost, (budget, cost.currency)));
+            if let Some((cost, key)) = held
+                && let Some(held) = self.held_cost.get_mut(&key)
+            {
                 *held = held.saturating_sub(cost.amount);
             }
         }
     }
 }
 
-/// Only what all share holds money.
-fn holds_money(key: &str) -> bool {
-    [Budget::Questions, Budget::Company]
-        .iter()
-        .any(|budget| budget.key() == key)
+/// The budgets that it was taken out of.
+fn budgets(reserved: &Reserved) -> Vec<Budget> {
+    let Of {
+        user, role, source, ..
+    } = &reserved.of;
+    Budget::of(user.as_ref(), role, source)
 }
 
-fn costs(reserved: &Reserved) -> impl Iterator<Item = (&str, Money)> {
-    reserved.cost.into_iter().flat_map(|cost| {
-        let keys = reserved.budgets.iter().filter(|key| holds_money(key));
-        keys.map(move |key| (key.as_str(), cost))
+/// The same, with what it holds of each that holds money.
+fn with_costs(reserved: &Reserved) -> impl Iterator<Item = (Budget, Option<Money>)> {
+    let cost = reserved.cost;
+    budgets(reserved).into_iter().map(move |budget| {
+        let cost = cost.filter(|_| budget.holds_money());
+        (budget, cost)
     })
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
 
-use super::{Source, Spender};
+use super::{CHECK, SCHEDULE, Spender};
 use crate::{
     ids::{ModelId, RoleId, ScheduleId, UserId},
     money::{Currency, Money},
@@ -27,6 +27,27 @@ pub enum Budget {
 }
 
 impl Budget {
+    /// Those that a call is taken out of: its own first, then the company's. `source` is a [`Source`] in words.
+    pub(super) fn of(user: Option<&UserId>, role: &RoleId, source: &str) -> Vec<Self> {
+        if let Some(Ok(schedule)) = source.strip_prefix(SCHEDULE).map(ScheduleId::new) {
+            return vec![Self::Schedule(schedule), Self::Company];
+        }
+        let own = if source == CHECK {
+            vec![Self::Checks]
+        } else {
+            let user = user.cloned().map(Self::User);
+            user.into_iter().chain([Self::Role(role.clone())]).collect()
+        };
+        own.into_iter()
+            .chain([Self::Company, Self::Questions])
+            .collect()
+    }
+
+    /// Only what all share holds money.
+    pub(super) fn holds_money(&self) -> bool {
+        matches!(self, Self::Questions | Self::Company)
+    }
+
     /// Its name in the store.
     pub fn key(&self) -> String {
         match self {
@@ -126,54 +147,48 @@ impl Rules {
 
     /// The budgets of tokens that a call concerns: its own first, then the company's.
     pub fn tokens(&self, spender: &Spender<'_>) -> Vec<Bound<u64>> {
-        let mut bounds = Vec::new();
-        let mut bound = |budget, cap| bounds.push(Bound { budget, cap });
         let company = self.limits.company_monthly_tokens;
-        match &spender.source {
-            Source::Schedule(id) => bound(
-                Budget::Schedule(id.clone()),
-                Some(self.limits.schedule_monthly_tokens),
-            ),
-            Source::Check => bound(Budget::Checks, Some(CHECK_MONTHLY_TOKENS)),
-            Source::Question { .. } => {
-                if let Some(user) = spender.user {
-                    bound(Budget::User(user.id.clone()), Some(self.user_cap(spender)));
-                }
-                bound(
-                    Budget::Role(spender.role.id.clone()),
-                    Some(spender.role.monthly_tokens),
-                );
-            }
-        }
-        bound(Budget::Company, company);
-        if !matches!(spender.source, Source::Schedule(_)) {
-            bound(
-                Budget::Questions,
-                company.map(|cap| self.for_questions(cap)),
-            );
-        }
-        bounds
+        let cap = |budget: &Budget| match budget {
+            Budget::User(_) => Some(self.user_cap(spender)),
+            Budget::Role(_) => Some(spender.role.monthly_tokens),
+            Budget::Schedule(_) => Some(self.limits.schedule_monthly_tokens),
+            Budget::Checks => Some(CHECK_MONTHLY_TOKENS),
+            Budget::Questions => company.map(|cap| self.for_questions(cap)),
+            Budget::Company => company,
+        };
+        spender
+            .budgets()
+            .into_iter()
+            .map(|budget| Bound {
+                cap: cap(&budget),
+                budget,
+            })
+            .collect()
     }
 
     /// The budgets of money that a call in this currency concerns.
-    pub fn money(&self, source: &Source, currency: Currency) -> Vec<Bound<Decimal>> {
+    pub fn money(&self, spender: &Spender<'_>, currency: Currency) -> Vec<Bound<Decimal>> {
         let company = self
             .limits
             .company_monthly_cost
             .filter(|_| self.limits.currency == Some(currency));
         let percent = Decimal::from(100 - self.reserved_percent());
-        let questions = (!matches!(source, Source::Schedule(_))).then(|| Bound {
-            budget: Budget::Questions,
-            cap: company.map(|cap| {
-                cap.saturating_mul(Decimal::new(1, 2))
-                    .saturating_mul(percent)
-            }),
-        });
-        let company = Bound {
-            budget: Budget::Company,
-            cap: company,
+        let for_questions = |cap: Decimal| {
+            cap.saturating_mul(Decimal::new(1, 2))
+                .saturating_mul(percent)
         };
-        [company].into_iter().chain(questions).collect()
+        spender
+            .budgets()
+            .into_iter()
+            .filter(Budget::holds_money)
+            .map(|budget| Bound {
+                cap: match budget {
+                    Budget::Questions => company.map(for_questions),
+                    _ => company,
+                },
+                budget,
+            })
+            .collect()
     }
 
     fn reserved_percent(&self) -> u8 {

@@ -32,7 +32,7 @@ use crate::{
     lane::{Lane, Wish},
     money::Money,
     settings::Settings,
-    store::{Change, Known, Minute, Month, Of, Settled, Store, StoreError},
+    store::{Change, Known, Minute, Of, Settled, Store, StoreError},
 };
 use books::{Books, Wanted};
 use budget::Rules;
@@ -52,6 +52,18 @@ pub struct Spender<'a> {
     pub source: Source,
 }
 
+impl Spender<'_> {
+    /// The budgets that its calls are taken out of: its own first, then the company's.
+    fn budgets(&self) -> Vec<Budget> {
+        let user = self.user.map(|user| &user.id);
+        Budget::of(user, &self.role.id, &self.source.to_string())
+    }
+}
+
+/// How a source begins that is a schedule, and what it is where it is a check.
+const SCHEDULE: &str = "schedule/";
+const CHECK: &str = "check";
+
 /// What a model is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
@@ -66,9 +78,9 @@ pub enum Source {
 impl std::fmt::Display for Source {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Schedule(id) => write!(f, "schedule/{id}"),
+            Self::Schedule(id) => write!(f, "{SCHEDULE}{id}"),
             Self::Question { surface } => f.write_str(surface.name()),
-            Self::Check => f.write_str("check"),
+            Self::Check => f.write_str(CHECK),
         }
     }
 }
@@ -238,7 +250,7 @@ pub struct Limits {
     zone: TimeZone,
     rules: Arc<Rules>,
     months: Lane<Booking, Booked>,
-    month: Arc<Mutex<Option<Known<Month>>>>,
+    month: Arc<Mutex<Option<Known<Books>>>>,
     minutes: Lane<rate::Asked, rate::Admitted>,
     minute: Arc<Mutex<Option<Known<Minute>>>>,
     /// Held by who writes settlements into their days.
@@ -333,7 +345,7 @@ impl Limits {
             tokens,
             bounds: self.rules.tokens(spender),
             cost: self.rules.highest_cost(model, tokens).map(|cost| {
-                let bounds = self.rules.money(&spender.source, cost.currency);
+                let bounds = self.rules.money(spender, cost.currency);
                 (cost, bounds)
             }),
             warn_at_percent: self.rules.limits.warn_at_percent,
@@ -403,22 +415,15 @@ impl Limits {
         let written = self
             .store
             .usage()
-            .change_month(&mut *self.month.lock().await, month, |stored| {
-                let mut books = Books::open(std::mem::take(stored));
-                let booked = self.enter(&mut books, bookings);
-                let (month, changed) = books.close();
-                *stored = month;
-                let settled = if stored.settled.len() >= SETTLED_AT_ONCE {
-                    stored.settled.clone()
+            .change_month(&mut *self.month.lock().await, month, |books: &mut Books| {
+                let (changed, booked) = self.enter(books, bookings);
+                let settled = &books.month().settled;
+                let settled = if settled.len() >= SETTLED_AT_ONCE {
+                    settled.clone()
                 } else {
                     Vec::new()
                 };
-                let change = if changed {
-                    Change::Write
-                } else {
-                    Change::Nothing
-                };
-                (change, (booked, settled))
+                (changed, (booked, settled))
             })
             .await;
         match written {
@@ -435,7 +440,8 @@ impl Limits {
         &self,
         books: &mut Books,
         bookings: &[&Booking],
-    ) -> Vec<Result<Vec<Warning>, OverBudget>> {
+    ) -> (Change, Vec<Result<Vec<Warning>, OverBudget>>) {
+        let mut changed = false;
         for booking in bookings {
             if let Booking::Settle {
                 id,
@@ -444,7 +450,7 @@ impl Limits {
                 ..
             } = booking
             {
-                books.settle(id, *tokens_in, *tokens_out, |reserved| {
+                changed |= books.settle(id, *tokens_in, *tokens_out, |reserved| {
                     self.rules.cost(&reserved.of.model, *tokens_in, *tokens_out)
                 });
             }
@@ -454,15 +460,20 @@ impl Limits {
             Booking::Settle { .. } => None,
         });
         if let Some(now) = nows.max() {
-            books.expire(now);
+            changed |= books.expire(now);
         }
-        bookings
+        let booked = bookings
             .iter()
             .map(|booking| match booking {
-                Booking::Reserve { wanted, .. } => books.reserve(wanted),
+                Booking::Reserve { wanted, .. } => {
+                    let reserved = books.reserve(wanted);
+                    changed |= reserved.is_ok();
+                    reserved
+                }
                 Booking::Settle { .. } => Ok(Vec::new()),
             })
-            .collect()
+            .collect();
+        (Change::of(changed), booked)
     }
 
     /// Has settlements moved into their days beside what goes on, unless others are being moved.
@@ -501,15 +512,8 @@ impl Limits {
         }
         self.store
             .usage()
-            .change_month(&mut *self.month.lock().await, month, |month| {
-                let before = month.settled.len();
-                month.settled.retain(|settled| settled.number > last);
-                let change = if month.settled.len() == before {
-                    Change::Nothing
-                } else {
-                    Change::Write
-                };
-                (change, ())
+            .change_month(&mut *self.month.lock().await, month, |books: &mut Books| {
+                (Change::of(books.forget_settled(last)), ())
             })
             .await
     }

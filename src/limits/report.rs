@@ -10,7 +10,7 @@ use super::{
     budget::{Bound, Rules},
     month_of,
 };
-use crate::store::{Month, Of, Settled, StoreError, Used};
+use crate::store::{Of, Settled, StoreError, Used};
 
 /// Who used what on one day.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,7 +47,7 @@ impl Statement {
     /// What the budgets that a call of this spender concerns hold: its own first, then the company's.
     pub fn of(&self, spender: &Spender<'_>) -> Vec<Balance> {
         let balance = |Bound { budget, cap }| Balance {
-            taken: self.books.taken(&budget.key()),
+            taken: self.books.taken(&budget),
             budget,
             cap,
         };
@@ -77,9 +77,10 @@ impl Limits {
         let mut waiting: BTreeMap<Date, Vec<Settled>> = BTreeMap::new();
         let mut first = from.first_of_month();
         while first <= to {
-            let month = self.month_now(first, now).await?;
-            for settled in month.settled {
-                waiting.entry(settled.day).or_default().push(settled);
+            let books = self.month_now(first, now).await?;
+            for settled in &books.month().settled {
+                let of_day = waiting.entry(settled.day).or_default();
+                of_day.push(settled.clone());
             }
             match first.checked_add(1.month()) {
                 Ok(next) => first = next,
@@ -123,7 +124,7 @@ impl Limits {
     /// All budgets of the month of `day`.
     pub async fn statement(&self, day: Date, now: Timestamp) -> Result<Statement, StoreError> {
         Ok(Statement {
-            books: Books::open(self.month_now(day, now).await?),
+            books: self.month_now(day, now).await?,
             rules: self.rules.clone(),
         })
     }
@@ -140,9 +141,9 @@ impl Limits {
     }
 
     /// The month of `day`, with calls whose end nobody saw counted as spent.
-    async fn month_now(&self, day: Date, now: Timestamp) -> Result<Month, StoreError> {
+    async fn month_now(&self, day: Date, now: Timestamp) -> Result<Books, StoreError> {
         let mut books = Books::open(self.store.usage().month(&month_of(day)).await?);
         books.expire(now);
-        Ok(books.close().0)
+        Ok(books)
     }
 }

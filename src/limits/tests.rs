@@ -75,8 +75,9 @@ async fn taken(limits: &Limits) -> BTreeMap<String, u64> {
     let month = limits.store.usage().month("2026-11").await.unwrap();
     let mut taken = month.spent.clone();
     for reserved in month.reserved.values() {
-        for key in &reserved.budgets {
-            *taken.entry(key.clone()).or_default() += reserved.tokens;
+        let of = &reserved.of;
+        for budget in Budget::of(of.user.as_ref(), &of.role, &of.source) {
+            *taken.entry(budget.key()).or_default() += reserved.tokens;
         }
     }
     taken
@@ -724,11 +725,11 @@ proptest! {
     ) {
         let rules = Rules::of(&settings(PRICED));
         let (role, mara) = (role("monthly_tokens = 1_500"), user("mara", "monthly_tokens = 700"));
-        let mut month = crate::store::Month::default();
+        let (of_role, of_mara) = (Budget::Role(role.id.clone()), Budget::User(mara.id.clone()));
+        let mut books = Books::default();
         let mut open: Vec<(String, u64, Timestamp)> = Vec::new();
         let (mut clock, mut spent, mut calls) = (now(), 0, 0);
         for (n, event) in events.into_iter().enumerate() {
-            let mut books = Books::open(month.clone());
             match event {
                 Event::Wait { minutes } => {
                     clock = clock.checked_add(SignedDuration::from_mins(minutes)).unwrap();
@@ -775,25 +776,28 @@ proptest! {
                         until,
                         again: clock,
                     };
-                    let before = books.taken("role/vp");
+                    let before = books.taken(&of_role);
                     match books.reserve(&wanted) {
                         Ok(_) => {
                             let twice = books.reserve(&wanted);
                             prop_assert!(twice.is_ok());
                             open.push((n.to_string(), tokens, until));
                         }
-                        Err(_) => prop_assert_eq!(books.taken("role/vp"), before),
+                        Err(_) => prop_assert_eq!(books.taken(&of_role), before),
                     }
                 }
             }
             let held: u64 = open.iter().map(|(_, tokens, _)| tokens).sum();
-            prop_assert_eq!(books.taken("role/vp"), spent + held);
-            prop_assert!(books.taken("role/vp") <= 1_500);
-            prop_assert!(books.taken("user/mara") <= 700);
-            month = books.close().0;
+            prop_assert_eq!(books.taken(&of_role), spent + held);
+            prop_assert!(books.taken(&of_role) <= 1_500);
+            prop_assert!(books.taken(&of_mara) <= 700);
             // What is kept, read again, is the same.
-            let text = serde_json::to_string(&month).unwrap();
-            prop_assert_eq!(&serde_json::from_str::<crate::store::Month>(&text).unwrap(), &month);
+            let text = serde_json::to_string(&books).unwrap();
+            let read: Books = serde_json::from_str(&text).unwrap();
+            let month = books.month();
+            prop_assert_eq!(read.month(), month);
+            prop_assert_eq!(read.taken(&of_role), spent + held);
+            prop_assert_eq!(read.taken(&of_mara), books.taken(&of_mara));
             let counted: u64 = month.settled.iter().map(|settled| settled.row.used.tokens_in).sum();
             prop_assert_eq!(counted, spent);
             prop_assert_eq!(month.settled.len(), calls);

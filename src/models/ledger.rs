@@ -1,7 +1,5 @@
 //! The budgets of a spender as the ledger of model calls, each in the audit trail before it is made.
 
-use std::fmt::Write;
-
 use async_trait::async_trait;
 
 use super::{Ledger, Usage};
@@ -24,26 +22,44 @@ pub struct BudgetLedger<'a> {
 
 #[async_trait]
 impl Ledger for BudgetLedger<'_> {
+    /// The call is written into the trail while its tokens are reserved, since both wait for the disk. What came otherwise
+    /// than asked for, a budget that does not hold it or one that it brings near its end, is a row after it.
     async fn reserve(&self, model: &ModelId, tokens: u64) -> Result<Reservation, OverBudget> {
         let now = self.clock.now();
-        let reserved = self.limits.reserve(&self.spender, model, tokens, now).await;
-        let mut entry = self
-            .principal
-            .entry(now, Act::ModelCall, format!("model/{model}"));
-        entry.detail = format!("{tokens} tokens at most");
+        let entry = |detail: String| {
+            let model = format!("model/{model}");
+            let mut entry = self.principal.entry(now, Act::ModelCall, model);
+            entry.detail = detail;
+            entry
+        };
+        let asked = [entry(format!("{tokens} tokens at most"))];
+        let (reserved, written) = tokio::join!(
+            self.limits.reserve(&self.spender, model, tokens, now),
+            self.audit.write(&asked)
+        );
+        if let Err(error) = written {
+            if let Ok(reservation) = &reserved {
+                self.settle(reservation.id(), Usage::default()).await;
+            }
+            return Err(error.into());
+        }
         match &reserved {
+            Ok(reservation) if reservation.warnings().is_empty() => {}
             Ok(reservation) => {
+                let mut told = Vec::new();
                 for warning in reservation.warnings() {
                     tracing::warn!(%warning, "a budget is nearly used up");
-                    let _ = write!(entry.detail, "; {warning}");
+                    told.push(warning.to_string());
                 }
+                self.audit.write(&[entry(told.join("; "))]).await?;
             }
             Err(over) => {
-                entry.outcome = Outcome::Denied;
-                entry.why = over.to_string();
+                let mut denied = entry("not made".to_owned());
+                denied.outcome = Outcome::Denied;
+                denied.why = over.to_string();
+                self.audit.write(&[denied]).await?;
             }
         }
-        self.audit.write(&[entry]).await?;
         reserved
     }
 

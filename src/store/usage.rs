@@ -51,8 +51,6 @@ pub struct Reserved {
     pub of: Of,
     /// The day on which it was reserved; what it uses is that day's.
     pub day: Date,
-    /// The budgets that it was taken out of.
-    pub budgets: Vec<String>,
     pub tokens: u64,
     /// What it may cost at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -210,12 +208,16 @@ impl UsageRows<'_> {
 
     /// Changes a month as one step, whoever else changes it: `change` is asked again with what they left. It says whether
     /// there is anything to write. What it gave last is what holds, and holds of the store as it is, not of what was known.
-    pub async fn change_month<T>(
+    /// `M` is a [`Month`], with whatever its holder knows of it besides: it reads and writes as one.
+    pub async fn change_month<M, T>(
         &self,
-        known: &mut Option<Known<Month>>,
+        known: &mut Option<Known<M>>,
         month: &str,
-        change: impl FnMut(&mut Month) -> (Change, T) + Send,
-    ) -> Result<T, StoreError> {
+        change: impl FnMut(&mut M) -> (Change, T) + Send,
+    ) -> Result<T, StoreError>
+    where
+        M: Default + Serialize + DeserializeOwned,
+    {
         let first: Option<Date> = format!("{month}-01").parse().ok();
         let place = Content {
             group: Some("months".to_owned()),
@@ -241,12 +243,7 @@ impl UsageRows<'_> {
         self.change(&mut None, &format!("day/{day}"), &place, |row: &mut Day| {
             let before = row.written_to;
             change(row);
-            let changed = if row.written_to == before {
-                Change::Nothing
-            } else {
-                Change::Write
-            };
-            (changed, ())
+            (Change::of(row.written_to != before), ())
         })
         .await
     }
@@ -325,6 +322,13 @@ impl UsageRows<'_> {
 pub enum Change {
     Write,
     Nothing,
+}
+
+impl Change {
+    /// [`Write`](Self::Write) where something changed.
+    pub fn of(changed: bool) -> Self {
+        if changed { Self::Write } else { Self::Nothing }
+    }
 }
 
 fn month_key(month: &str) -> String {
