@@ -96,6 +96,11 @@ impl Key {
     }
 }
 
+/// A handle that nobody has yet.
+pub(super) fn handle() -> Result<String, StoreError> {
+    Ok(format!("p-{}", random()?))
+}
+
 /// 128 random bits in hex: ids, salts, handles.
 pub(super) fn random() -> Result<String, StoreError> {
     use rand::TryRng;

@@ -41,9 +41,9 @@ use tokio::sync::{Mutex, Notify};
 use crate::{
     lane::{Lane, Wish},
     settings::KeepArguments,
-    store::{AuditHead, AuditRow, AuditText, FoundRow, Store, StoreError},
+    store::{AuditHead, AuditRow, AuditText, FoundRow, Store, StoreError, Subject},
 };
-use chain::{Key, random};
+use chain::{Key, handle, random};
 
 /// So often an append is tried that lost against another node's.
 const MOST_APPENDS: usize = 50;
@@ -58,6 +58,8 @@ pub struct Audit {
     keep: KeepArguments,
     /// What this node believes to be the end: saves reading it for each append.
     last: Arc<Mutex<Option<End>>>,
+    /// Who this node believes to stand behind rows, by person: a row is appended only where that is so.
+    subjects: Arc<Mutex<BTreeMap<String, Subject>>>,
     /// Records at once are appended together.
     lane: Lane<Records, Result<Vec<u64>, StoreError>>,
     /// Told after each append.
@@ -97,6 +99,7 @@ impl Audit {
             key: Arc::new(Key(key)),
             keep: KeepArguments::default(),
             last: Arc::default(),
+            subjects: Arc::default(),
             lane: Lane::default(),
             written: Arc::default(),
         }
@@ -158,8 +161,6 @@ impl Audit {
     /// names, or a head that is behind by one batch. Before the next batch the head is brought up, so it is never behind
     /// by two.
     async fn append(&self, records: &[Record]) -> Result<Vec<u64>, StoreError> {
-        let prepared = self.prepare(records).await?;
-        let mut rest = prepared.as_slice();
         let mut numbers = Vec::with_capacity(records.len());
         let mut last = self.last.lock().await;
         for _ in 0..MOST_APPENDS {
@@ -167,13 +168,23 @@ impl Audit {
                 Some(known) => known,
                 None => self.end().await?,
             };
-            let (rows, texts) = self.rows(rest, end.number, end.hash);
+            let rest = records.get(numbers.len()..).unwrap_or_default();
+            let (subjects, prepared) = self.prepare(rest).await?;
+            let (rows, texts) = self.rows(&prepared, end.number, end.hash.clone());
             let Some(newest) = rows.last() else {
                 return Ok(numbers);
             };
             let head = self.head(newest.number, &newest.hash);
             let trail = self.store.audit();
-            let done = trail.append(&texts, &rows, (&head, end.head)).await?;
+            let done = trail
+                .append(&subjects, &texts, &rows, (&head, end.head))
+                .await?;
+            if !done.subjects {
+                // Somebody was erased: whoever they are from now on has another handle.
+                self.subjects.lock().await.clear();
+                *last = Some(end);
+                continue;
+            }
             if done.rows < rows.len() {
                 // Another node was first: the next turn reads what it wrote.
                 let taken = rows.get(done.rows).map_or(0, |row| row.number);
@@ -183,13 +194,12 @@ impl Audit {
                     .await?;
             }
             let written = rows.get(..done.rows).unwrap_or_default();
-            rest = rest.get(done.rows..).unwrap_or_default();
             if let Some(row) = written.last() {
                 if !done.head {
                     self.advance(row.number, &row.hash).await?;
                 }
                 numbers.extend(written.iter().map(|row| row.number));
-                if rest.is_empty() {
+                if numbers.len() == records.len() {
                     if done.head {
                         *last = Some(End {
                             number: row.number,
@@ -229,21 +239,25 @@ impl Audit {
         (rows, texts)
     }
 
-    /// Puts handles in the place of persons and seals in the place of texts.
-    async fn prepare(&self, records: &[Record]) -> Result<Vec<Prepared>, StoreError> {
+    /// Puts handles in the place of persons and seals in the place of texts; who stands behind the handles.
+    async fn prepare(
+        &self,
+        records: &[Record],
+    ) -> Result<(Vec<Subject>, Vec<Prepared>), StoreError> {
         let people: BTreeSet<&str> = records
             .iter()
             .flat_map(|record| [&record.entry.user, &record.about])
             .flatten()
             .map(String::as_str)
             .collect();
-        let handles = self.handles(people).await?;
+        let subjects = self.subjects(people).await?;
         let handle = |person: &Option<String>| {
-            person
-                .as_deref()
-                .and_then(|person| handles.get(person).cloned())
+            let subject = subjects
+                .iter()
+                .find(|subject| Some(&subject.user) == person.as_ref());
+            subject.map(|subject| subject.handle.clone())
         };
-        records
+        let prepared = records
             .iter()
             .map(|record| {
                 let (user, about) = (handle(&record.entry.user), handle(&record.about));
@@ -279,7 +293,8 @@ impl Audit {
                     text: text.map(|(text, _)| text),
                 })
             })
-            .collect()
+            .collect::<Result<_, StoreError>>()?;
+        Ok((subjects, prepared))
     }
 
     /// A text as it stands beside its row, and the seal that the row holds.
@@ -297,27 +312,33 @@ impl Audit {
         Ok((text, seal))
     }
 
-    /// The handles of persons, made where they have none.
-    async fn handles(
-        &self,
-        people: BTreeSet<&str>,
-    ) -> Result<BTreeMap<String, String>, StoreError> {
+    /// Who this node believes to stand behind the rows of these persons, read or made where it does not know.
+    async fn subjects(&self, people: BTreeSet<&str>) -> Result<Vec<Subject>, StoreError> {
         let trail = self.store.audit();
-        let mut handles = BTreeMap::new();
-        if people.is_empty() {
-            return Ok(handles);
-        }
-        let asked: Vec<&str> = people.iter().copied().collect();
-        for subject in trail.subjects(&asked).await? {
-            handles.insert(subject.user, subject.handle);
-        }
-        for person in people {
-            if !handles.contains_key(person) {
-                let fresh = format!("p-{}", random()?);
-                handles.insert(person.to_owned(), trail.handle(person, fresh).await?);
+        let mut known = self.subjects.lock().await;
+        let unknown: Vec<&str> = people
+            .iter()
+            .copied()
+            .filter(|person| !known.contains_key(*person))
+            .collect();
+        if !unknown.is_empty() {
+            for subject in trail.subjects(&unknown).await? {
+                known.insert(subject.user.clone(), subject);
             }
         }
-        Ok(handles)
+        let mut subjects = Vec::with_capacity(people.len());
+        for person in people {
+            let subject = match known.get(person) {
+                Some(subject) => subject.clone(),
+                None => {
+                    let subject = trail.make_subject(person, handle()?).await?;
+                    known.insert(person.to_owned(), subject.clone());
+                    subject
+                }
+            };
+            subjects.push(subject);
+        }
+        Ok(subjects)
     }
 
     /// Number and hash of what the next row follows.

@@ -1,6 +1,6 @@
 //! One person: everything that is kept of them, shown to them; and erasing them, with proof.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::{
     Act, Audit, AuditError, Entry, Outcome, PAGE, Query, Reader, Verified,
+    chain::handle,
     search::{Kept, Names, Wanted},
 };
 use crate::store::{AuditRow, AuditText, Erased, Identity, StoreError};
@@ -158,8 +159,13 @@ impl Audit {
         let file = store.person().object(user).await?;
         let file = file.and_then(|object| object.file);
         store.person().disable(user).await?;
-        let handles = self.handles(BTreeSet::from([user])).await?;
-        let handle = handles.get(user).map(String::as_str).unwrap_or_default();
+        // Read anew: what this node believes may be from before they were erased elsewhere.
+        let trail = store.audit();
+        let subject = match trail.subject(user).await? {
+            Some(subject) => subject,
+            None => trail.make_subject(user, handle()?).await?,
+        };
+        let handle = subject.handle.as_str();
 
         let mut record = reader.record(Act::DataErase, "person", now);
         record.entry.detail = format!("handle {handle}");

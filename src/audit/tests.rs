@@ -1042,6 +1042,40 @@ async fn erasing_that_was_broken_off_is_finished_by_the_next_time() {
 }
 
 #[tokio::test]
+async fn who_was_erased_elsewhere_is_another_person_to_a_trail_that_knew_them() {
+    let store = Store::in_memory().await.unwrap();
+    let (daemon, command) = (
+        Audit::new(store.clone(), KEY),
+        Audit::new(store.clone(), KEY),
+    );
+    let before = daemon.record(&[question("mara", "one")]).await.unwrap()[0];
+    let handle = store.audit().subject("mara").await.unwrap().unwrap().handle;
+    let erasure = command.erase_person("mara", &reader(), start()).await;
+    assert_eq!(erasure.unwrap().handle, handle);
+    assert!(store.audit().subject("mara").await.unwrap().is_none());
+    let asked = [question("mara", "two"), question("jonas", "three")];
+    let after = daemon.record(&asked).await.unwrap()[0];
+    let rows = store.audit().from(1, 100).await.unwrap();
+    let user = |number: u64| {
+        let row = rows.iter().find(|row| row.number == number).unwrap();
+        row.entry["user"].as_str().unwrap().to_owned()
+    };
+    let now = store.audit().subject("mara").await.unwrap().unwrap().handle;
+    assert_eq!((user(before), user(after)), (handle.clone(), now.clone()));
+    assert_ne!(now, handle);
+    assert!(broken(&store).await.is_none());
+    // And an erasure asked of who knew them before finds who they are now.
+    command.record(&[question("mara", "four")]).await.unwrap();
+    daemon
+        .erase_person("mara", &reader(), start())
+        .await
+        .unwrap();
+    command.record(&[question("mara", "five")]).await.unwrap();
+    let third = command.erase_person("mara", &reader(), start()).await;
+    assert!(![handle, now].contains(&third.unwrap().handle));
+}
+
+#[tokio::test]
 async fn erasing_makes_no_forged_row_or_text_whole() {
     let store = Store::in_memory().await.unwrap();
     let audit = Audit::new(store.clone(), KEY);

@@ -107,6 +107,8 @@ struct Cursor {
 /// How far an append came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Appended {
+    /// The subjects were those that are there. Where they were not, nothing was appended.
+    pub subjects: bool,
     /// So many rows were appended.
     pub rows: usize,
     /// And the last of them is said to be the last.
@@ -122,6 +124,14 @@ fn key(number: u64) -> String {
 
 fn order(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn subject_content(subject: &Subject) -> Result<Content, StoreError> {
+    Ok(Content {
+        body: to_body(Collection::AuditSubjects, &subject.user, subject)?,
+        group: Some(subject.handle.clone()),
+        ..Content::default()
+    })
 }
 
 fn head_content(head: &AuditHead) -> Result<Content, StoreError> {
@@ -153,6 +163,7 @@ impl AuditRows<'_> {
     /// in the meantime, and leaves the head alone where that is not of `version` any more.
     pub async fn append(
         &self,
+        subjects: &[Subject],
         texts: &[AuditText],
         rows: &[AuditRow],
         (head, version): (&AuditHead, Option<i64>),
@@ -163,7 +174,15 @@ impl AuditRows<'_> {
             content,
             fits: Fits::Fresh,
         };
-        let mut writes = Vec::with_capacity(texts.len() + rows.len() + 1);
+        let mut writes = Vec::with_capacity(subjects.len() + texts.len() + rows.len() + 1);
+        for subject in subjects {
+            writes.push(Write {
+                collection: Collection::AuditSubjects,
+                key: subject.user.clone(),
+                content: subject_content(subject)?,
+                fits: Fits::Same,
+            });
+        }
         for text in texts {
             let text = numbered(Collection::AuditTexts, text.id.clone(), text.number, text)?;
             writes.push(fresh(text, Collection::AuditTexts));
@@ -179,11 +198,13 @@ impl AuditRows<'_> {
             fits: version.map_or(Fits::Fresh, Fits::Version),
         });
         let made = self.0.driver.write_all(&writes).await?;
-        if made < texts.len() {
+        let before_rows = subjects.len() + texts.len();
+        if (subjects.len()..before_rows).contains(&made) {
             return Err(StoreError::Contended);
         }
         Ok(Appended {
-            rows: (made - texts.len()).min(rows.len()),
+            subjects: made >= subjects.len(),
+            rows: made.saturating_sub(before_rows).min(rows.len()),
             head: made == writes.len(),
         })
     }
@@ -425,27 +446,21 @@ impl AuditRows<'_> {
             .collect()
     }
 
-    /// The handle of a person, `fresh` where they have none yet.
-    pub async fn handle(&self, user: &str, fresh: String) -> Result<String, StoreError> {
+    /// Who stands behind this person's rows from now on: `fresh` where they had no handle.
+    pub async fn make_subject(&self, user: &str, fresh: String) -> Result<Subject, StoreError> {
         let subject = Subject {
             user: user.to_owned(),
             handle: fresh,
         };
-        let content = Content {
-            body: to_body(Collection::AuditSubjects, user, &subject)?,
-            group: Some(subject.handle.clone()),
-            ..Content::default()
-        };
-        if self
-            .0
-            .driver
+        let content = subject_content(&subject)?;
+        let driver = &self.0.driver;
+        if driver
             .insert(Collection::AuditSubjects, user, &content)
             .await?
         {
-            return Ok(subject.handle);
+            return Ok(subject);
         }
-        let there = self.subject(user).await?.ok_or(StoreError::Contended)?;
-        Ok(there.handle)
+        self.subject(user).await?.ok_or(StoreError::Contended)
     }
 
     /// The person behind a handle; nobody where they were erased.

@@ -109,6 +109,8 @@ pub enum Fits {
     Version(i64),
     /// Whatever is there.
     Always,
+    /// If the document's body is that of the content. Then nothing is written and all counts as made.
+    Same,
 }
 
 /// Which documents of a group, by their place.

@@ -107,6 +107,17 @@ async fn several_writes_end_before_the_first_that_does_not_fit(driver: Arc<dyn D
     let head = driver.get(Collection::AuditMarks, "head").await.unwrap();
     assert_eq!(head.unwrap().version, 3);
     assert!(driver.get(Collection::Audit, "8").await.unwrap().is_some());
+    // What is as it should be stays as it is, and what is not ends them.
+    let is = |body| write(Collection::AuditMarks, "head", body, Fits::Same);
+    assert_eq!(driver.write_all(&[is("two"), fresh(9)]).await.unwrap(), 2);
+    assert_eq!(driver.write_all(&[is("one"), fresh(11)]).await.unwrap(), 0);
+    let gone = write(Collection::AuditMarks, "none", "two", Fits::Same);
+    let and_gone = [is("two"), gone, fresh(11)];
+    assert_eq!(driver.write_all(&and_gone).await.unwrap(), 1);
+    let head = driver.get(Collection::AuditMarks, "head").await.unwrap();
+    assert_eq!(head.unwrap().version, 3);
+    let eleventh = driver.get(Collection::Audit, "11").await.unwrap();
+    assert!(eleventh.is_none());
 }
 
 async fn a_replace_needs_the_version_that_was_read(driver: Arc<dyn Driver>) {

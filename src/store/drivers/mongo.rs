@@ -114,6 +114,10 @@ impl Mongo {
                 .await
                 .map(|_| true)
                 .map_err(unavailable),
+            Fits::Same => self
+                .get(c, key)
+                .await
+                .map(|found| found.is_some_and(|found| found.body == content.body)),
         }
     }
 

@@ -190,6 +190,7 @@ fn write_each(connection: &Connection, writes: &[Write]) -> rusqlite::Result<usi
             Fits::Fresh => insert(connection, INSERT, c, key, content)?,
             Fits::Version(version) => replace(connection, c, key, version, content)?,
             Fits::Always => insert(connection, PUT, c, key, content)?,
+            Fits::Same => usize::from(is_same(connection, c, key, content)?),
         };
         if changed == 0 {
             return Ok(made);
@@ -223,6 +224,18 @@ fn insert(
         content.due,
         content.expires,
     ])
+}
+
+/// Is this the document's body?
+fn is_same(
+    connection: &Connection,
+    c: Collection,
+    key: &str,
+    content: &Content,
+) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached("SELECT 1 FROM documents WHERE collection = ? AND key = ? AND body = ?")?
+        .exists(params![c.name(), key, content.body])
 }
 
 /// Replaces one version of a document; how many rows that changed.
