@@ -13,17 +13,19 @@ use super::{
 static SOURCE: LazyLock<Patterns> = LazyLock::new(|| {
     compile(&[
         r"\bfrom\s+[\w.]+\s+import\s+[\w*(]|^\s*import\s+\w+(?:\.\w+)+\s*;?\s*$|\bimport\s+\w+\s+as\s+\w+\b|^\s*import\s+(?:static\s+)?[\w.*]+;|^\s*import\s+.+\s+from\s+['\x22]|^\s*import\s+['\x22{(*]|^\s*import\s+(?:os|sys|json|re|requests|pandas|numpy|datetime|math|time|csv|sqlite3|logging|random|asyncio|fmt|subprocess)\b",
-        r"\b(?:async\s+)?def\s+\w+\s*\(|^\s*class\s+[A-Z]\w*\s*(?:\([^)]*\))?\s*[:{]\s*$|\bfunction\s*\w*\s*\([^)]*\)\s*\{|\bfunction\s+\w+\s*\(|\bfn\s+\w+\s*[(<]|\bfunc\s+(?:\([^)]*\)\s*)?\w+\s*\(|\bpublic\s+(?:static\s+)?(?:(?:void|int|final)\b|(?:class|interface|enum)\s+[A-Z]\w*)|\b(?:private|protected)\s+(?:static|final|void|int|String)\b",
+        r"\b(?:async\s+)?def\s+\w+[?!]?\s*\(|^\s*class\s+[A-Z]\w*\s*(?:\([^)]*\))?\s*[:{]\s*$|\bfunction\s*\w*\s*\([^)]*\)\s*\{|\bfunction\s+\w+\s*\(|\bfn\s+\w+\s*[(<]|\bfunc\s+(?:\([^)]*\)\s*)?\w+\s*\(|\bpublic\s+(?:static\s+)?(?:(?:void|int|final)\b|(?:class|interface|enum)\s+[A-Z]\w*)|\b(?:private|protected)\s+(?:static|final|void|int|String)\b",
         r"(?:^|[\s;{(])(?:const|let|var|val|final|auto|int|string|String|float|double|bool|boolean|char|mut)\s+\w+(?:\s*:\s*[\w<>\[\]]+)?\s*=\s*\S",
         r"^\s*#include\s*[<\x22]|^\s*using\s+[\w.]+;|^\s*package\s+[\w.]+;?\s*$|^#!/|<\?php|^\s*@\w+\([^)]*\)\s*$|^\s*use\s+\w+(?:::\w+)+",
         r"\bfor\s*\(\s*(?:const|let|var|auto|final)\s+\w+\s+(?:of|in)\s[^\n]*|[\[({][^\n\])}]{0,60}?\w(?:\.\w|[(\[])[^\n}]{0,60}?\sfor\s+\w+(?:,\s*\w+)?\s+in\s+\w[^\n\])}]*[\])}]",
-        r"\b(?:if|for|while|switch|catch|foreach)\s*\([^)\n]*(?:==|!=|<=|>=|&&|\|\||;|\+\+|\w\(|\bin\b\s+\w+\.)[^\n]*|^\s*(?:if|elif|while)\s+[^\n]*(?:==|!=|\bis\s+None\b|\w\()[^\n]*:\s*$|^\s*for\s+\w+(?:,\s*\w+)?\s+in\s+[\w.]*(?:range\(|\w\(|\w+\.\w+)[^\n]*:\s*$|^\s*(?:else|try|finally)\s*[:{]\s*$|^\s*except\b[^\n]*:\s*$",
+        r"\b(?:if|for|while|switch|catch|foreach)\s*\([^)\n]*(?:==|!=|<=|>=|&&|\|\||;|\+\+|\w\(|\bin\b\s+\w+\.)[^\n]*|^\s*(?:if|elif|while)\s+[^\n]*(?:==|!=|\bis\s+None\b|\w\()[^\n]*:\s*$|^\s*for\s+\w+(?:,\s*\w+)?\s+in\s+[\w.]*(?:range\(|\w\(|\w+\.\w+)[^\n]*:\s*$|^\s*for\s+\w+(?:,\s*\w+)?\s+in\s+\w+:[ \t]*\n[ \t]{2,}\S|\s=\s[^\n]{1,80}?\sif\s+[\w.]+\s+else\s|^\s*(?:else|try|finally)\s*[:{]\s*$|^\s*except\b[^\n]*:\s*$",
         r"^\s*(?:return|yield|raise|throw|await|break|continue)\b[^\n]*[;)\]]\s*$|^\s*return\s+\w+;?\s*$|\bawait\s+\w+[.(]",
         r"=>\s*[{(]|\)\s*=>|->\s*\w+\s*[({:]|\$\w+\s*=[^=]|\$\{[\w.]|\$\(\w|^\s*[})\]]+[;,)]*\s*$|^\s*\{\s*$|^\s*//\s|/\*.*\*/",
         r"===|!==|\w\s*&&\s*[\w!(]|\w\s\|\|\s[\w!(]|\+\+;|\b\w+\s*==\s*\S|\b\w+\s*!=\s*\S|\b\w+\s*\+=\s*\w|:=\s*\w|\$[a-z_]\w*\s*[*+/-]\s*[\d$(]",
         r"\b[a-z_$][\w$]+(?:\.[a-zA-Z_$][\w$]+)+\([^)\n]*\)?|\b[a-z]+(?:_[a-z0-9]+)+\([^)\n]*\)?|\b[a-z]+[A-Z]\w*\([^)\n]*\)?|\b[a-zA-Z_]\w+\(\)|\b(?:print|println|printf|echo|len|range|open|eval|exec|system|require|include|fetch|alert|sizeof|malloc|str|int|float|list|dict|map|filter|lambda)\([^)\n]+\)",
         r"\b[a-z_]\w*\[(?:['\x22]\w+['\x22]|\w+_\w+|:\w*|-\d)\]|\b[A-Za-z_]\w*::[A-Za-z_<]\w*|\blambda\s+\w+(?:\s*,\s*\w+)*\s*:|\bself\.\w+|\bthis\.\w+\s*[=(.;]",
-        r"^\s*[a-z_][\w.]*\s*=\s*[\w.]+\(|^\s*[a-z_][\w.]*\s*=\s*[\[{'\x22]|^\s*[a-z]+_\w+\s*=\s*\S|^[A-Z][A-Z0-9_]{2,}=\S|[\w)\]'\x22]\s*;\s*$",
+        r"^\s*[a-z_][\w.]*\s*=\s*[\w.]+\(|^\s*[a-z_][\w.]*\s*=\s*[\[{'\x22]|^\s*[a-z]+_\w+\s*=\s*\S|^[A-Z][A-Z0-9_]{2,}=\S",
+        // A line that a semicolon ends.
+        r"[\w)\]'\x22]\s*;\s*$",
         // Braces around more than one word.
         r"\{[^{}\n]*[^\w{}\n-][^{}\n]*\}?|^\s*\}",
         // A call: a name right before its bracket, and in the bracket what no plural has.
@@ -37,6 +39,9 @@ static SOURCE: LazyLock<Patterns> = LazyLock::new(|| {
         r"\b[a-z]+[A-Z]\w*\s*:\s*(?:true|false|null|undefined)\b",
         // Keys and values of JSON without their braces.
         r#""[\w.-]+"\s*:\s*(?:"[^"\n]*"|-?\d[\d.]*|true|false|null)(?:\s*,\s*"[\w.-]+"\s*:\s*(?:"[^"\n]*"|-?\d[\d.]*|true|false|null))+"#,
+        // COBOL and ABAP.
+        r"\bPERFORM\s+(?:VARYING|UNTIL)\b|\bEND-(?:PERFORM|IF|READ|EVALUATE|CALL|EXEC)\b|\b(?:MOVE|ADD)\s+[A-Z0-9][A-Z0-9-]*(?:\([A-Z0-9-]+\))?\s+TO\s+[A-Z][A-Z0-9]*-[A-Z0-9-]+|\bCOMPUTE\s+[A-Z0-9-]+\s+(?:ROUNDED\s*)?=|\bREAD\s+TABLE\s+\w+\s+(?:INTO|WITH)\b|\bLOOP\s+AT\s+\w+\s+(?:INTO|ASSIGNING|WHERE)\b|\bSELECT\s+SINGLE\b|\b[Ss][Yy]-[a-z]{4,}\b|\bEND(?:IF|LOOP|SELECT|METHOD|FORM)\.",
+        r"'\w+'\s*=>\s*['\x22\d\[$]|\bset\s+/[ap]\s+\w+\s*=|\bSET\s+/[AP]\s+\w+\s*=",
         r"\$(?:HOME|PATH|USER|PWD|SHELL|[A-Z]+_[A-Z_]+)\b",
         r"\bconsole\.(?:log|error|warn)\b|\bSystem\.out\b|\bprocess\.env\b|\bos\.environ\b|\bwindow\.\w+|\bdocument\.(?:cookie|\w+\()|<%[=\s]|\beval\(|\bnew\s+[A-Z]\w+\(",
     ])
@@ -48,6 +53,7 @@ static COMMANDS: LazyLock<Patterns> = LazyLock::new(|| {
         r"(?:^|[\s\x22'`(:;|&$])(?:sudo\s+\S+|curl\s+(?:-|https?:|\w+[.:])\S*|wget\s+(?:-|http)\S*|ssh\s+(?:-\w|\w+@)\S*|scp\s+\S+\s+\S+:\S*|kubectl\s+(?:get|apply|delete|logs|exec|describe|rollout|port-forward|scale|config|-)\S*|helm\s+(?:install|upgrade|list|repo)\b|docker(?:-compose)?\s+(?:restart|kill|cp|volume|network|login|container|image|stats|down|up|run|exec|ps|compose|build|logs|pull|push|stop|start|rm|images|inspect)\b|redis-cli\b|psql\s+(?:-|\w+:)\S*|mysql(?:dump|admin)?\s+-\S*|mongosh?\s+(?:-|\x22|mongodb)\S*|sqlite3\s+\S+\.\S+)",
         r"(?:^|[\s\x22'`(:;|&$])(?:git\s+(?:revert|blame|merge|switch|restore|remote|tag|clone|push|pull|commit|checkout|rebase|log|diff|reset|stash|fetch|add|status|branch|init|cherry-pick)\b|npm\s+(?:install|run|i|start|ci|test)\b|npx\s+[\w@]|yarn\s+(?:add|install|run)\b|pip3?\s+install\b|apt(?:-get)?\s+(?:install|update|upgrade)\b|(?:brew|yum|dnf|gem|snap)\s+install\b|chmod\s+(?:[-+]\w|\d{3}|[ugoa]+[+-])\S*|chown\s+\w+[:.]?\w*\s+\S|rm\s+-\w+|systemctl\s+(?:start|stop|restart|status|enable|reload)\b|service\s+\w+\s+(?:start|stop|restart|status)\b|journalctl\s+-|cargo\s+(?:build|run|test|install|check)\b|python3?\s+(?:-[mc]|[\w./-]+\.py)|node\s+(?:\S+\.js|-e)|java\s+-\w+|make\s+-\w|go\s+(?:run|build|get|test)\s)",
         r"(?:^|[\x22'`(:;|&$]\s?|\s)(?:export\s+\w+=\S*|grep\s+-\S+|awk\s+['\x22{]|sed\s+(?:-|'s)|(?:tail|head)\s+-\S|cat\s+[/~.<]\S*|ls\s+-\w+|cd\s+(?:[/~]|\.\.)\S*|mkdir\s+-|tar\s+-?[xczv]+f|terraform\s+(?:apply|plan|init|destroy)\b|ansible-playbook\b|aws\s+(?:s3|ec2|iam|sts|rds|configure|lambda)\b|gcloud\s+(?:auth|compute|sql|config|projects)\b|az\s+(?:login|vm|aks|webapp|acr|storage|keyvault|functionapp)\b|openssl\s+\w+\s+-|nc\s+-\w|nmap\s+[-\d]|ping\s+-\w|telnet\s+\S+\s+\d+|crontab\s+-|powershell\s+-|pg_dump\b|pg_restore\b|mongodump\b|invoke-\w+\s+-|get-\w+\s+-\w|base64\s+-d|xxd\s|dig\s+[@+]|nslookup\s+\S+\.|whoami\b|/bin/(?:ba)?sh\b|bash\s+-c|\|\s*(?:grep|bash|sh|jq|sort|head|tail|wc|xargs|awk|sed|less|tee)\b)",
+        r"\bnet\s+(?:user|use|stop|start|localgroup|view|share)\s+\S+(?:\s+\S+)?\s+/\w|\b(?:ipconfig|gpupdate|sfc|schtasks|robocopy|xcopy|icacls|tasklist|taskkill|dism|chkdsk|netstat)\s+(?:\S+\s+){0,2}[/-]\w",
         r"\b[a-z][\w-]*[a-z0-9]\s+--?[a-z][\w-]*(?:[=\s:;'\x22`)]|$)",
         r"\S\s*\|\s*(?:stats|sort|where|filter|limit|table|eval|top|count|summarize|project|extend|render|fields|parse|where-object|select-object|measure-object|foreach-object|out-file|format-table|ft|jq|grep)\b",
         r"\b(?:get|set|new|remove|add|import|export|invoke|start|stop|test|where|select|sort|foreach|measure|write|out|convertto|convertfrom|enable|disable|restart|update)-(?:csv|object|item|content|process|service|mailbox|json|childitem|webrequest|expression|command|host|output|ad\w+|variable|location|date|restmethod|module|computer|eventlog|wmiobject|netadapter|aduser|string)\b",
@@ -72,8 +78,9 @@ pub fn find(folded: &Folded<'_>, spans: &mut Spans) {
         .of(plain)
         .flat_map(|(index, form)| form.find_iter(plain).map(move |found| (index, found)))
     {
-        let is_set = index == BRACES && is_set(found.as_bytes());
-        if !is_set && !spans.stands(&folded.origin(found.range())) {
+        let is_prose = index == BRACES && is_set(found.as_bytes())
+            || index == SEMICOLON && is_item(line_before(plain, found.end()));
+        if !is_prose && !spans.stands(&folded.origin(found.range())) {
             ranges.push(source_range(plain, found.range()));
         }
     }
@@ -140,7 +147,22 @@ fn source_range(plain: &[u8], found: Range<usize>) -> Range<usize> {
 }
 
 /// The place in [`SOURCE`] of braces around more than one word.
-const BRACES: usize = 12;
+const BRACES: usize = 13;
+
+/// The place in [`SOURCE`] of a line that a semicolon ends.
+const SEMICOLON: usize = 12;
+
+/// Is it a line of a list as a person writes it, "- the keys are handed back;"? A line of source is one word or has signs.
+fn is_item(line: &[u8]) -> bool {
+    let line = line.trim_ascii();
+    let line = line.strip_suffix(b";").unwrap_or(line);
+    let line = line.strip_prefix(b"* ").unwrap_or(line);
+    let words: Vec<&[u8]> = line
+        .split(u8::is_ascii_whitespace)
+        .filter(|word| !word.is_empty())
+        .collect();
+    words.len() > 1 && words.iter().all(|word| *word != b"*" && !is_source(word))
+}
 
 /// A set of sizes, grades or numbers as a person writes it, "{S, M, XL}": code has names in small letters.
 fn is_set(braces: &[u8]) -> bool {
@@ -160,8 +182,8 @@ fn is_set(braces: &[u8]) -> bool {
 }
 
 /// The place in [`COMMANDS`] of a word with an option, and of a time table.
-const OPTIONS: usize = 3;
-const TIMES: usize = 6;
+const OPTIONS: usize = 4;
+const TIMES: usize = 7;
 
 /// Is a word with an option a command, and not a pair of words of which one is cut short ("und -ausgang")?
 fn is_command(found: &[u8], before: &[u8]) -> bool {
@@ -377,6 +399,15 @@ fn is_prose(line: &[u8]) -> bool {
         })
         .count();
     words >= 4 || words >= 2 && matches!(line.last(), Some(b'.' | b'!' | b'?'))
+}
+
+/// The line up to this place.
+fn line_before(bytes: &[u8], end: usize) -> &[u8] {
+    let head = bytes.get(..end).unwrap_or_default();
+    head.trim_ascii_end()
+        .rsplit(|&byte| byte == b'\n')
+        .next()
+        .unwrap_or_default()
 }
 
 fn line_end(bytes: &[u8], from: usize) -> usize {

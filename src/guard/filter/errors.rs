@@ -31,16 +31,17 @@ static TRACES: LazyLock<Patterns> = LazyLock::new(|| {
 /// Texts of errors: each goes from the text to the end of its sentence.
 static TEXTS: LazyLock<Patterns> = LazyLock::new(|| {
     compile(&[
-        r"\bora-\d{4,5}\b|\btns-\d{5}\b|\bpls-\d{5}\b|\bsqlstate\b|\bsql error\b|\bsqlcode\b|\bdb2 sql\b",
+        r"\b(?:amq|dsn[a-z]?|ief|iec|dfh[a-z]*|cwb|sqlz?)\d{3,5}[eiwsf]\b|\bmqrc_\w+|\baadsts\d{4,}\b|\bsql\d{4,5}[nwc]\b|\bora-\d{4,5}\b|\btns-\d{5}\b|\bpls-\d{5}\b|\bsqlstate\b|\bsql error\b|\bsqlcode\b|\bdb2 sql\b",
         r"\berror\s*:?\s*\(?\d{4}\s*\(\w{5}\)|\bmsg \d+, level \d+|\berrno\b|\berror code:?\s*\d+\b|\b(?:exit|status) code:?\s+\d+",
         r"\b(?:you have an error in your sql|syntax error (?:at|near|in|or)|(?:sql|parse) (?:syntax )?error|unterminated (?:quoted )?string|unclosed quotation mark|incorrect syntax near|unexpected token|invalid syntax)\b",
         r"\b(?:relation|table|column|function|schema|database|role|type|index|constraint|view|operator|user)\s+['\x22`]?[\w.()]+['\x22`]?\s+(?:does not exist|doesn't exist|already exists|is ambiguous|not found in)\b",
         r"\b(?:unknown column|unknown table|unknown database|no such (?:table|column|file or directory|host|index|function|collection)|invalid (?:column|object) name|undefined (?:table|column|function|variable|index|method))\b",
-        r"\bduplicate (?:key value|entry|column name)\b|\bviolates (?:foreign key|unique|check|not-null|not null|exclusion)\b|\b(?:unique|foreign key|check|not null) constraint (?:failed|violat)",
+        r"\bduplicate (?:key value\b|entry\s+(?:['\x22\x60]|for key\b)|column name\b)|\bviolates (?:foreign key|unique|check|not-null|not null|exclusion)\b|\b(?:unique|foreign key|check|not null) constraint (?:failed|violat)",
         r"\bdeadlock (?:found|detected|victim)|\block wait timeout|\btoo many connections\b|\bcould not (?:connect to server|serialize access|obtain lock)|\bserver closed the connection|\bterminating connection\b|\bcanceling statement\b|\bstatement timeout\b|\bremaining connection slots\b|\bmysql server has gone away\b|\blost connection to mysql\b",
         r"\bconnection (?:refused|reset by peer|timed out)\b|\b(?:econn(?:refused|reset|aborted)|etimedout|enotfound|ehostunreach|epipe|eacces|enoent|eaddrinuse)\b|\bsocket hang up\b|\bdial tcp\b|\bgetaddrinfo\b|\bno route to host\b|\bname or service not known\b|\btemporary failure in name resolution\b|\bbroken pipe\b|\bi/o timeout\b|\bcontext deadline exceeded\b",
         r"\b(?:psycopg2?|sqlalchemy|pymysql|mysqldb|asyncpg|pymongo|sqlite3?|cx_oracle|pyodbc|sqlx|diesel|hikari(?:pool)?|activerecord|sequelize|knex|prisma|typeorm|django\.db|mysql\.connector|node_modules)(?:[.:\[/]|-\d| error| exception)",
-        r"\b(?:com\.mysql|java\.(?:lang|sql|util|net|io)|javax|org\.(?:postgresql|hibernate|springframework|apache)|system\.data|microsoft\.data|npgsql)\.[\w.$]+",
+        r"\b(?:com\.mysql|java\.(?:lang|sql|util|net|io)|javax|org\.(?:postgresql|hibernate|springframework|apache)|system\.(?:data|net|io|web|threading|linq|collections|invalid\w+|null\w+|argument\w+)|microsoft\.data|npgsql)\.[\w.$]+(?:\(\))?",
+        r"\b(?:laufzeitfehler|run-?time\s+error|erreur\s+d'ex(?:e|\xc3\xa9)cution|error\s+en\s+tiempo\s+de\s+ejecuci(?:o|\xc3\xb3)n)\s+'?-?\d+|\b(?:remoteserver\s+hat\s+einen\s+fehler|remote\s+server\s+returned\s+an\s+error|serveur\s+distant\s+a\s+retourn(?:e|\xc3\xa9)\s+une\s+erreur|servidor\s+remoto\s+devolvi(?:o|\xc3\xb3)\s+un\s+error)\b|\bunexpectedly\s+found\s+nil\b|\b(?:misconf\s+redis|noauth\s+authentication|wrongtype\s+operation|crossslot\s+keys|oom\s+command)\b|\bsoap-env:\w+|\bsoap:(?:server|client|sender|receiver)\b|\bfault(?:string|code)\b|\berrorcode\s+\d+|\bobject reference not set to an instance\b|\bobjektverweis wurde nicht auf eine objektinstanz\b|\br(?:e|\xc3\xa9)f(?:e|\xc3\xa9)rence d'objet n'est pas d(?:e|\xc3\xa9)finie\b|\breferencia a objeto no establecida\b",
         r"\be11000\b|\bmongo(?:server|network|db|timeout|bulkwrite)?error\b|\bbson\w*error\b",
         r"\baccess denied for user\b|\bpassword authentication failed\b|\bno pg_hba\.conf\b|\blogin failed for user\b|\bauthentication failed for\b|\bpermission denied for (?:table|relation|schema|database|sequence|view|function)\b|\b(?:select|insert|update|delete) command denied\b",
         r"\bsegmentation fault\b|\bcore dumped\b|\bnull ?pointer ?(?:exception|dereference)\b|\bundefined is not\b|\bis not a function\b|\bis not defined\b|\bcannot read propert(?:y|ies)\b|\bhas no attribute\b|\bobject is not (?:callable|iterable|subscriptable)\b|\bout of memory\b.{0,20}\bkilled\b|\boom-?killed\b|\bheap out of memory\b|\bmaximum call stack\b|\bindex out of (?:range|bounds)\b|\bstack overflow at\b|\bborrow of moved value\b",
@@ -65,6 +66,8 @@ static CLASSES: LazyLock<Patterns> = LazyLock::new(|| {
         r"\b(?:[a-z_]\w*\.)*(?:[A-Z][a-z0-9]+){1,8}(?:Error|Exception|Fault|Warning)\b(?::\s*\S)?|\b(?:[a-z_]\w*\.)+(?:[A-Z]\w*)(?:Error|Exception)\b",
         r"\b(?:[a-z_]\w*\.)*(?:exceptions?|errors?)\.[A-Z]\w+|\b[A-Z][a-z]+(?:[A-Z][a-z]+)*(?:Timeout|Refused|NotFound|Denied|Failure)\b\s?:\s",
         r"\bFATAL:\s+\S|\bERROR:\s+(?:relation|column|syntax|duplicate|permission|function|operator|invalid|null|canceling|deadlock|insert|update|division)\b|\bERROR\s+\d{4}\b|\b(?:ERROR|WARN|WARNING|FATAL|DEBUG|TRACE|INFO)\s+[a-z][\w.]*\.[\w.]+\s+-\s|\b(?:ERROR|WARN|FATAL|DEBUG|TRACE)\s+\[[^\]\n]+\]|\d{2}:\d{2}[.,:\d]*Z?\s+(?:ERROR|WARN|FATAL|DEBUG|TRACE|INFO)\b",
+        r"\b[a-z_]\w*\.Invalid[A-Z]\w+|<class '[^'\n]+'>",
+        r"\bABEND(?:ED)?\s+(?:CODE\s+)?[SU]?[0-9A-Z]{3,5}\b|\bIN\s+PROGRAM\s+[A-Z]\w+\s+AT\s+OFFSET\b",
         r"\bPANIC\b:|\bSIG(?:SEGV|KILL|TERM|ABRT)\b",
     ])
 });

@@ -22,7 +22,7 @@ static CERTAIN: LazyLock<Patterns> = LazyLock::new(|| {
         r"\binsert\s+into\s+IDENT\s*\([^)]*\)",
         r"\bupdate\s+(?:only\s+)?IDENT(?:\s+(?:as\s+)?IDENT)?\s+set\s+IDENT\s*=",
         r"\bdelete\s+from\s+IDENT(?:\s+(?:as\s+)?[a-z]\b)?\s+(?:where\s+IDENT\s*(?:[=<>!]|in\b|is\b|like\b|between\b)|using\b|returning\b)",
-        r"\bdelete\s+from\s+IDENT\s*;",
+        r"\bdelete\s+from\s+IDENT(?:\s+where\s+(?:not\s+)?IDENT)?\s*;",
         r"\bcreate\s+(?:or\s+replace\s+)?(?:(?:global|local|temp|temporary|unique|unlogged|materialized|external)\s+)*(?:table|index|view|function|procedure|trigger|sequence|schema|database|type|user|role)\s+(?:concurrently\s+)?(?:if\s+not\s+exists\s+)?IDENT\s*(?:\(|as\s+(?:select|with|\$\$|\()|on\s+IDENT\s*[(]|;|with\s+password|identified\s+by|like\s+IDENT)",
         r"\bcreate\s+(?:unique\s+)?index\s+(?:concurrently\s+)?on\s+IDENT\s*\(|\bcreate\s+(?:table|index|view|schema|database)\s+if\s+not\s+exists\b",
         r"\bdrop\s+(?:table|database|view|index|schema|column|sequence|trigger|function|procedure|materialized\s+view|user|role)\s+(?:if\s+exists\s+IDENT|IDENT\s*(?:;|,\s*IDENT\s*;|cascade\b|restrict\b))",
@@ -37,7 +37,7 @@ static CERTAIN: LazyLock<Patterns> = LazyLock::new(|| {
         r"\b(?:(?:inner|left|right|full|outer|cross|natural)\s+)*join\s[^;\n]{0,80}?\bon\s+\(?[a-z]\w*\.[a-z_]\w*\s*=\s*[a-z]\w*\.[a-z_]|\bon\s+[a-z]\w*\.[a-z_]\w*\s*=\s*[a-z]\w*\.[a-z_]",
         // A comparison with a text in single quotes.
         r"\b[a-z_][\w.]*\s*(?:<>|!=|==|=)\s*'[^'\n]{0,60}'",
-        r"\bunion\s+(?:all\s+)?select\b",
+        r"\bunion\s+all\s+select\b|\bunion\s+select\s+(?:IDENT|\d+|'[^'\n]*')(?:\s+(?:as\s+)?IDENT)?\s*(?:,|from\b|--|;|$)",
         r"\bwhere\s+IDENT\s*(?:=\s*\S|!=|<>|i?like\s+'|(?:not\s+)?in\s*\(\s*(?:'|\d|select\b|:|\$|\?)|is\s+not\s+null\b|is\s+null\s*(?:;|`|$|\)|and\s+IDENT\s*[=<>]|or\s+IDENT\s*[=<>]|order\s+by|group\s+by|limit\s+\d)|between\s+'|~\*?\s*')",
         r"\bwhere\s+[a-z][a-z0-9]*(?:_[a-z0-9]+|\.[a-z][a-z0-9_]*)+\s*(?:[<>]|between\b|like\b|in\b)",
         r"\band\s+[a-z][a-z0-9]*(?:_[a-z0-9]+|\.[a-z][a-z0-9_]*)+\s*(?:[<>]|=\s*(?:'|\d|true|false)|is\s+(?:not\s+)?null|between\b|i?like\s+')",

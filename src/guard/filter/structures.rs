@@ -35,7 +35,7 @@ static CALLS: LazyLock<Patterns> = LazyLock::new(|| {
         r"\[tool_calls?\][^\n]*|\bto=functions\.\S+[^\n]*|\bfunctions\.\w+\S*",
         r"\b(?:tool_calls?|function_calls?|tool_use|tool_call_id|tool_choice|call_id|tool_name|tool_input|tool_result|tools/call|tools/list)\b",
         r"^\s*action\s*:\s*\w+\s*\n\s*action\s+input\s*:[^\n]*|^\s*action\s+input\s*:[^\n]*",
-        r"\bmcp__\w+|\bmcp\.\w+\.\w+",
+        r"\b(?:call|toolu|fc)_[a-z0-9]{6,}\b|\bmcp__\w+|\bmcp\.\w+\.\w+",
         // A key with a hump or an underscore and a value that only machines write.
         r"\b[a-z]+(?:_[a-z0-9]+)+\s*:\s*(?:true|false|null|none|undefined)\b",
     ])
