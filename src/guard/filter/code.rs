@@ -39,8 +39,8 @@ static SOURCE: LazyLock<Patterns> = LazyLock::new(|| {
         r"\b[a-z]+[A-Z]\w*\s*:\s*(?:true|false|null|undefined)\b",
         // Keys and values of JSON without their braces.
         r#""[\w.-]+"\s*:\s*(?:"[^"\n]*"|-?\d[\d.]*|true|false|null)(?:\s*,\s*"[\w.-]+"\s*:\s*(?:"[^"\n]*"|-?\d[\d.]*|true|false|null))+"#,
-        // COBOL and ABAP.
-        r"\bPERFORM\s+(?:VARYING|UNTIL)\b|\bEND-(?:PERFORM|IF|READ|EVALUATE|CALL|EXEC)\b|\b(?:MOVE|ADD)\s+[A-Z0-9][A-Z0-9-]*(?:\([A-Z0-9-]+\))?\s+TO\s+[A-Z][A-Z0-9]*-[A-Z0-9-]+|\bCOMPUTE\s+[A-Z0-9-]+\s+(?:ROUNDED\s*)?=|\bREAD\s+TABLE\s+\w+\s+(?:INTO|WITH)\b|\bLOOP\s+AT\s+\w+\s+(?:INTO|ASSIGNING|WHERE)\b|\bSELECT\s+SINGLE\b|\b[Ss][Yy]-[a-z]{4,}\b|\bEND(?:IF|LOOP|SELECT|METHOD|FORM)\.",
+        // COBOL, ABAP, ABL.
+        r"\bPERFORM\s+(?:VARYING|UNTIL)\b|\bEND-(?:PERFORM|IF|READ|EVALUATE|CALL|EXEC)\b|\b(?:MOVE|ADD)\s+[A-Z0-9][A-Z0-9-]*(?:\([A-Z0-9-]+\))?\s+TO\s+[A-Z][A-Z0-9]*-[A-Z0-9-]+|\bCOMPUTE\s+[A-Z0-9-]+\s+(?:ROUNDED\s*)?=|\b(?:NO|EXCLUSIVE|SHARE)-LOCK\b|\bREAD\s+TABLE\s+\w+\s+(?:INTO|WITH)\b|\bLOOP\s+AT\s+\w+\s+(?:INTO|ASSIGNING|WHERE)\b|\bSELECT\s+SINGLE\b|\b[Ss][Yy]-[a-z]{4,}\b|\bEND(?:IF|LOOP|SELECT|METHOD|FORM)\.",
         r"'\w+'\s*=>\s*['\x22\d\[$]|\bset\s+/[ap]\s+\w+\s*=|\bSET\s+/[AP]\s+\w+\s*=",
         r"\$(?:HOME|PATH|USER|PWD|SHELL|[A-Z]+_[A-Z_]+)\b",
         r"\bconsole\.(?:log|error|warn)\b|\bSystem\.out\b|\bprocess\.env\b|\bos\.environ\b|\bwindow\.\w+|\bdocument\.(?:cookie|\w+\()|<%[=\s]|\beval\(|\bnew\s+[A-Z]\w+\(",

@@ -21,7 +21,7 @@ const WORDS: [(Bits, &str); 6] = [
         Bits::CODE,
         "import|def|defn|function|const|sudo|curl|wget|ssh|scp|kubectl|helm|docker…|git|npm|npx|yarn|pip|pip3|apt|apt-get|\
          brew|psql|mysql…|mongosh|mongo|redis-cli|chmod|chown|rm -…|systemctl|journalctl|cargo|python…|node|grep|awk|sed|\
-         tail|cat|ls|cd|mkdir|tar|terraform|aws|gcloud|openssl|export|powershell|net user|net use|net stop|net start|net localgroup|ipconfig|gpupdate|schtasks|robocopy|xcopy|icacls|tasklist|taskkill|perform varying|perform until|end-…|compute|read table|loop at|sy-…|ws-…|endif|endloop|select single|set /…|call_…|toolu_…|println…|console.…|#include|fn|func|lambda|\
+         tail|cat|ls|cd|mkdir|tar|terraform|aws|gcloud|openssl|export|powershell|no-lock|exclusive-lock|net user|net use|net stop|net start|net localgroup|ipconfig|gpupdate|schtasks|robocopy|xcopy|icacls|tasklist|taskkill|perform varying|perform until|end-…|compute|read table|loop at|sy-…|ws-…|endif|endloop|select single|set /…|call_…|toolu_…|println…|console.…|#include|fn|func|lambda|\
          await|async|apiversion…|action:|action input|tool_…|function_call…|mcp__…|functions.…|class|return|mutation|query|\
          #!|public static|tools/call|tools/list|: true|: false|: null|: undefined|-----begin…|get-…|invoke-…|restart-service…|start-service…|stop-service…|set-item…|remove-item…|new-item…|\
          select-object…|where-object…|nmap|ping|telnet|crontab|elif|printf…",
@@ -32,7 +32,7 @@ const WORDS: [(Bits, &str); 6] = [
          doesn't exist|deadlock|psycopg…|sqlalchemy…|pymysql…|e11000|segmentation|core dumped|undefined|nullpointer…|econn…|\
          etimedout|enotfound|hang up|dial tcp|getaddrinfo|x509|java.…|org.…|timed out|timeout|unhandled|fatal|stack trace|\
          stacktrace|line|failed|too many connections|lock wait|null pointer|out of memory|…error…|…exception…|fehler|erreur|\
-         odbc|ole db|library not loaded|…killed|database is locked|amq…|dsn…|mqrc_…|misconf|noauth|wrongtype|crossslot|soap-env…|soap:…|faultstring|faultcode|errorcode|object reference|objektverweis|référence d'objet|referencia a objeto|laufzeitfehler|remoteserver|remote server|serveur distant|servidor remoto|ejecución|exécution|found nil|aadsts…|abend|at offset|system.…|exit code|sqlite_…|warn|fatal exception|permission denied|\
+         odbc|ole db|library not loaded|…killed|database is locked|upstream|before headers|amq…|dsn…|mqrc_…|misconf|noauth|wrongtype|crossslot|soap-env…|soap:…|faultstring|faultcode|errorcode|object reference|objektverweis|référence d'objet|referencia a objeto|laufzeitfehler|remoteserver|remote server|serveur distant|servidor remoto|ejecución|exécution|found nil|aadsts…|abend|at offset|system.…|exit code|sqlite_…|warn|fatal exception|permission denied|\
          syntax|caused by|status code|http|segfault|could not resolve|cannot borrow|live long enough|mismatched types|not assignable|undeclared|\
          unresolved|cannot find|incompatible types|ts2…|cs0…|e0…|0x…|existe|existiert nicht",
     ),
@@ -42,7 +42,7 @@ const WORDS: [(Bits, &str); 6] = [
          prompts|systemprompt…|system-prompt…|daybrief|assistant|you are|you're|du bist|tu es|eres|sie sind|vous êtes|\
          language model|sprachmodell|instructions|instruction|anweisung…|vorgabe…|richtlinie…|indicaciones|instrucciones|benutzer:|nutzer:|usuario:|usuaria:|\
          benutzer :|nutzer :|word for word|verbatim|# role|# persona|# rules|# instruction…|# task|# system|# rolle|# regeln|# rol|\
-         # anweisungen|# rôle|# règles|# reglas|**user**|**human**|system:|configured|primed|mir wurde|du darfst|révèle…|reveles|developer|message système|mensaje del sistema|mensaje de sistema|my configuration|[inst|[/inst|<<sys|\
+         # anweisungen|# rôle|# règles|# reglas|**user**|**human**|system:|configured|primed|directrices|vorgaben|consignes|mir wurde|du darfst|révèle…|reveles|developer|message système|mensaje del sistema|mensaje de sistema|my configuration|[inst|[/inst|<<sys|\
          ### …|jailbreak…|human:|user:|systemnachricht|systemmeldung|systemanweisung…|système|systeme|sistema|consigne…|\
          reglas|regeln|regel|règles|meines prompts|tu rédiges|utilisateur|du formulierst|rules|my rules|instructed|prompted|\
          programmed|guidelines|als ki…|as an ai|en tant|como modelo|never reveal|my instructions|my rules|do not reveal|i was given|i have been given|i was shown|i am configured|i am set up|i am designed|i am trained|told me|instructed me|\
