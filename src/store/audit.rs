@@ -161,6 +161,7 @@ impl AuditRows<'_> {
     /// Adds texts, appends the rows beside which they stand, and says that `head` is the last, in this order and as one
     /// write where the driver can. It ends before the first row whose number is taken, because another node has appended
     /// in the meantime, and leaves the head alone where that is not of `version` any more.
+    /// Nothing is appended where somebody else, or nobody, stands behind the rows of one of `subjects` by now.
     pub async fn append(
         &self,
         subjects: &[Subject],

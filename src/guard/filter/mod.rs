@@ -4,7 +4,7 @@
 //! secret, foreign link or hidden character leaves. Text leaves sentence by sentence. A sentence in which the cheap look
 //! ([`scan`]) finds nothing leaves as it is; from one in which it finds something, the text is held to the end of its
 //! paragraph and looked at closely, over a folded copy ([`fold`]) with offsets back into the text.
-//! Of the patterns only those are searched for that may be in it, by what it holds ([`held`]) and they need ([`needs`]).
+//! One pass over it tells which patterns of a list are in it; only those are then searched for ([`pattern`]).
 //!
 //! **Names.** A name of the context that is one plain word (`status`, `order`) is ordinary language: it is held back only
 //! where it looks technical, that is dot-qualified (`o.status`), in back-ticks or in identifier quotes (`"order"`,
