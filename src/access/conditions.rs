@@ -10,6 +10,67 @@ use crate::{
     sql,
 };
 
+/// Values of a list that are told.
+const VALUES_TOLD: usize = 40;
+
+/// A tool's own schema with what the conditions say of its arguments, so that who fills it in knows what is allowed. What the
+/// schema cannot say is left to the call.
+pub fn told(conditions: &[&Condition], schema: &Value) -> Value {
+    let mut schema = schema.clone();
+    for condition in conditions {
+        let mut more = schema.clone();
+        if let Some(property) = property_at(&mut more, &condition.arg, condition.optional) {
+            let mut say = |key: &str, value: Value| property.insert(key.to_owned(), value);
+            if let Some(value) = &condition.equals {
+                say("const", value.clone());
+            }
+            if let Some(values) = &condition.one_of
+                && values.len() <= VALUES_TOLD
+            {
+                say("enum", Value::Array(values.clone()));
+            }
+            for (key, bound) in [
+                ("minimum", condition.at_least),
+                ("maximum", condition.at_most),
+            ] {
+                if let Some(bound) = bound.and_then(Number::from_f64) {
+                    say(key, bound.into());
+                }
+            }
+            schema = more;
+        }
+    }
+    schema
+}
+
+/// The schema of the argument at a path of names with dots between; made where the tool says nothing of it. It is required
+/// unless it is `optional`.
+fn property_at<'s>(
+    schema: &'s mut Value,
+    path: &str,
+    optional: bool,
+) -> Option<&'s mut Map<String, Value>> {
+    let mut at = schema;
+    for name in path.split('.') {
+        let object = at.as_object_mut()?;
+        if !optional {
+            let required = object
+                .entry("required")
+                .or_insert_with(|| Value::Array(vec![]));
+            let required = required.as_array_mut()?;
+            if !required.iter().any(|known| known == name) {
+                required.push(name.into());
+            }
+        }
+        let properties = object
+            .entry("properties")
+            .or_insert_with(|| Map::new().into());
+        let property = properties.as_object_mut()?.entry(name);
+        at = property.or_insert_with(|| Map::new().into());
+    }
+    at.as_object_mut()
+}
+
 /// Is the condition about this tool?
 pub fn is_about(condition: &Condition, tool: &str) -> bool {
     condition.tools.is_empty()

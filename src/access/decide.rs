@@ -51,6 +51,31 @@ pub fn callable(role: &Role, connector: &Connector, tool: &str) -> Decision {
     }
 }
 
+/// A tool's schema with what the role's grant says of its arguments. Where several grants allow the tool, one of them may
+/// allow what another does not: then the schema says nothing of it, and the call decides.
+pub fn arguments(role: &Role, connector: &Connector, tool: &str, schema: &Value) -> Value {
+    let Some(class) = connector.class_of(tool) else {
+        return schema.clone();
+    };
+    let mut grants = role.grants.iter().filter(|grant| {
+        let patterns = patterns(grant, class, Purpose::Call);
+        let named = patterns
+            .iter()
+            .any(|pattern| matches_pattern(pattern, tool));
+        grant.connector == connector.id && named
+    });
+    match (grants.next(), grants.next()) {
+        (Some(grant), None) => {
+            let about = grant
+                .when
+                .iter()
+                .filter(|condition| conditions::is_about(condition, tool));
+            conditions::told(&about.collect::<Vec<_>>(), schema)
+        }
+        _ => schema.clone(),
+    }
+}
+
 impl<'a> Request<'a> {
     fn call(&self) -> Call<'a> {
         Call {

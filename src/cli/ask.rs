@@ -272,7 +272,10 @@ fn drawn(table: &Table) -> String {
         cells.join("  ").trim_end().to_owned()
     };
     let mut lines = vec![String::new(), table.title.clone(), line(&table.columns)];
-    lines.extend(table.rows.iter().map(|row| line(row)));
+    lines.extend(table.rows.iter().enumerate().map(|(at, row)| {
+        let link = table.links.get(at).and_then(Option::as_ref);
+        link.map_or_else(|| line(row), |link| format!("{}  {link}", line(row)))
+    }));
     if table.more > 0 {
         lines.push(format!("+ {} more", table.more));
     }

@@ -21,6 +21,14 @@ const FEWEST_OFFERED: usize = 4;
 const WORTH_OFFERING: f64 = 0.25;
 /// Letters that words must share from their beginning to be one word in another form.
 const SHARED_LETTERS: usize = 4;
+/// Words of every question, which tell nothing of what it asks for.
+const ASKING: [&str; 44] = [
+    "what", "which", "when", "where", "whose", "that", "this", "these", "those", "there", "with",
+    "from", "have", "does", "many", "much", "were", "will", "welche", "welcher", "welches", "wann",
+    "wieviel", "wieviele", "gibt", "sind", "haben", "wurde", "diese", "dieser", "dieses", "nicht",
+    "quel", "quels", "quelle", "quelles", "combien", "quand", "cette", "dans", "cuantos",
+    "cuántos", "cuáles", "cuando",
+];
 /// Characters of a description, which its server wrote.
 const DESCRIPTION_CHARACTERS: usize = 1_000;
 /// Bytes of an argument schema; a larger one is left out.
@@ -165,6 +173,47 @@ pub fn choose<'o>(question: &str, offers: &'o [Offer]) -> Vec<&'o Offer> {
         .collect()
 }
 
+/// The sources that a question speaks of, each with its tools that read, the fitting ones first. A further source counts where
+/// it knows a word of the question's that those before it do not. Where the question by itself speaks of none, what it goes on
+/// from does; where that does not either, it is the first source.
+pub fn sources<'o>(question: &str, topic: &str, offers: &'o [Offer]) -> Vec<Vec<&'o Offer>> {
+    let told = [question, topic]
+        .map(|text| spoken_of(text, offers))
+        .into_iter()
+        .find(|sources| !sources.is_empty());
+    told.unwrap_or_else(|| by_source(question, offers).into_iter().take(1).collect())
+}
+
+fn by_source<'o>(question: &str, offers: &'o [Offer]) -> Vec<Vec<&'o Offer>> {
+    let mut sources: Vec<Vec<&Offer>> = Vec::new();
+    let reading = |(_, offer): &(f64, &Offer)| offer.class == ToolClass::Read;
+    for (_, offer) in scores(question, offers).into_iter().filter(reading) {
+        let known = sources.iter_mut().find(|tools| {
+            let first = tools.first();
+            first.is_some_and(|first| first.connector == offer.connector)
+        });
+        match known {
+            Some(tools) => tools.push(offer),
+            None => sources.push(vec![offer]),
+        }
+    }
+    sources
+}
+
+fn spoken_of<'o>(question: &str, offers: &'o [Offer]) -> Vec<Vec<&'o Offer>> {
+    let mut unmet = words(question);
+    unmet.retain(|word| word.chars().count() >= SHARED_LETTERS && !ASKING.contains(&&**word));
+    let mut sources = by_source(question, offers);
+    sources.retain(|tools| {
+        let before = unmet.len();
+        let known = tools.iter().flat_map(|offer| offer.words());
+        let known: BTreeSet<String> = known.flat_map(|(_, words)| words).collect();
+        unmet.retain(|word| !known.iter().any(|known| same_word(word, known)));
+        unmet.len() < before
+    });
+    sources
+}
+
 /// Every tool with how well it fits, the best first. A word that few tools hold weighs more.
 fn scores<'o>(question: &str, offers: &'o [Offer]) -> Vec<(f64, &'o Offer)> {
     let asked = words(question);
@@ -272,6 +321,25 @@ mod tests {
             assert_eq!(chosen[0].name, expected, "{question}");
             assert!(chosen.len() <= MOST_OFFERED);
         }
+    }
+
+    #[test]
+    fn a_question_about_two_sources_chooses_both_and_one_about_one_chooses_one() {
+        let offers = hundred();
+        let of = |question: &str| -> Vec<String> {
+            sources(question, "", &offers)
+                .iter()
+                .map(|tools| tools[0].connector.to_string())
+                .collect()
+        };
+        assert_eq!(of("Which issues block the release?"), ["jira"]);
+        let mut both = of("Which disputes are open, and which merge requests wait?");
+        both.sort();
+        assert_eq!(both, ["gitlab", "stripe"]);
+        assert_eq!(of("Wie geht es?").len(), 1);
+        let goes_on = sources("And last week?", "Which issues were closed?", &offers);
+        assert_eq!(goes_on[0][0].name, "jira__search_issues");
+        assert!(sources("Which issues?", "", &[]).is_empty());
     }
 
     #[test]

@@ -1,53 +1,78 @@
-//! For models that cannot ask for tools by themselves: the call is chosen in a form that their server holds them to. The
-//! candidates are few, those whose words meet the question's.
+//! For models that cannot ask for tools by themselves: the words of the question choose the sources, and the model fills in
+//! one call to each, in a form that its server holds it to.
 
 use serde_json::{Map, Value, json};
 
 use super::choose::{Offer, words_in_common};
-use crate::{domain::connector::ToolClass, models::ToolCall};
+use crate::models::ToolCall;
 
-/// Tools that are candidates.
+/// Sources that are asked.
+const MOST_SOURCES: usize = 3;
+/// Tools of a source that are candidates.
 const MOST_TOOLS: usize = 4;
 /// Names of an argument that are candidates.
 const MOST_NAMES: usize = 3;
-/// Tokens of the choice.
-pub const CHOICE_TOKENS: u32 = 300;
+/// Tokens of the filled form.
+pub const FORM_TOKENS: u32 = 600;
 
-/// The form of a choice among tools that read: one object a tool. An argument `today` is today; one that names something out of
-/// a list names one that meets the question.
-pub fn schema(question: &str, offers: &[&Offer], today: &str) -> Option<Value> {
-    let choices: Vec<Value> = offers
-        .iter()
-        .filter(|offer| offer.class == ToolClass::Read && !required(&offer.input_schema).is_empty())
-        .take(MOST_TOOLS)
-        .map(|offer| {
-            json!({
-                "type": "object",
-                "properties": {
-                    "tool": { "const": offer.name },
-                    "args": narrowed(&offer.input_schema, question, &offer.description, today),
-                },
-                "required": ["tool", "args"],
-                "additionalProperties": false,
+/// The form of one call to each source: one object a source, under its name, and within it a choice among its tools.
+/// An argument `today` is today; one that names something out of a list names one that meets the question.
+pub fn schema(question: &str, sources: &[Vec<&Offer>], today: &str) -> Option<Value> {
+    let mut calls = Map::new();
+    for offers in sources {
+        let choices: Vec<(&Offer, Value)> = offers
+            .iter()
+            .take(MOST_TOOLS)
+            .map(|offer| {
+                let choice = json!({
+                    "type": "object",
+                    "properties": {
+                        "tool": { "const": offer.name },
+                        "args": narrowed(&offer.input_schema, question, &offer.description, today),
+                    },
+                    "required": ["tool", "args"],
+                    "additionalProperties": false,
+                });
+                (*offer, choice)
             })
-        })
-        .collect();
-    match choices.as_slice() {
-        [] => None,
-        [one] => Some(one.clone()),
-        _ => Some(json!({ "anyOf": choices })),
+            .collect();
+        let Some((offer, first)) = choices.first() else {
+            continue;
+        };
+        let choice = match choices.len() {
+            1 => first.clone(),
+            _ => json!({ "anyOf": choices.iter().map(|(_, choice)| choice).collect::<Vec<_>>() }),
+        };
+        calls.insert(offer.connector.to_string(), choice);
+        if calls.len() == MOST_SOURCES {
+            break;
+        }
     }
+    let names: Vec<&String> = calls.keys().collect();
+    (!calls.is_empty()).then(|| {
+        json!({ "type": "object", "required": names, "properties": calls, "additionalProperties": false })
+    })
 }
 
-/// The call that was chosen.
-pub fn call(answer: &str) -> Option<ToolCall> {
-    let json = answer.get(answer.find('{')?..=answer.rfind('}')?)?;
-    let choice: Value = serde_json::from_str(json).ok()?;
-    Some(ToolCall {
-        id: "chosen".to_owned(),
-        name: choice.get("tool")?.as_str()?.to_owned(),
-        args: choice.get("args")?.clone(),
-    })
+/// The calls that were chosen.
+pub fn calls(answer: &str) -> Vec<ToolCall> {
+    let json = answer
+        .find('{')
+        .zip(answer.rfind('}'))
+        .and_then(|(from, to)| answer.get(from..=to));
+    let chosen: Option<Map<String, Value>> = json.and_then(|json| serde_json::from_str(json).ok());
+    chosen
+        .into_iter()
+        .flatten()
+        .filter_map(|(source, choice)| {
+            Some(ToolCall {
+                id: source,
+                name: choice.get("tool")?.as_str()?.to_owned(),
+                args: choice.get("args")?.clone(),
+            })
+        })
+        .take(MOST_SOURCES)
+        .collect()
 }
 
 fn required(schema: &Value) -> Vec<&str> {
@@ -122,11 +147,15 @@ fn best(values: &[Value], question: &str, description: &str) -> Vec<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::ConnectorId;
+    use crate::{domain::connector::ToolClass, ids::ConnectorId};
 
-    #[test]
-    fn a_choice_is_among_what_meets_the_question_with_today_filled_in() {
-        let schema_of = json!({
+    fn offer(connector: &str, tool: &str, description: &str, schema: &Value) -> Offer {
+        let id = ConnectorId::new(connector).unwrap();
+        Offer::new(&id, connector, tool, ToolClass::Read, description, schema)
+    }
+
+    fn queries() -> Offer {
+        let schema = json!({
             "type": "object", "required": ["name"],
             "properties": {
                 "name": { "type": "string", "enum": ["open_orders", "stock_short", "revenue_by_month"] },
@@ -134,23 +163,56 @@ mod tests {
                 "limit": { "type": "integer" },
             },
         });
-        let offer = Offer::new(
-            &ConnectorId::new("northwind").unwrap(),
-            "Northwind",
-            "query",
-            ToolClass::Read,
-            "Runs a named query. open_orders: Orders not shipped; stock_short: Open orders exceed the stock; revenue_by_month: Net revenue by month",
-            &schema_of,
-        );
-        let form = schema("What was the revenue in April?", &[&offer], "1998-05-20").unwrap();
-        let args = &form["properties"]["args"]["properties"];
+        let said = "Runs a named query. open_orders: Orders not shipped; stock_short: Open orders exceed the stock; revenue_by_month: Net revenue by month";
+        offer("northwind", "query", said, &schema)
+    }
+
+    #[test]
+    fn a_choice_is_among_what_meets_the_question_with_today_filled_in() {
+        let offer = queries();
+        let form = schema(
+            "What was the revenue in April?",
+            &[vec![&offer]],
+            "1998-05-20",
+        )
+        .unwrap();
+        let args = &form["properties"]["northwind"]["properties"]["args"]["properties"];
         assert_eq!(args["name"]["enum"], json!(["revenue_by_month"]));
         assert_eq!(args["params"]["properties"]["today"]["const"], "1998-05-20");
         assert!(args.get("limit").is_none());
-        let chosen =
-            call("Sure: {\"tool\":\"northwind__query\",\"args\":{\"name\":\"revenue_by_month\"}}")
-                .unwrap();
-        assert_eq!(chosen.name, "northwind__query");
-        assert_eq!(chosen.args["name"], "revenue_by_month");
+    }
+
+    #[test]
+    fn each_source_gets_a_call_of_its_own() {
+        let path = json!({
+            "type": "object", "required": ["repo_path"],
+            "properties": { "repo_path": { "type": "string", "const": "/srv/pay" }, "max_count": { "type": "integer" } },
+        });
+        let (orders, log) = (queries(), offer("repository", "git_log", "Commits.", &path));
+        let status = offer("repository", "git_status", "Status.", &path);
+        let sources = [vec![&orders], vec![&log, &status]];
+        let form = schema("Which orders are open?", &sources, "1998-05-20").unwrap();
+        assert_eq!(form["required"], json!(["northwind", "repository"]));
+        let choices = &form["properties"]["repository"]["anyOf"];
+        assert_eq!(choices.as_array().unwrap().len(), 2);
+        let args = &choices[0]["properties"]["args"];
+        assert_eq!(args["properties"]["repo_path"]["const"], "/srv/pay");
+        assert_eq!(args["required"], json!(["repo_path"]));
+
+        let filled = r#"Sure: {"northwind":{"tool":"northwind__query","args":{"name":"open_orders"}},"other":1,
+            "repository":{"tool":"repository__git_log","args":{"repo_path":"/srv/pay"}}}"#;
+        let chosen = calls(filled);
+        let names: Vec<&str> = chosen.iter().map(|call| call.name.as_str()).collect();
+        assert_eq!(names, ["northwind__query", "repository__git_log"]);
+        assert_eq!(chosen[0].args["name"], "open_orders");
+        for nothing in ["", "}{", "{", "null", "{\"a\":[]}"] {
+            assert!(calls(nothing).is_empty(), "{nothing}");
+        }
+    }
+
+    #[test]
+    fn a_form_without_anything_to_read_is_none() {
+        assert_eq!(schema("Which orders?", &[], "1998-05-20"), None);
+        assert_eq!(schema("Which orders?", &[vec![]], "1998-05-20"), None);
     }
 }

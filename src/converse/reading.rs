@@ -1,6 +1,6 @@
 //! What was read and computed in a turn. It lives in memory until the turn ends.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::{Value, json};
@@ -223,7 +223,7 @@ impl Reading {
 
     /// A result as a table for a reader.
     pub fn table(&self, handle: &str, title: &str, language: Language) -> Option<Table> {
-        let (_, kept) = self.find(handle)?;
+        let (number, kept) = self.find(handle)?;
         let cells = match kept {
             Kept::Read(read) => compute::Table::from_value(&read.value, None).ok()?,
             Kept::Computed(answer) => answer.table().clone(),
@@ -244,7 +244,15 @@ impl Reading {
                     .collect()
             })
             .collect();
+        let links: Vec<Option<Url>> = (0..rows.len())
+            .map(|row| self.link_of(number, row))
+            .collect();
         Some(Table {
+            links: if links.iter().any(Option::is_some) {
+                links
+            } else {
+                Vec::new()
+            },
             title: crate::text::shorten(&visible(title), CELL_CHARACTERS),
             columns: names
                 .iter()
@@ -253,6 +261,22 @@ impl Reading {
             more: cells.len() - rows.len(),
             rows,
         })
+    }
+
+    /// What opens the record that a row is; nothing where it is made of several.
+    fn link_of(&self, result: usize, row: usize) -> Option<Url> {
+        let place = Place {
+            result,
+            row: Some(row),
+            column: String::new(),
+        };
+        match self.origins(&place).as_slice() {
+            [(read, Some(row))] => match self.kept.get(*read)? {
+                Kept::Read(read) => read.citation(0, Some(*row)).link,
+                Kept::Computed(_) => None,
+            },
+            _ => None,
+        }
     }
 
     /// The number of a result by its handle.
@@ -268,10 +292,12 @@ impl Reading {
         }
     }
 
-    /// The last result that has rows: what is shown where no sentence could stand.
-    pub fn last_with_rows(&self) -> Option<String> {
-        let (mut reads, mut computed, mut last) = (0, 0, None);
-        for kept in &self.kept {
+    /// The results with rows that no citation rests on and that nothing was computed from, in their order.
+    pub fn untold(&self) -> Vec<String> {
+        let cited: BTreeSet<usize> = self.cited.keys().map(|(read, _)| *read).collect();
+        let (mut used, mut untold) = (BTreeSet::<usize>::new(), Vec::new());
+        let (mut reads, mut computed) = (0, 0);
+        for (at, kept) in self.kept.iter().enumerate() {
             let (handle, rows) = match kept {
                 Kept::Read(read) => {
                     reads += 1;
@@ -283,11 +309,25 @@ impl Reading {
                     (format!("C{computed}"), answer.table().len())
                 }
             };
-            if rows > 0 {
-                last = Some(handle);
+            let place = Place {
+                result: at,
+                row: None,
+                column: String::new(),
+            };
+            let origins: BTreeSet<usize> = self
+                .origins(&place)
+                .into_iter()
+                .map(|(read, _)| read)
+                .collect();
+            if matches!(kept, Kept::Computed(_)) {
+                used.extend(&origins);
+            }
+            if rows > 0 && cited.is_disjoint(&origins) {
+                untold.push((at, handle));
             }
         }
-        last
+        untold.retain(|(at, _)| !used.contains(at));
+        untold.into_iter().map(|(_, handle)| handle).collect()
     }
 
     /// The marks of a sentence that rests on these places, and the citations that are new with it.

@@ -261,8 +261,8 @@ struct Turn<'a> {
 enum Wanted<'a> {
     /// These tools may be asked for.
     Tools(&'a BTreeSet<String>),
-    /// A call in this form.
-    Choice(Value),
+    /// Calls in this form.
+    Form(Value),
     /// Words.
     Answer,
 }

@@ -65,6 +65,10 @@ pub struct Table {
     pub title: String,
     pub columns: Vec<String>,
     pub rows: Vec<Vec<String>>,
+    /// What opens the record of each row, row for row; empty where no row opens one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<Option<String>>")]
+    pub links: Vec<Option<Url>>,
     /// Rows that are not shown.
     pub more: usize,
 }

@@ -214,7 +214,7 @@ pub enum ToolUse {
     /// By its vendor's own way.
     #[default]
     Native,
-    /// It chooses one call in a form that its server holds it to: for small local models.
+    /// It fills in a form that its server holds it to, one call to each source that the question speaks of: for small local models.
     Guided,
 }
 

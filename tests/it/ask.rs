@@ -162,6 +162,31 @@ async fn what_the_source_says_is_told_with_its_record_and_what_it_does_not_say_i
     assert!(String::from_utf8_lossy(&verified.stdout).contains("\"ok\":true"));
 }
 
+/// The model of this address is too small to ask for tools by itself.
+fn guide(folder: &Path) {
+    let settings = folder.join("daybrief.toml");
+    let text = fs::read_to_string(&settings).unwrap();
+    fs::write(&settings, format!("{text}tools = \"guided\"\n")).unwrap();
+}
+
+/// The table of a source; every result is told in words or as a table.
+fn table_of<'e>(events: &'e [Value], source: &str) -> Option<&'e Value> {
+    of(events, "table")
+        .into_iter()
+        .find(|table| table["title"] == source)
+}
+
+/// What stands at a mark or at a row of a table opens this.
+fn opens(events: &[Value], link: &str) -> bool {
+    let rows = of(events, "table")
+        .into_iter()
+        .flat_map(|table| table["links"].as_array().cloned().unwrap_or_default());
+    let citations = of(events, "citation")
+        .into_iter()
+        .map(|c| c["link"].clone());
+    citations.chain(rows).any(|opened| opened == link)
+}
+
 #[tokio::test]
 async fn a_real_local_model_chooses_what_to_ask_and_says_nothing_that_no_source_said() {
     let Some(url) = peer("DAYBRIEF_TEST_LLAMA") else {
@@ -169,10 +194,7 @@ async fn a_real_local_model_chooses_what_to_ask_and_says_nothing_that_no_source_
     };
     let folder = tempfile::tempdir().unwrap();
     instance(folder.path(), &url).await;
-    let settings = folder.path().join("daybrief.toml");
-    let text = fs::read_to_string(&settings).unwrap();
-    // It is too small to ask for tools by itself.
-    fs::write(&settings, format!("{text}tools = \"guided\"\n")).unwrap();
+    guide(folder.path());
     let events = ask(
         folder.path(),
         &["Which orders are not shipped?", "--user", "nancy"],
@@ -183,15 +205,90 @@ async fn a_real_local_model_chooses_what_to_ask_and_says_nothing_that_no_source_
     assert_eq!(done["usage"]["tool_calls"], 1, "{done}");
     assert!(!of(&events, "citation").is_empty(), "{events:?}");
     // What it cannot put into words stands as a table: 21 orders, the first of them 11008.
-    let grounded = text.contains('[');
-    if of(&events, "table").is_empty() {
-        assert!(grounded, "{events:?}");
-        return;
+    match table_of(&events, "Northwind") {
+        None => assert!(text.contains('['), "{events:?}"),
+        Some(table) => {
+            let rows = table["rows"].as_array().unwrap();
+            assert_eq!(rows.len() + table["more"].as_u64().unwrap() as usize, 21);
+            assert_eq!(rows[0][0], "11008", "{table}");
+            assert_eq!(table["links"].as_array().unwrap().len(), rows.len());
+            assert!(opens(&events, "https://erp.acme.example/orders/11008"));
+        }
     }
-    let table = of(&events, "table")[0];
-    let rows = table["rows"].as_array().unwrap();
-    assert_eq!(rows.len() + table["more"].as_u64().unwrap() as usize, 21);
-    assert_eq!(rows[0][0], "11008", "{table}");
+}
+
+#[tokio::test]
+async fn a_real_local_model_answers_from_a_repository_and_from_two_sources_at_once() {
+    let (Some(url), Some(postgres), Some(git)) = (
+        peer("DAYBRIEF_TEST_LLAMA"),
+        peer("DAYBRIEF_TEST_POSTGRES"),
+        peer("DAYBRIEF_TEST_MCP_GIT"),
+    ) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    instance(folder.path(), &url).await;
+    guide(folder.path());
+    northwind::move_to_postgres(folder.path(), &postgres, "northwind_guided").await;
+    let hash = add_repository(folder.path(), &git);
+    let commit = format!("https://git.acme.example/commit/{hash}");
+
+    // A repository alone. Its path is what the right says: the model need not guess it.
+    let asked = "Which commits are in the log of the payment service?";
+    let events = ask(folder.path(), &[asked, "--user", "nancy"]);
+    let (text, done) = (text_of(&events), events.last().unwrap());
+    println!("{text} {done}");
+    assert_eq!(done["outcome"], "answered", "{done} {events:?}");
+    assert_eq!(done["usage"]["tool_calls"], 1, "{done}");
+    assert!(opens(&events, &commit), "{events:?}");
+    let told = table_of(&events, "Payment service").map_or(text, Value::to_string);
+    assert!(
+        told.contains("Retry cards") || told.contains("Priya Nair"),
+        "{told}"
+    );
+
+    // Both at once: each gives its own rows, and each is told.
+    let asked = "Which orders are not shipped, and which commits are in the log?";
+    let events = ask(folder.path(), &[asked, "--user", "nancy"]);
+    let (text, done) = (text_of(&events), events.last().unwrap());
+    println!("{text} {done}");
+    assert_eq!(done["outcome"], "answered", "{done} {events:?}");
+    assert_eq!(done["usage"]["tool_calls"], 2, "{done}");
+    assert!(opens(&events, &commit), "{events:?}");
+    assert!(
+        opens(&events, "https://erp.acme.example/orders/11008"),
+        "{events:?}"
+    );
+    if let Some(table) = table_of(&events, "Northwind") {
+        let rows = table["rows"].as_array().unwrap();
+        assert_eq!(rows.len() + table["more"].as_u64().unwrap() as usize, 21);
+        assert_eq!(rows[0][0], "11008", "{table}");
+    }
+}
+
+/// A repository with one commit beside Northwind, which Nancy may read the log of; the commit's hash.
+fn add_repository(folder: &Path, server: &str) -> String {
+    let repository = folder.join("payment-service");
+    crate::git::repository_with_one_commit(&repository);
+    let objects = folder.join("objects/northwind.toml");
+    let text = fs::read_to_string(&objects).unwrap();
+    let granted = format!(
+        "tools = [\"query\"]\n[[role.grants]]\nconnector = \"repository\"\ntools = [\"git_log\"]\n\
+         when = [{{ arg = \"repo_path\", equals = \"{}\" }}]\n",
+        repository.display()
+    );
+    fs::write(&objects, text.replace("tools = [\"query\"]\n", &granted)).unwrap();
+    fs::write(
+        folder.join("objects/repository.toml"),
+        format!(
+            "[connector]\nid = \"repository\"\ntitle = \"Payment service\"\ncommand = [\"{server}\"]\ntools = {{ git_log = \"read\" }}\n\
+             link_hosts = [\"git.acme.example\"]\nlinks = {{ commit = \"https://git.acme.example/commit/{{}}\" }}\n"
+        ),
+    )
+    .unwrap();
+    let applied = daybrief(folder, &["apply", "--yes"]);
+    assert!(applied.status.success(), "{applied:?}");
+    crate::git::head_of(&repository)
 }
 
 /// What a scripted model does in one of its turns.
@@ -252,8 +349,6 @@ async fn two_sources_are_asked_at_once_a_database_server_and_a_repository() {
     };
     let folder = tempfile::tempdir().unwrap();
     let repository = folder.path().join("payment-service");
-    crate::git::repository_with_one_commit(&repository);
-    let hash = crate::git::head_of(&repository);
     let model = scripted(vec![
         Step::Calls(vec![
             (
@@ -275,24 +370,8 @@ async fn two_sources_are_asked_at_once_a_database_server_and_a_repository() {
     ])
     .await;
     instance(folder.path(), &model).await;
-    northwind::move_to_postgres(folder.path(), &postgres).await;
-    let objects = folder.path().join("objects/northwind.toml");
-    let text = fs::read_to_string(&objects).unwrap();
-    let text = text.replace(
-        "tools = [\"query\"]\n",
-        "tools = [\"query\"]\n[[role.grants]]\nconnector = \"repository\"\ntools = [\"git_log\"]\n",
-    );
-    fs::write(&objects, text).unwrap();
-    fs::write(
-        folder.path().join("objects/repository.toml"),
-        format!(
-            "[connector]\nid = \"repository\"\ntitle = \"Payment service\"\ncommand = [\"{git}\"]\ntools = {{ git_log = \"read\" }}\n\
-             link_hosts = [\"git.acme.example\"]\nlinks = {{ commit = \"https://git.acme.example/commit/{{}}\" }}\n"
-        ),
-    )
-    .unwrap();
-    let applied = daybrief(folder.path(), &["apply", "--yes"]);
-    assert!(applied.status.success(), "{applied:?}");
+    northwind::move_to_postgres(folder.path(), &postgres, "northwind_ask").await;
+    let hash = add_repository(folder.path(), &git);
     let events = ask(
         folder.path(),
         &[

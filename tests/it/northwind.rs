@@ -313,10 +313,11 @@ async fn lay_out_over_server(folder: &Path, variable: &str) {
 }
 
 /// Moves what [`lay_out`] made to a database of its own on the PostgreSQL server at this address.
-pub async fn move_to_postgres(folder: &Path, address: &str) {
+pub async fn move_to_postgres(folder: &Path, address: &str, database: &str) {
     let mut session = sqlx::PgConnection::connect(address).await.unwrap();
-    let _ = session.execute("create database northwind_ask").await;
-    let own = address.replace("/northwind", "/northwind_ask");
+    let create = format!("create database {database}");
+    let _ = session.execute(AssertSqlSafe(create)).await;
+    let own = address.replace("/northwind", &format!("/{database}"));
     let mut session = sqlx::PgConnection::connect(&own).await.unwrap();
     for statement in statements(&folder.join("northwind.db")).await {
         session.execute(AssertSqlSafe(statement)).await.unwrap();

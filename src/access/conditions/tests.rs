@@ -14,6 +14,45 @@ fn holds(rule: &str, args: Value) -> bool {
 }
 
 #[test]
+fn a_schema_says_what_the_conditions_say_and_all_that_it_said_before() {
+    let conditions = [
+        condition("arg = 'repo_path'\nequals = '/srv/pay'"),
+        condition("arg = 'params.region'\none_of = ['EU', 'US']\noptional = true"),
+        condition("arg = 'limit'\nat_least = 1\nat_most = 100\noptional = true"),
+        condition("arg = 'sql'\nstatement = 'select'\ntables = ['v']"),
+    ];
+    let schema = json!({
+        "type": "object", "required": ["sql"], "additionalProperties": false,
+        "properties": { "repo_path": { "type": "string" }, "sql": { "type": "string" }, "since": { "type": "string" } },
+    });
+    let told = told(&conditions.iter().collect::<Vec<_>>(), &schema);
+    let expected = json!({
+        "type": "object", "required": ["sql", "repo_path"], "additionalProperties": false,
+        "properties": {
+            "repo_path": { "type": "string", "const": "/srv/pay" },
+            "params": { "properties": { "region": { "enum": ["EU", "US"] } } },
+            "limit": { "minimum": 1.0, "maximum": 100.0 },
+            "sql": { "type": "string" },
+            "since": { "type": "string" },
+        },
+    });
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn a_schema_that_is_no_table_stays_as_it_is() {
+    let condition = condition("arg = 'a.b'\nequals = 1");
+    for schema in [
+        json!(true),
+        json!("x"),
+        json!({ "properties": [] }),
+        json!({ "required": "x" }),
+    ] {
+        assert_eq!(told(&[&condition], &schema), schema);
+    }
+}
+
+#[test]
 fn an_argument_must_be_there_be_of_the_type_and_be_the_value() {
     let project = "arg = 'project'\none_of = ['ENG', 'PAY']";
     let region = "arg = 'params.region'\nequals = 'EU'";

@@ -15,6 +15,9 @@ use crate::{
     models::{ModelError, Tried},
 };
 
+/// Results that are shown as they are, where no sentence could stand.
+const RESULTS_SHOWN: usize = 3;
+
 impl Turn<'_> {
     pub(super) fn ended_by(&self, tried: &[Tried]) -> End {
         for tried in tried {
@@ -53,7 +56,7 @@ impl Turn<'_> {
                 let struck = speech.grounding.struck;
                 // Words that rest on nothing say nothing: what was read stands beside them.
                 let rests_on_nothing =
-                    self.reading.citations().is_empty() && self.reading.last_with_rows().is_some();
+                    self.reading.citations().is_empty() && !self.reading.untold().is_empty();
                 if speech.nothing_stood() || rests_on_nothing {
                     self.say_what_is_there(&mut speech).await;
                 } else if struck == 1 {
@@ -71,7 +74,7 @@ impl Turn<'_> {
             End::NoModel(why) => {
                 if !speech.is_silent() {
                     lines.push(with(words.broke_off, why));
-                } else if self.reading.last_with_rows().is_some() {
+                } else if !self.reading.untold().is_empty() {
                     let told = speech.say(&format!("{}\n", with(words.no_model, why)));
                     self.channel.told(told).await;
                     self.say_what_is_there(&mut speech).await;
@@ -147,23 +150,39 @@ impl Turn<'_> {
         nothing_known && !speech.nothing_stood() && !speech.asks_back()
     }
 
-    /// Where no sentence of the model's could stand: the last result as it is.
+    /// Where no sentence of the model's could stand: the last results as they are.
     async fn say_what_is_there(&mut self, speech: &mut Speech) {
         let words = self.words;
-        let handle = self.reading.last_with_rows();
-        let line = match (&handle, speech.grounding.written) {
-            (Some(_), 0) => words.found.to_owned(),
-            (Some(_), _) if !speech.nothing_stood() => format!("\n{}", words.found),
-            (Some(_), _) => format!("{} {}", words.nothing_stood, words.found),
-            (None, 0) if self.offers.is_empty() => words.no_tools.to_owned(),
-            (None, 0) => words.nothing_found.to_owned(),
-            (None, _) => words.nothing_stood.to_owned(),
+        let untold = self.reading.untold();
+        let line = match (untold.is_empty(), speech.grounding.written) {
+            (false, 0) => words.found.to_owned(),
+            (false, _) if !speech.nothing_stood() => format!("\n{}", words.found),
+            (false, _) => format!("{} {}", words.nothing_stood, words.found),
+            (true, 0) if self.offers.is_empty() => words.no_tools.to_owned(),
+            (true, 0) => words.nothing_found.to_owned(),
+            (true, _) => words.nothing_stood.to_owned(),
         };
         let told = speech.say(&line);
         self.channel.told(told).await;
-        if let Some(handle) = handle {
+        self.show_untold(speech).await;
+    }
+
+    /// Beside sentences that stand: the last results that none of them rests on.
+    pub(super) async fn say_what_is_untold(&mut self, speech: &mut Speech) {
+        if !self.reading.untold().is_empty() {
+            let told = speech.say(&format!("\n{}", self.words.found));
+            self.channel.told(told).await;
+            self.show_untold(speech).await;
+        }
+    }
+
+    /// The last results that no sentence rests on, each with its mark and as a table.
+    async fn show_untold(&mut self, speech: &mut Speech) {
+        let untold = self.reading.untold();
+        let first = untold.len().saturating_sub(RESULTS_SHOWN);
+        for handle in untold.get(first..).unwrap_or_default() {
             let place = Place {
-                result: self.reading.number_of(&handle),
+                result: self.reading.number_of(handle),
                 row: None,
                 column: String::new(),
             };
@@ -174,8 +193,8 @@ impl Turn<'_> {
                 ..speech.say(&marks)
             };
             self.channel.told(told).await;
-            let title = self.reading.title_of(&handle);
-            self.table(&handle, &title).await;
+            let title = self.reading.title_of(handle);
+            self.table(handle, &title).await;
         }
     }
 
