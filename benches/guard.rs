@@ -45,6 +45,7 @@ fn context() -> Context {
             .collect(),
         allowed_hosts: vec!["acme.example".to_owned()],
         schema_role: false,
+        ..Context::default()
     }
 }
 

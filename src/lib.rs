@@ -56,6 +56,7 @@ pub mod store;
 
 // Words: the product's nouns as plain values.
 pub mod domain;
+pub mod prompts;
 
 // Ground: no knowledge of the product.
 pub mod clock;

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use include_dir::{Dir, include_dir};
-use minijinja::{Environment, context};
+use minijinja::context;
 use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
 
@@ -20,10 +19,9 @@ use crate::{
         people::Role,
         rich::Rich,
     },
+    prompts,
     text::word_count,
 };
-
-static PROMPTS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/prompts");
 
 /// Limits of what a model may write, in words (rules of the brief).
 const HEADLINE_WORDS: usize = 16;
@@ -127,11 +125,11 @@ pub fn prompt(
             all.insert("greatest_first".to_owned(), json!(comparisons(&items)));
         }
     }
-    let system = render(
+    let system = prompts::render(
         "company.md",
         context! { company => company, role => &role.title, role_prompt => &role.prompt },
     );
-    let user = render(
+    let user = prompts::render(
         "briefing.md",
         context! { title => &brief.title, words => JOINING.join(", "), data => format!("{all:#}") },
     );
@@ -141,17 +139,6 @@ pub fn prompt(
         schema: form::schema(&items, form),
         max_output_tokens: ANSWER_TOKENS,
     }
-}
-
-/// A shipped prompt with its values. What is put in is never read as a template.
-fn render(name: &str, values: minijinja::Value) -> String {
-    let source = PROMPTS
-        .get_file(name)
-        .and_then(|file| file.contents_utf8())
-        .unwrap_or_default();
-    Environment::new()
-        .render_str(source, values)
-        .unwrap_or_default()
 }
 
 /// A sentence with its handles written out.

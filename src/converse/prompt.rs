@@ -1,7 +1,6 @@
 //! What the model is told: its task, the conversation so far, the tools.
 
-use include_dir::{Dir, include_dir};
-use minijinja::{Environment, context};
+use minijinja::context;
 use serde_json::{Value, json};
 
 use super::{
@@ -12,10 +11,9 @@ use crate::{
     compute,
     domain::{connector::ToolClass, people::Role},
     models::{Message, Tool},
+    prompts,
     text::Language,
 };
-
-static PROMPTS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/prompts");
 
 /// Earlier turns that the model is told.
 const TURNS_TOLD: usize = 6;
@@ -42,10 +40,6 @@ pub struct Task<'a> {
 }
 
 pub fn system(task: &Task<'_>) -> String {
-    let source = PROMPTS
-        .get_file("question.md")
-        .and_then(|file| file.contents_utf8())
-        .unwrap_or_default();
     let language = match task.language {
         Language::English => "English",
         Language::German => "German",
@@ -56,9 +50,7 @@ pub fn system(task: &Task<'_>) -> String {
         company => task.company, role => &task.role.title, role_prompt => &task.role.prompt, now => &task.now,
         today => &task.today, zone => task.zone, language => language, missing => &task.missing, blind => task.blind,
     };
-    Environment::new()
-        .render_str(source, values)
-        .unwrap_or_default()
+    prompts::render("question.md", values)
 }
 
 /// The conversation up to this question, as `to` may see it. What sources said before stands as data beside the question, not

@@ -19,7 +19,7 @@ const BANDS: [(&str, &[&str]); 9] = [
     ("world", &["connectors", "models", "channels"]),
     ("doors", &["access", "limits", "guard", "audit"]),
     ("store", &["store"]),
-    ("words", &["domain"]),
+    ("words", &["domain", "prompts"]),
     (
         "ground",
         &[

@@ -192,6 +192,7 @@ impl Turn<'_> {
             .collect();
         self.converse.filter(filter::Context {
             tools,
+            prompts: vec![self.who.role.prompt.clone()],
             allowed_hosts: hosts,
             schema_role: self.who.role.technical,
             ..filter::Context::default()

@@ -62,6 +62,8 @@ pub struct Context {
     pub tables: Vec<String>,
     pub columns: Vec<String>,
     pub tools: Vec<String>,
+    /// What the model was told beside the shipped prompts.
+    pub prompts: Vec<String>,
     /// Links to these hosts and to hosts below them may stand.
     pub allowed_hosts: Vec<String>,
     /// The reader may see schemas: SQL, names, code, error texts and tools pass; all else is held back as ever.
@@ -159,6 +161,7 @@ pub struct Filter(Arc<Parts>);
 #[derive(Debug)]
 struct Parts {
     names: Names,
+    prompts: prompts::Sentences,
     links: Guard,
     schema_role: bool,
 }
@@ -172,6 +175,7 @@ impl Filter {
             } else {
                 Names::new(context)
             },
+            prompts: prompts::Sentences::new(context.prompts.iter().map(String::as_str)),
             links: Guard::new(context.allowed_hosts.iter().cloned()),
             schema_role: context.schema_role,
         }))
@@ -249,7 +253,7 @@ impl Filter {
 
     /// The cheap look: which scanners must run over this text?
     fn look(&self, text: &str) -> scan::Bits {
-        scan::look(text, &self.0.names)
+        scan::look(text, &self.0.names, &self.0.prompts)
     }
 
     fn find(&self, folded: &fold::Folded<'_>, bits: scan::Bits) -> spans::Spans {
@@ -261,7 +265,7 @@ impl Filter {
             mentions::find(folded, &mut spans);
         }
         if bits.any(Bits::PROMPT | Bits::CODE) {
-            prompts::find(folded, bits.any(Bits::PROMPT), &mut spans);
+            prompts::find(folded, &parts.prompts, &mut spans);
         }
         if bits.any(Bits::SECRET) {
             secrets::find(folded, &mut spans);

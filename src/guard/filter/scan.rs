@@ -7,6 +7,7 @@ use super::{
     LEFT_OUT,
     fold::{Folded, Start},
     names::Names,
+    prompts::Sentences,
     triggers::TRIGGERS,
 };
 
@@ -50,15 +51,15 @@ impl BitOrAssign for Bits {
 }
 
 /// Which scanners must look at this text?
-pub fn look(text: &str, names: &Names) -> Bits {
+pub fn look(text: &str, names: &Names, told: &Sentences) -> Bits {
     if !text.is_ascii() && text.chars().any(must_fold) {
-        look_folded(&Folded::new(text, Start::Line).lower, names)
+        look_folded(&Folded::new(text, Start::Line).lower, names, told)
     } else {
-        look_folded(text, names)
+        look_folded(text, names, told)
     }
 }
 
-fn look_folded(text: &str, names: &Names) -> Bits {
+fn look_folded(text: &str, names: &Names, told: &Sentences) -> Bits {
     let bytes = text.as_bytes();
     let mut bits = shape(bytes);
     if let Some(automaton) = &TRIGGERS.automaton {
@@ -73,6 +74,9 @@ fn look_folded(text: &str, names: &Names) -> Bits {
     }
     if !bits.any(Bits::NAME) && names.are_in(bytes) {
         bits |= Bits::NAME;
+    }
+    if !bits.any(Bits::PROMPT) && told.first_in(bytes).is_some() {
+        bits |= Bits::PROMPT;
     }
     bits
 }

@@ -30,6 +30,7 @@ fn context() -> Context {
         ]),
         allowed_hosts: list(&["acme.example"]),
         schema_role: false,
+        ..Context::default()
     }
 }
 
