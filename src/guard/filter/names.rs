@@ -1,6 +1,6 @@
 //! Names of the context: tables, columns, tools.
 
-use std::{collections::BTreeMap, ops::Range, sync::LazyLock};
+use std::{cell::LazyCell, collections::BTreeMap, ops::Range, sync::LazyLock};
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
@@ -235,6 +235,8 @@ fn looks_technical(bytes: &[u8], range: &Range<usize>) -> bool {
 static UNKNOWN: LazyLock<Patterns> = LazyLock::new(|| {
     compile(&[
         r"\b[a-z][a-z0-9]*(?:_[a-z0-9]+)+\b|\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b",
+        // Fields of SAP's tables, and of what ABAP calls a work area; what a parameter is called.
+        r"\b(?:MARA|MARC|MARD|MAKT|MBEW|MSEG|MKPF|VBAK|VBAP|VBEP|VBRK|VBRP|VBUK|LIKP|LIPS|EKKO|EKPO|EKET|EKBE|EBAN|BKPF|BSEG|BSID|BSIK|BSAD|BSAK|KNA1|KNB1|KNVV|LFA1|LFB1|AFKO|AFPO|AUFK|COEP|COSP|CSKS|PLPO|RESB|QALS|QMEL|IDOC|EDIDC|EDID4|DRAW|STKO|STPO|T001W|PA0\d{3})-[A-Z][A-Z0-9_]{3,}\b|\bl[sv]_\w+-\w+\b|\b(?:[Pp]arameters?|[Pp]aram(?:è|e)tres?|[Pp]ar(?:á|a)metros?|[Aa]rguments?|[Aa]rgumentos?)\s+[\x22'\x60(]?[a-z]+(?:[A-Z][a-z0-9]+)+\b",
         // A file of an office, a handle, a part of an address.
         r"^\.(?:pdf|xlsx?|docx?|pptx?|csv|png|jpe?g|gif|zip|txt|odt|ods|mp4|eml|msg|ics)\b|^@|^[\w.-]*@",
     ])
@@ -242,10 +244,20 @@ static UNKNOWN: LazyLock<Patterns> = LazyLock::new(|| {
 
 /// Finds names that are in no list, and puts something general in their place.
 pub fn find_unknown(folded: &Folded<'_>, names: &Names, spans: &mut Spans) {
-    let [form, goes_on] = UNKNOWN.each() else {
+    let [form, certain, goes_on] = UNKNOWN.each() else {
         return;
     };
     let plain = folded.plain.as_bytes();
+    let language = LazyCell::new(|| language::of(folded.raw));
+    for found in certain.find_iter(plain) {
+        let name = found
+            .as_bytes()
+            .iter()
+            .rposition(|byte| matches!(byte, b' ' | b'"' | b'\'' | b'`' | b'('));
+        let start = name.map_or(found.start(), |at| found.start() + at + 1);
+        let (range, words) = in_words(&folded.lower, start..found.end(), Reason::Column, *language);
+        spans.add(folded, range, Reason::Column, words);
+    }
     for found in form.find_iter(plain) {
         let words = found.as_bytes().split(|&byte| byte == b'_').filter(|part| {
             part.iter()
@@ -267,8 +279,7 @@ pub fn find_unknown(folded: &Folded<'_>, names: &Names, spans: &mut Spans) {
         {
             continue;
         }
-        let language = language::of(folded.raw);
-        let (range, words) = in_words(&folded.lower, found.range(), Reason::Column, language);
+        let (range, words) = in_words(&folded.lower, found.range(), Reason::Column, *language);
         spans.add(folded, range, Reason::Column, words);
     }
 }

@@ -74,10 +74,8 @@ pub fn find(folded: &Folded<'_>, sentences: &Sentences, spans: &mut Spans) {
         let before = lower.get(at.saturating_sub(16)..at).unwrap_or_default();
         REPORTED.of(before).next().is_some()
     };
-    for (_, form) in SPEAKS.of(lower) {
-        for found in form.find_iter(lower) {
-            leave_out(folded, found.start()..found.end(), spans);
-        }
+    for found in spoken(lower) {
+        leave_out(folded, found, spans);
     }
     for (_, form) in FORGETS.of(lower) {
         for found in form.find_iter(lower) {
@@ -89,7 +87,36 @@ pub fn find(folded: &Folded<'_>, sentences: &Sentences, spans: &mut Spans) {
     }
 }
 
-/// Where somebody speaks of what they were told, and goes on with its words: after a colon, or in quotes.
+/// Where somebody speaks of what they were told. What names who gave it, or whom it is given to, is told of people.
+fn spoken(lower: &[u8]) -> impl Iterator<Item = Range<usize>> {
+    const OF_PEOPLE: [&[u8]; 14] = [
+        b" from ",
+        b" by ",
+        b" to the ",
+        b" to all ",
+        b" du ",
+        b" de la ",
+        b" des ",
+        b" aux ",
+        b" von ",
+        b" vom ",
+        b" der ",
+        b" an die ",
+        b" del ",
+        b" a los ",
+    ];
+    let of_people = |found: &Range<usize>| {
+        let after = lower.get(found.end..).unwrap_or_default();
+        OF_PEOPLE.iter().any(|word| after.starts_with(word))
+    };
+    SPEAKS
+        .of(lower)
+        .flat_map(|(_, form)| form.find_iter(lower))
+        .map(|found| found.range())
+        .filter(move |found| !of_people(found))
+}
+
+/// Where it goes on with their words: after a colon, or in quotes.
 fn retold(lower: &[u8]) -> Option<usize> {
     let quotes = |found: &Range<usize>| {
         let said = lower.get(found.start..sentence_end(lower, found.end));
@@ -101,13 +128,7 @@ fn retold(lower: &[u8]) -> Option<usize> {
                 })
         })
     };
-    SPEAKS
-        .of(lower)
-        .flat_map(|(_, form)| form.find_iter(lower))
-        .map(|found| found.range())
-        .filter(quotes)
-        .map(|found| found.start)
-        .min()
+    spoken(lower).filter(quotes).map(|found| found.start).min()
 }
 
 /// From what was found to the end of its sentence.

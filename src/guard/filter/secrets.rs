@@ -35,6 +35,28 @@ static FORMS: LazyLock<Patterns> = LazyLock::new(|| {
     ])
 });
 
+/// Codes that open something, with no other word needed; over the folded text without its case.
+static CODES: LazyLock<Patterns> = LazyLock::new(|| {
+    compile(&[
+        r"\b(?:pin|puk)(?:\s+(?:code|maestro|master|principal))?(?:\s+(?:is|ist|lautet|est|es))?\s*:?\s+\d{4,8}(?:-\d{1,4})?\b",
+        r"\b(?:code\s+secret|c(?:o|ó)digo\s+secreto|geheimcode|secret\s+code)(?:\s+(?:is|ist|lautet|est|es))?\s*:?\s+\d{4,8}\b",
+        r"\b(?:combination|kombination|combinaison|combinaci(?:o|ó)n)(?:\s+(?:is|ist|lautet|est|es))?\s*:?\s+\d{1,2}(?:[-\s]\d{1,2}){2,5}\b",
+        // What opens it stands in the sentence.
+        r"(?:\xc3\xb6ffnet|\b(?:unlock\w*|disarm\w*|open(?:s|ed)?|switched\s+off|entsperr\w*|oeffnet|entsch(?:ä|ae)rf\w*|s'ouvre|d(?:é|e)verrouill\w*|d(?:é|e)sactiv\w*|desactiv\w*|abre\w*|desbloque\w*)\b)[^.!?\n]{0,40}\b(?:with|mit|avec|con|par)\s+(?:\S+\s+)?(?:code|clave|c(?:o|ó)digo|passcode|kennung)\s+\d{4,8}#?",
+        r"\b(?:one-time\s+(?:code|password)|einmal(?:code|passwort)|code\s+(?:à|a)\s+usage\s+unique|c(?:o|ó)digo\s+de\s+un\s+solo\s+uso|otp)\b[^.!?\n\d]{0,50}\b\d{3}[\s-]?\d{3}\b",
+        r"\b(?:(?:backup|recovery|emergency|rescue)\s+codes?|wiederherstellungs(?:code|schl(?:ü|ue)ssel)\w*|notfallcodes?|codes?\s+de\s+(?:secours|r(?:é|e)cup(?:é|e)ration)|c(?:ó|o)digos?\s+de\s+(?:emergencia|recuperaci(?:ó|o)n|respaldo))\b[^.!?\n]{0,50}?\b[a-z0-9]{4,8}(?:-[a-z0-9]{4,8})+\b[^.!?\n]{0,80}",
+        r"\b(?:seed\s+(?:phrase|words)|restored?\s+with\s+the\s+words|recovery\s+phrase|phrase\s+de\s+r(?:é|e)cup(?:é|e)ration|frase\s+(?:semilla|de\s+recuperaci(?:ó|o)n)|wiederherstellungsphrase|seed-?phrase)\b[^.!?\n]{0,30}[:\x22]\s*\x22?(?:[a-z]+\s+){7,}[a-z]+",
+    ])
+});
+
+/// A word for one and then its value in quotes.
+static QUOTED: LazyLock<Patterns> = LazyLock::new(|| {
+    compile(&[
+        r"(?i)\b(?:passwords?|passwort|kennwort|passphrase|mot\s+de\s+passe|contrase(?:n|ñ)a|phrase\s+secr(?:e|è)te|palabra\s+de\s+paso|(?:wpa|wi-?fi|wlan)[\s-]*(?:key|schl(?:ü|ue)ssel|code)|cl(?:e|é)|clave|key|schl(?:ü|ue)ssel)[\s:,][^.!?\n\x22\xab\xe2]{0,60}?(?:\x22|\xc2\xab|\xe2\x80[\x9c\x9e])[\s\xc2\xa0]*([^\s\x22\xab\xbb\xe2]{6,40})[\s\xc2\xa0]*(?:\x22|\xc2\xbb|\xe2\x80[\x9c\x9d])",
+        r"(?i)\b(?:palabra\s+de\s+paso|losungswort|mot\s+de\s+passe|contrase(?:n|ñ)a|passwort|kennwort|password)\s+([^\s\x22\xab\xe2]{8,40})",
+    ])
+});
+
 /// The words for a secret and what stands after one; over the folded text with its case.
 static TOLD: LazyLock<Patterns> = LazyLock::new(|| {
     compile(&[
@@ -61,6 +83,22 @@ pub fn find(folded: &Folded<'_>, spans: &mut Spans) {
     for (_, form) in FORMS.of(plain) {
         for found in form.find_iter(plain) {
             spans.add(folded, found.range(), Reason::Secret, With::Mark);
+        }
+    }
+    let lower = folded.lower.as_bytes();
+    for (_, form) in CODES.of(lower) {
+        for found in form.find_iter(lower) {
+            spans.add(folded, found.range(), Reason::Secret, With::Mark);
+        }
+    }
+    for (_, form) in QUOTED.of(plain) {
+        for value in form.captures_iter(plain).filter_map(|found| found.get(1)) {
+            let bare = told_range(plain, value.range());
+            let bare = plain.get(bare).unwrap_or_default();
+            let words = bare.iter().filter(|&&byte| byte == b'-').count();
+            if !is_left_out(bare) && (mixed(bare, 6) || words >= 2) {
+                spans.add(folded, value.range(), Reason::Secret, With::Mark);
+            }
         }
     }
     for (index, form) in TOLD.of(plain) {

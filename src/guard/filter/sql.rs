@@ -13,6 +13,8 @@ use super::{
 /// Forms that are SQL wherever they stand.
 static CERTAIN: LazyLock<Patterns> = LazyLock::new(|| {
     compile(&[
+        r"\bprefix\s+\w*:\s*(?:<|\[left)[^>\]\n]{0,120}[>\]](?:\s*\[left out\]|\s*select\b)?",
+        r"\bfor\s+\w+\s+in\s+\w+\s+(?:filter|sort|collect|return)\s+\w+\.\w+",
         r"\bselect\s+(?:distinct\s+|all\s+|top\s*\(?\d+\)?\s+)?(?:IDENT\.)?\*\s*(?:,|from\b|into\b|;|$)",
         r"\bselect\s+(?:distinct\s+)?[^;]*?\b(?:count|sum|avg|min|max|coalesce|cast|round|date_trunc|extract|concat|lower|upper|length|nullif|json_\w+|array_agg|string_agg|group_concat|row_number|rank|now|date|year|month|substr(?:ing)?|ifnull|isnull|abs)\([^;]*?\bfrom\b",
         r"\bselect\s+distinct\s*\(\s*IDENT\s*\)\s*(?:,|from\b)",

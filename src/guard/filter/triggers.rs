@@ -7,7 +7,11 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use super::{prompts, scan::Bits};
 
 /// Words after which a scanner must look, as whole words; at an end with `…` the word may go on.
-const WORDS: [(Bits, &str); 6] = [
+const WORDS: [(Bits, &str); 7] = [
+    (
+        Bits::NAME,
+        "mara-…|marc-…|mard-…|makt-…|mbew-…|mseg-…|mkpf-…|vbak-…|vbap-…|vbep-…|vbrk-…|vbrp-…|vbuk-…|likp-…|lips-…|ekko-…|ekpo-…|eket-…|ekbe-…|eban-…|bkpf-…|bseg-…|bsid-…|bsik-…|bsad-…|bsak-…|kna1-…|knb1-…|knvv-…|lfa1-…|lfb1-…|afko-…|afpo-…|aufk-…|coep-…|cosp-…|csks-…|plpo-…|resb-…|qals-…|qmel-…|edidc-…|edid4-…|stko-…|stpo-…|pa0…|parameter|parameters|paramètre|paramètres|parámetro|parámetros|argument|arguments|argumento",
+    ),
     (
         Bits::SQL,
         "select|insert|update|delete|create|alter|drop|truncate|grant|revoke|join|where|union|having|group by|order by|limit|\
@@ -34,7 +38,7 @@ const WORDS: [(Bits, &str); 6] = [
          stacktrace|line|failed|too many connections|lock wait|null pointer|out of memory|…error…|…exception…|fehler|erreur|\
          odbc|ole db|library not loaded|…killed|database is locked|upstream|before headers|amq…|dsn…|mqrc_…|misconf|noauth|wrongtype|crossslot|soap-env…|soap:…|faultstring|faultcode|errorcode|object reference|objektverweis|référence d'objet|referencia a objeto|laufzeitfehler|remoteserver|remote server|serveur distant|servidor remoto|ejecución|exécution|found nil|aadsts…|abend|at offset|system.…|exit code|sqlite_…|warn|warning|compilation error|not authorized|nodes are available|node is available|failedscheduling|failedmount|failedcreate…|errimagepull|imagepullbackoff|createcontainer…|nodenotready|fatal exception|permission denied|\
          syntax|caused by|status code|http|segfault|could not resolve|cannot borrow|live long enough|mismatched types|not assignable|undeclared|\
-         unresolved|cannot find|incompatible types|ts2…|cs0…|e0…|0x…|existe|existiert nicht",
+         unresolved|cannot find|incompatible types|ts2…|cs0…|e0…|0x…|existe|cors|access-control-…|cross-origin|selector|terminating app|disconnecting|modbus|illegal data|quality code|back-off|failed to pull|probe|programm|programa|programme|include|idoc|segment|cpf4…|cpf3…|cpf9…|codeunit|aufrufliste|meldung|mens|mensaje|ungültiger|nombre de|nom d'objet|nom de colonne|5.7…|5.1…|5.2…|5.4…|5.5…|4.7…|4.4…|on type|trace id|correlation id|request id|activity id|trace-id|existiert nicht",
     ),
     (
         Bits::PROMPT,
@@ -54,7 +58,7 @@ const WORDS: [(Bits, &str); 6] = [
          api_key…|credential…|passphrase|bearer|akia…|asia…|sk-…|sk_…|pk_…|rk_…|ghp_…|gho_…|ghu_…|ghs_…|ghr_…|github_pat_…|\
          glpat-…|xox…|xapp-…|aiza…|ya29.…|sg.…|npm_…|pypi-…|hf_…|eyj…|-----begin…|-----end…|whsec_…|shpat_…|accountkey…|\
          private key|ssh-rsa|ssh-ed25519|pin|api-schl…|zugangsdaten|identifiant…|credenciales|anmeldung|zugang|acceso|accès|geheim…|clave|access key|secret key|atatt…|lin_api_…|\
-         dapi…|hvs.…|gsk_…|xai-…|pat|key|schlüssel|secreto|login|authorization",
+         dapi…|hvs.…|gsk_…|xai-…|pat|key|schlüssel|secreto|login|authorization|puk|clé|wpa|wlan-…|wifi|wi-fi|palabra de paso|losungswort|phrase secr…|combination|kombination|combinaison|combinación|combinacion|code|codes|código…|codigo…|geheimcode|einmal…|otp|wiederherstellungs…|notfallcode…|seed…|with the words|recovery phrase|phrase de récup…|frase semilla|frase de recup…",
     ),
     (
         Bits::HOST,
