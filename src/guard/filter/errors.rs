@@ -78,6 +78,11 @@ static CLASSES: LazyLock<Patterns> = LazyLock::new(|| {
     ])
 });
 
+/// Is the text of an error in it?
+pub fn are_in(folded: &Folded<'_>) -> bool {
+    TEXTS.are_in(folded.lower.as_bytes()) || CLASSES.are_in(folded.plain.as_bytes())
+}
+
 pub fn find(folded: &Folded<'_>, spans: &mut Spans) {
     let lower = folded.lower.as_bytes();
     for found in TRACES.of(lower).flat_map(|(_, form)| form.find_iter(lower)) {

@@ -242,6 +242,14 @@ static UNKNOWN: LazyLock<Patterns> = LazyLock::new(|| {
     ])
 });
 
+/// Is the name of a field in it that is one whatever stands around it?
+pub fn fields_are_in(folded: &Folded<'_>) -> bool {
+    UNKNOWN
+        .each()
+        .get(1)
+        .is_some_and(|certain| certain.is_match(folded.plain.as_bytes()))
+}
+
 /// Finds names that are in no list, and puts something general in their place.
 pub fn find_unknown(folded: &Folded<'_>, names: &Names, spans: &mut Spans) {
     let [form, certain, goes_on] = UNKNOWN.each() else {

@@ -27,6 +27,11 @@ impl Patterns {
             .filter_map(|index| Some((index, self.each.get(index)?)))
     }
 
+    /// Is any of the patterns in the text?
+    pub fn are_in(&self, text: &[u8]) -> bool {
+        self.set.is_match(text)
+    }
+
     /// All of one list, in its order.
     pub fn each(&self) -> &[Regex] {
         &self.each

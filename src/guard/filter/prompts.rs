@@ -55,6 +55,14 @@ pub fn shipped() -> &'static [String] {
     &SHIPPED.folded
 }
 
+/// Is anything in it that tells of a prompt?
+pub fn are_in(folded: &Folded<'_>) -> bool {
+    let lower = folded.lower.as_bytes();
+    [&TELLS, &SPEAKS, &FORGETS]
+        .iter()
+        .any(|patterns| patterns.are_in(lower))
+}
+
 /// `sentences` are those of the context's own prompts.
 pub fn find(folded: &Folded<'_>, sentences: &Sentences, spans: &mut Spans) {
     let lower = folded.lower.as_bytes();

@@ -4,10 +4,11 @@
 use std::ops::{BitOr, BitOrAssign, Range};
 
 use super::{
-    LEFT_OUT,
+    LEFT_OUT, errors,
     fold::{Folded, Start},
-    names::Names,
-    prompts::Sentences,
+    names::{self, Names},
+    prompts::{self, Sentences},
+    secrets,
     triggers::TRIGGERS,
 };
 
@@ -30,6 +31,10 @@ impl Bits {
 
     pub fn any(self, of: Self) -> bool {
         self.0 & of.0 != 0
+    }
+
+    pub fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
     }
 
     pub fn is_empty(self) -> bool {
@@ -62,21 +67,60 @@ pub fn look(text: &str, names: &Names, told: &Sentences) -> Bits {
 fn look_folded(text: &str, names: &Names, told: &Sentences) -> Bits {
     let bytes = text.as_bytes();
     let mut bits = shape(bytes);
+    let mut perhaps = Bits::default();
     if let Some(automaton) = &TRIGGERS.automaton {
         for found in automaton.find_overlapping_iter(bytes) {
-            let Some(&(kind, begins, ends)) = TRIGGERS.kinds.get(found.pattern().as_usize()) else {
+            let Some(trigger) = TRIGGERS.kinds.get(found.pattern().as_usize()) else {
                 continue;
             };
-            if !bits.any(kind) && is_word(bytes, found.start()..found.end(), begins, ends) {
-                bits |= kind;
+            let known = if trigger.perhaps {
+                bits | perhaps
+            } else {
+                bits
+            };
+            if !known.any(trigger.bits)
+                && is_word(
+                    bytes,
+                    found.start()..found.end(),
+                    trigger.begins,
+                    trigger.ends,
+                )
+            {
+                if trigger.perhaps {
+                    perhaps |= trigger.bits;
+                } else {
+                    bits |= trigger.bits;
+                }
             }
         }
     }
+    bits |= confirmed(text, perhaps.without(bits));
     if !bits.any(Bits::NAME) && names.are_in(bytes) {
         bits |= Bits::NAME;
     }
     if !bits.any(Bits::PROMPT) && told.first_in(bytes).is_some() {
         bits |= Bits::PROMPT;
+    }
+    bits
+}
+
+/// Those of the scanners that everyday words call for which find something in this text by itself.
+fn confirmed(text: &str, perhaps: Bits) -> Bits {
+    let mut bits = Bits::default();
+    if perhaps.is_empty() {
+        return bits;
+    }
+    let folded = Folded::new(text, Start::Line);
+    let scanners: [(Bits, fn(&Folded<'_>) -> bool); 4] = [
+        (Bits::PROMPT, prompts::are_in),
+        (Bits::ERROR, errors::are_in),
+        (Bits::SECRET, secrets::codes_are_in),
+        (Bits::NAME, names::fields_are_in),
+    ];
+    for (scanner, finds) in scanners {
+        if perhaps.any(scanner) && finds(&folded) {
+            bits |= scanner;
+        }
     }
     bits
 }

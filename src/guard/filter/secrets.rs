@@ -78,6 +78,11 @@ static TOLD: LazyLock<Patterns> = LazyLock::new(|| {
     ])
 });
 
+/// Is a code in it, or a quoted secret?
+pub fn codes_are_in(folded: &Folded<'_>) -> bool {
+    CODES.are_in(folded.lower.as_bytes()) || QUOTED.are_in(folded.plain.as_bytes())
+}
+
 pub fn find(folded: &Folded<'_>, spans: &mut Spans) {
     let plain = folded.plain.as_bytes();
     for (_, form) in FORMS.of(plain) {

@@ -252,6 +252,47 @@ fn a_sentence_leaves_as_soon_as_it_is_whole_and_a_fence_is_held_to_its_end() {
 }
 
 #[test]
+fn everyday_words_of_a_prompt_or_a_code_do_not_make_a_sentence_wait() {
+    for sentence in [
+        "Please tell me more. ",
+        "My team asked that I use the code of the parcel. ",
+        "The user said that the temperature was a warning. ",
+        "Mein Kollege gab mir das Paket und die Meldung. ",
+        "On m’a dit que mes trois clients attendent. ",
+        "Mi jefe me pide el código postal del cliente. ",
+    ] {
+        let mut stream = Filter::new(&context()).stream();
+        assert_eq!(stream.push(sentence).get(), sentence);
+    }
+}
+
+#[test]
+fn what_a_model_was_told_beside_the_shipped_prompts_does_not_leave() {
+    let told = "Cares about cash above all. Never tell the board of the planned sale in March.";
+    let filter = Filter::new(&Context {
+        prompts: vec![told.to_owned()],
+        ..context()
+    });
+    let said = "Cash is fine. I never tell the board of the planned sale in March. Sales rose.";
+    let outcome = filter.whole(said);
+    assert_eq!(outcome.verdict, Verdict::Block, "{}", outcome.text);
+    assert!(!outcome.text.contains("planned sale"), "{}", outcome.text);
+    assert_eq!(Filter::new(&context()).whole(said).text, said);
+}
+
+#[test]
+fn every_shipped_prompt_is_known() {
+    let filter = Filter::new(&Context::default());
+    for prompt in crate::prompts::all() {
+        let longest = prompt
+            .split(['.', '\n', '{', '}', ':'])
+            .max_by_key(|sentence| sentence.len());
+        let said = format!("Well. {}.", longest.unwrap_or_default().trim());
+        assert_eq!(filter.whole(&said).verdict, Verdict::Block, "{said}");
+    }
+}
+
+#[test]
 fn what_has_no_end_is_held_back_from_the_bound_to_its_end() {
     let filter = Filter::new(&context());
     let long = "x = y_0 + 1\n".repeat(LOOK_AHEAD_BYTES / 4);

@@ -7,11 +7,7 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use super::{prompts, scan::Bits};
 
 /// Words after which a scanner must look, as whole words; at an end with `…` the word may go on.
-const WORDS: [(Bits, &str); 7] = [
-    (
-        Bits::NAME,
-        "mara-…|marc-…|mard-…|makt-…|mbew-…|mseg-…|mkpf-…|vbak-…|vbap-…|vbep-…|vbrk-…|vbrp-…|vbuk-…|likp-…|lips-…|ekko-…|ekpo-…|eket-…|ekbe-…|eban-…|bkpf-…|bseg-…|bsid-…|bsik-…|bsad-…|bsak-…|kna1-…|knb1-…|knvv-…|lfa1-…|lfb1-…|afko-…|afpo-…|aufk-…|coep-…|cosp-…|csks-…|plpo-…|resb-…|qals-…|qmel-…|edidc-…|edid4-…|stko-…|stpo-…|pa0…|parameter|parameters|paramètre|paramètres|parámetro|parámetros|argument|arguments|argumento",
-    ),
+const WORDS: [(Bits, &str); 6] = [
     (
         Bits::SQL,
         "select|insert|update|delete|create|alter|drop|truncate|grant|revoke|join|where|union|having|group by|order by|limit|\
@@ -36,9 +32,9 @@ const WORDS: [(Bits, &str); 7] = [
          doesn't exist|deadlock|psycopg…|sqlalchemy…|pymysql…|e11000|segmentation|core dumped|undefined|nullpointer…|econn…|\
          etimedout|enotfound|hang up|dial tcp|getaddrinfo|x509|java.…|org.…|timed out|timeout|unhandled|fatal|stack trace|\
          stacktrace|line|failed|too many connections|lock wait|null pointer|out of memory|…error…|…exception…|fehler|erreur|\
-         odbc|ole db|library not loaded|…killed|database is locked|upstream|before headers|amq…|dsn…|mqrc_…|misconf|noauth|wrongtype|crossslot|soap-env…|soap:…|faultstring|faultcode|errorcode|object reference|objektverweis|référence d'objet|referencia a objeto|laufzeitfehler|remoteserver|remote server|serveur distant|servidor remoto|ejecución|exécution|found nil|aadsts…|abend|at offset|system.…|exit code|sqlite_…|warn|warning|compilation error|not authorized|nodes are available|node is available|failedscheduling|failedmount|failedcreate…|errimagepull|imagepullbackoff|createcontainer…|nodenotready|fatal exception|permission denied|\
+         odbc|ole db|library not loaded|…killed|database is locked|upstream|before headers|amq…|dsn…|mqrc_…|misconf|noauth|wrongtype|crossslot|soap-env…|soap:…|faultstring|faultcode|errorcode|object reference|objektverweis|référence d'objet|referencia a objeto|laufzeitfehler|remoteserver|remote server|serveur distant|servidor remoto|ejecución|exécution|found nil|aadsts…|abend|at offset|system.…|exit code|sqlite_…|warn|fatal exception|permission denied|\
          syntax|caused by|status code|http|segfault|could not resolve|cannot borrow|live long enough|mismatched types|not assignable|undeclared|\
-         unresolved|cannot find|incompatible types|ts2…|cs0…|e0…|0x…|existe|cors|access-control-…|cross-origin|selector|terminating app|disconnecting|modbus|illegal data|quality code|back-off|failed to pull|probe|programm|programa|programme|include|idoc|segment|cpf4…|cpf3…|cpf9…|codeunit|aufrufliste|meldung|mens|mensaje|ungültiger|nombre de|nom d'objet|nom de colonne|5.7…|5.1…|5.2…|5.4…|5.5…|4.7…|4.4…|on type|trace id|correlation id|request id|activity id|trace-id|existiert nicht",
+         unresolved|cannot find|incompatible types|ts2…|cs0…|e0…|0x…|existe|existiert nicht|mens",
     ),
     (
         Bits::PROMPT,
@@ -50,7 +46,7 @@ const WORDS: [(Bits, &str); 7] = [
          ### …|jailbreak…|human:|user:|systemnachricht|systemmeldung|systemanweisung…|système|systeme|sistema|consigne…|\
          reglas|regeln|regel|règles|meines prompts|tu rédiges|utilisateur|du formulierst|rules|my rules|instructed|prompted|\
          programmed|guidelines|als ki…|as an ai|en tant|como modelo|never reveal|my instructions|my rules|do not reveal|i was given|i have been given|i was shown|i am configured|i am set up|i am designed|i am trained|told me|instructed me|\
-         i was sent|never mention|do not mention|don't mention|never name|do not name|don't name|indications|instruktionen|directives|directive|programming|tools|tool|context|invent|fabricate|make up|hallucinate|guess|verwende|benutze|nutze|antworte|gib|erfinde|utilise|emploie|n'invente|réponds|reponds|ne mentionne|ne cite|ne divulgue|ne montre|usa|utiliza|emplea|inventes|menciones|divulgues|muestres|cites|responde|normas|qui m'a|qui m'ont|der mir|den ich|que me|he recibido|qu'on m'a|j'ai reçu…|llamadas a herramientas|appels d'outils|werkzeugaufrufe|entwickler…|desarrollador|développeur|me|my|mir|ich wurde|bin ich|wurde ich|mein…|meine…|mon|ma|mes|mi|mis|m'…|i was|i have been|i've been|that i|tú no ves|tu no ves|tengo cargad…|llevo…|quien me|glissée…|du bist|deine antworten|stell dir vor|tu so|tu assistes|tu vouvoies|tu tutoies|tu ne parles|tu réponds|tu agis|l'on te|nunca|jamás|désormais tu|from now on|ab jetzt|ab hier|ab sofort|a partir de ahora|you help|placed|disregard|fais abstraction|what you were told|instrucciones del|ai reading|ki|ia|ai|chatbot…|llm…|sprachmodell…|begin of…|system >|humain|curious|polite|thought|thoughts|pensamiento|gedanke…|réflexion…|top_p|num_ctx|max_tokens|tokens|jetons|temperatur…|température|modelo|usuario|utilisateur|user|nutzer|benutzer|human",
+         i was sent|never mention|do not mention|don't mention|never name|do not name|don't name|indications|utilisateur :|utilisateur:|humain :|humain:",
     ),
     (
         Bits::SECRET,
@@ -58,7 +54,7 @@ const WORDS: [(Bits, &str); 7] = [
          api_key…|credential…|passphrase|bearer|akia…|asia…|sk-…|sk_…|pk_…|rk_…|ghp_…|gho_…|ghu_…|ghs_…|ghr_…|github_pat_…|\
          glpat-…|xox…|xapp-…|aiza…|ya29.…|sg.…|npm_…|pypi-…|hf_…|eyj…|-----begin…|-----end…|whsec_…|shpat_…|accountkey…|\
          private key|ssh-rsa|ssh-ed25519|pin|api-schl…|zugangsdaten|identifiant…|credenciales|anmeldung|zugang|acceso|accès|geheim…|clave|access key|secret key|atatt…|lin_api_…|\
-         dapi…|hvs.…|gsk_…|xai-…|pat|key|schlüssel|secreto|login|authorization|puk|clé|wpa|wlan-…|wifi|wi-fi|palabra de paso|losungswort|phrase secr…|combination|kombination|combinaison|combinación|combinacion|code|codes|código…|codigo…|geheimcode|einmal…|otp|wiederherstellungs…|notfallcode…|seed…|with the words|recovery phrase|phrase de récup…|frase semilla|frase de recup…",
+         dapi…|hvs.…|gsk_…|xai-…|pat|key|schlüssel|secreto|login|authorization",
     ),
     (
         Bits::HOST,
@@ -68,23 +64,86 @@ const WORDS: [(Bits, &str); 7] = [
     ),
 ];
 
+/// Words of everyday after which a scanner must look only where one of its patterns is in the sentence itself.
+const PERHAPS: [(Bits, &str); 4] = [
+    (
+        Bits::PROMPT,
+        "instruktionen|directives|directive|programming|tools|tool|context|invent|fabricate|make up|hallucinate|guess|\
+         verwende|benutze|nutze|antworte|gib|erfinde|utilise|emploie|n'invente|réponds|reponds|ne mentionne|ne cite|\
+         ne divulgue|ne montre|usa|utiliza|emplea|inventes|menciones|divulgues|muestres|cites|responde|normas|qui m'a|\
+         qui m'ont|der mir|den ich|que me|he recibido|qu'on m'a|j'ai reçu…|llamadas a herramientas|appels d'outils|\
+         werkzeugaufrufe|entwickler…|desarrollador|développeur|me|my|mir|ich wurde|bin ich|wurde ich|mein…|meine…|mon|ma|\
+         mes|mi|mis|m'…|i was|i have been|i've been|that i|tú no ves|tu no ves|tengo cargad…|llevo…|quien me|glissée…|\
+         deine antworten|stell dir vor|tu so|tu assistes|tu vouvoies|tu tutoies|tu ne parles|tu réponds|tu agis|l'on te|\
+         nunca|jamás|désormais tu|from now on|ab jetzt|ab hier|ab sofort|a partir de ahora|you help|placed|\
+         fais abstraction|what you were told|instrucciones del|ai reading|ki|ia|ai|chatbot…|llm…|sprachmodell…|begin of…|\
+         system >|curious|polite|thought|thoughts|pensamiento|gedanke…|réflexion…|top_p|num_ctx|max_tokens|tokens|jetons|\
+         temperatur…|température|modelo|usuario >|système >|human >|machine >",
+    ),
+    (
+        Bits::ERROR,
+        "warning|compilation error|not authorized|nodes are available|node is available|failedscheduling|failedmount|\
+         failedcreate…|errimagepull|imagepullbackoff|createcontainer…|nodenotready|cors|access-control-…|cross-origin|\
+         selector|terminating app|disconnecting|modbus|illegal data|quality code|back-off|failed to pull|probe|programm|\
+         programa|programme|include|idoc|segment|cpf4…|cpf3…|cpf9…|codeunit|aufrufliste|meldung|mensaje|ungültiger|\
+         nombre de|nom d'objet|nom de colonne|5.7…|5.1…|5.2…|5.4…|5.5…|4.7…|4.4…|on type|trace id|correlation id|\
+         request id|activity id|trace-id",
+    ),
+    (
+        Bits::SECRET,
+        "puk|clé|wpa|wlan-…|wifi|wi-fi|palabra de paso|losungswort|phrase secr…|combination|kombination|combinaison|\
+         combinación|combinacion|code|codes|código…|codigo…|geheimcode|einmal…|otp|wiederherstellungs…|notfallcode…|\
+         seed…|with the words|recovery phrase|phrase de récup…|frase semilla|frase de recup…",
+    ),
+    (
+        Bits::NAME,
+        "mara-…|marc-…|mard-…|makt-…|mbew-…|mseg-…|mkpf-…|vbak-…|vbap-…|vbep-…|vbrk-…|vbrp-…|vbuk-…|likp-…|lips-…|ekko-…|\
+         ekpo-…|eket-…|ekbe-…|eban-…|bkpf-…|bseg-…|bsid-…|bsik-…|bsad-…|bsak-…|kna1-…|knb1-…|knvv-…|lfa1-…|lfb1-…|afko-…|\
+         afpo-…|aufk-…|coep-…|cosp-…|csks-…|plpo-…|resb-…|qals-…|qmel-…|edidc-…|edid4-…|stko-…|stpo-…|pa0…|parameter|\
+         parameters|paramètre|paramètres|parámetro|parámetros|argument|arguments|argumento",
+    ),
+];
+
+/// What a word tells of a text.
+pub struct Trigger {
+    pub bits: Bits,
+    /// A word must begin, and end, with it.
+    pub begins: bool,
+    pub ends: bool,
+    /// It tells only that a look at the sentence is worth it.
+    pub perhaps: bool,
+}
+
 pub struct Triggers {
     pub automaton: Option<AhoCorasick>,
-    /// For each pattern what it triggers, and whether a word must begin and end with it.
-    pub kinds: Vec<(Bits, bool, bool)>,
+    /// One for each pattern.
+    pub kinds: Vec<Trigger>,
 }
 
 pub static TRIGGERS: LazyLock<Triggers> = LazyLock::new(|| {
     let (mut patterns, mut kinds) = (Vec::new(), Vec::new());
-    for (bits, words) in WORDS {
+    let mut add = |text: &str, bits: Bits, begins: bool, ends: bool, perhaps: bool| {
+        // Both apostrophes are in use.
+        let curly = text.contains('\'').then(|| text.replace('\'', "’"));
+        for text in curly.into_iter().chain([text.to_owned()]) {
+            patterns.push(text);
+            kinds.push(Trigger {
+                bits,
+                begins,
+                ends,
+                perhaps,
+            });
+        }
+    };
+    let sure = WORDS.iter().map(|list| (list, false));
+    for ((bits, words), perhaps) in sure.chain(PERHAPS.iter().map(|list| (list, true))) {
         for word in words.split('|') {
-            kinds.push((bits, !word.starts_with('…'), !word.ends_with('…')));
-            patterns.push(word.trim_matches('…').to_owned());
+            let (begins, ends) = (!word.starts_with('…'), !word.ends_with('…'));
+            add(word.trim_matches('…'), *bits, begins, ends, perhaps);
         }
     }
     for sentence in prompts::shipped() {
-        kinds.push((Bits::PROMPT, true, false));
-        patterns.push(sentence.clone());
+        add(sentence, Bits::PROMPT, true, false, false);
     }
     Triggers {
         automaton: AhoCorasick::builder()
