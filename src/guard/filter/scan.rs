@@ -104,6 +104,9 @@ fn look_folded(text: &str, names: &Names, told: &Sentences) -> Bits {
     bits
 }
 
+/// Does a scanner find anything?
+type Finds = fn(&Folded<'_>) -> bool;
+
 /// Those of the scanners that everyday words call for which find something in this text by itself.
 fn confirmed(text: &str, perhaps: Bits) -> Bits {
     let mut bits = Bits::default();
@@ -111,7 +114,7 @@ fn confirmed(text: &str, perhaps: Bits) -> Bits {
         return bits;
     }
     let folded = Folded::new(text, Start::Line);
-    let scanners: [(Bits, fn(&Folded<'_>) -> bool); 4] = [
+    let scanners: [(Bits, Finds); 4] = [
         (Bits::PROMPT, prompts::are_in),
         (Bits::ERROR, errors::are_in),
         (Bits::SECRET, secrets::codes_are_in),
