@@ -5,61 +5,86 @@ use std::{ops::Range, sync::LazyLock};
 use super::{
     Reason,
     fold::Folded,
-    pattern::{Patterns, compile},
+    pattern::{Patterns, compile, compile_with},
     spans::{Spans, With},
 };
 
+/// What a second look must tell from prose.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Look {
+    /// A line that a semicolon ends.
+    Semicolon,
+    /// Braces around more than one word.
+    Braces,
+    /// A word with an option.
+    Option,
+    /// A time table.
+    Times,
+}
+
 /// Source; over the folded text with its case. The whole line goes.
-static SOURCE: LazyLock<Patterns> = LazyLock::new(|| {
-    compile(&[
-        r"\bfrom\s+[\w.]+\s+import\s+[\w*(]|^\s*import\s+\w+(?:\.\w+)+\s*;?\s*$|\bimport\s+\w+\s+as\s+\w+\b|^\s*import\s+(?:static\s+)?[\w.*]+;|^\s*import\s+.+\s+from\s+['\x22]|^\s*import\s+['\x22{(*]|^\s*import\s+(?:os|sys|json|re|requests|pandas|numpy|datetime|math|time|csv|sqlite3|logging|random|asyncio|fmt|subprocess)\b",
-        r"\b(?:async\s+)?def\s+\w+[?!]?\s*\(|^\s*class\s+[A-Z]\w*\s*(?:\([^)]*\))?\s*[:{]\s*$|\bfunction\s*\w*\s*\([^)]*\)\s*\{|\bfunction\s+\w+\s*\(|\bfn\s+\w+\s*[(<]|\bfunc\s+(?:\([^)]*\)\s*)?\w+\s*\(|\bpublic\s+(?:static\s+)?(?:(?:void|int|final)\b|(?:class|interface|enum)\s+[A-Z]\w*)|\b(?:private|protected)\s+(?:static|final|void|int|String)\b",
-        r"(?:^|[\s;{(])(?:const|let|var|val|final|auto|int|string|String|float|double|bool|boolean|char|mut)\s+\w+(?:\s*:\s*[\w<>\[\]]+)?\s*=\s*\S",
-        r"^\s*#include\s*[<\x22]|^\s*using\s+[\w.]+;|^\s*package\s+[\w.]+;?\s*$|^#!/|<\?php|^\s*@\w+\([^)]*\)\s*$|^\s*use\s+\w+(?:::\w+)+",
-        r"\bfor\s*\(\s*(?:const|let|var|auto|final)\s+\w+\s+(?:of|in)\s[^\n]*|[\[({][^\n\])}]{0,60}?\w(?:\.\w|[(\[])[^\n}]{0,60}?\sfor\s+\w+(?:,\s*\w+)?\s+in\s+\w[^\n\])}]*[\])}]",
-        r"\b(?:if|for|while|switch|catch|foreach)\s*\([^)\n]*(?:==|!=|<=|>=|&&|\|\||;|\+\+|\w\(|\bin\b\s+\w+\.)[^\n]*|^\s*(?:if|elif|while)\s+[^\n]*(?:==|!=|\bis\s+None\b|\w\()[^\n]*:\s*$|^\s*for\s+\w+(?:,\s*\w+)?\s+in\s+[\w.]*(?:range\(|\w\(|\w+\.\w+)[^\n]*:\s*$|^\s*for\s+\w+(?:,\s*\w+)?\s+in\s+\w+:[ \t]*\n[ \t]{2,}\S|\s=\s[^\n]{1,80}?\sif\s+[\w.]+\s+else\s|^\s*(?:else|try|finally)\s*[:{]\s*$|^\s*except\b[^\n]*:\s*$",
-        r"^\s*(?:return|yield|raise|throw|await|break|continue)\b[^\n]*[;)\]]\s*$|^\s*return\s+\w+;?\s*$|\bawait\s+\w+[.(]",
-        r"=>\s*[{(]|\)\s*=>|->\s*\w+\s*[({:]|\$\w+\s*=[^=]|\$\{[\w.]|\$\(\w|^\s*[})\]]+[;,)]*\s*$|^\s*\{\s*$|^\s*//\s|/\*.*\*/",
-        r"===|!==|\w\s*&&\s*[\w!(]|\w\s\|\|\s[\w!(]|\+\+;|\b\w+\s*==\s*\S|\b\w+\s*!=\s*\S|\b\w+\s*\+=\s*\w|:=\s*\w|\$[a-z_]\w*\s*[*+/-]\s*[\d$(]",
-        r"\b[a-z_$][\w$]+(?:\.[a-zA-Z_$][\w$]+)+\([^)\n]*\)?|\b[a-z]+(?:_[a-z0-9]+)+\([^)\n]*\)?|\b[a-z]+[A-Z]\w*\([^)\n]*\)?|\b[a-zA-Z_]\w+\(\)|\b(?:print|println|printf|echo|len|range|open|eval|exec|system|require|include|fetch|alert|sizeof|malloc|str|int|float|list|dict|map|filter|lambda)\([^)\n]+\)",
-        r"\b[a-z_]\w*\[(?:['\x22]\w+['\x22]|\w+_\w+|:\w*|-\d)\]|\b[A-Za-z_]\w*::[A-Za-z_<]\w*|\blambda\s+\w+(?:\s*,\s*\w+)*\s*:|\bself\.\w+|\bthis\.\w+\s*[=(.;]",
-        r"^\s*[a-z_][\w.]*\s*=\s*[\w.]+\(|^\s*[a-z_][\w.]*\s*=\s*[\[{'\x22]|^\s*[a-z]+_\w+\s*=\s*\S|^[A-Z][A-Z0-9_]{2,}=\S",
-        // A line that a semicolon ends.
-        r"[\w)\]'\x22]\s*;\s*$",
-        // Braces around more than one word.
-        r"\{[^{}\n]*[^\w{}\n-][^{}\n]*\}?|^\s*\}",
-        // A call: a name right before its bracket, and in the bracket what no plural has.
-        r#"\b[A-Za-z_][\w.]*\((?:["'\[{(!*&-]|[^()\s]*[=,\[\]{}\d_:"'/*+<>-][^()\s]*\)?|[\w."'-]+\s*[,=~:<>*/+-]|\w+\))[^\n]*?[;=]|\b[A-Za-z_][\w.]*\(\s*(?:["'\[{(!]|\w*[=_"\[\d:][^()\n]*\)?|\w[\w.]*\s*[,=~<>*/+]\s*\w|[^()\n]*,\s*["'\w])|=?\b[A-Z]{2,}(?:\.[A-Z]+)*\(|=[A-Za-z.]+\("#,
-        // Regular expressions.
-        r"\^\[|\[\^?[A-Za-z0-9]-[A-Za-z0-9]\S*\]|\\[dwsbDWSn]\b|\w\{\d+(?:,\d*)?\}|\(\?[:=!<]|\^[A-Z]{2}\w",
-        // Names with values, one after the other.
-        r"\b[\w\[\].-]+=[^\s&;=]+(?:[&;]|\s+)[\w\[\].-]+=[^\s&;=]+|\bv=(?:spf1|dkim1|dmarc1)\b[^\n]*",
-        r"\(defn?\s|\(\w+\??\s*\[\w|\(\s*[<>=+*/-]\s+\(|\[\s*\w+\s+for\s+\w+\s+in\s|[<>=!]=?\s*\S+\s+\?\s+\S[^?\n]{0,40}?\s+:\s+\S|;\s*(?:do|then)\s+(?:echo|mv|cp|rm|cat|\w+\s+[\x22$-])|;\s*(?:done|fi|esac)\s*(?:$|[<|;&)\x22`])|\bdo\s+echo\b|<-\s*\w+\(",
-        r"^(?:FROM\s+[\w./-]+:[\w.-]+|(?:RUN|COPY|CMD|ENTRYPOINT|WORKDIR|ENV|EXPOSE|ADD)\s+\S.*)$|^\s*(?:end\s+sub|End\s+Sub|End\s+If|Sub\s+\w+\()",
-        r"\b[a-z]+[A-Z]\w*\s*:\s*(?:true|false|null|undefined)\b",
-        // Keys and values of JSON without their braces.
-        r#""[\w.-]+"\s*:\s*(?:"[^"\n]*"|-?\d[\d.]*|true|false|null)(?:\s*,\s*"[\w.-]+"\s*:\s*(?:"[^"\n]*"|-?\d[\d.]*|true|false|null))+"#,
-        // COBOL, ABAP, ABL.
-        r"\bPERFORM\s+(?:VARYING|UNTIL)\b|\bEND-(?:PERFORM|IF|READ|EVALUATE|CALL|EXEC)\b|\b(?:MOVE|ADD)\s+[A-Z0-9][A-Z0-9-]*(?:\([A-Z0-9-]+\))?\s+TO\s+[A-Z][A-Z0-9]*-[A-Z0-9-]+|\bCOMPUTE\s+[A-Z0-9-]+\s+(?:ROUNDED\s*)?=|\b(?:NO|EXCLUSIVE|SHARE)-LOCK\b|\bREAD\s+TABLE\s+\w+\s+(?:INTO|WITH)\b|\bLOOP\s+AT\s+\w+\s+(?:INTO|ASSIGNING|WHERE)\b|\bSELECT\s+SINGLE\b|\b[Ss][Yy]-[a-z]{4,}\b|\bEND(?:IF|LOOP|SELECT|METHOD|FORM)\.",
-        r"'\w+'\s*=>\s*['\x22\d\[$]|\bset\s+/[ap]\s+\w+\s*=|\bSET\s+/[AP]\s+\w+\s*=",
-        r"\$(?:HOME|PATH|USER|PWD|SHELL|[A-Z]+_[A-Z_]+)\b",
-        r"\bconsole\.(?:log|error|warn)\b|\bSystem\.out\b|\bprocess\.env\b|\bos\.environ\b|\bwindow\.\w+|\bdocument\.(?:cookie|\w+\()|<%[=\s]|\beval\(|\bnew\s+[A-Z]\w+\(",
-    ])
+static SOURCE: LazyLock<Patterns<Look>> = LazyLock::new(|| {
+    compile_with(
+        &[
+            r"\bfrom\s+[\w.]+\s+import\s+[\w*(]|^\s*import\s+\w+(?:\.\w+)+\s*;?\s*$|\bimport\s+\w+\s+as\s+\w+\b|^\s*import\s+(?:static\s+)?[\w.*]+;|^\s*import\s+.+\s+from\s+['\x22]|^\s*import\s+['\x22{(*]|^\s*import\s+(?:os|sys|json|re|requests|pandas|numpy|datetime|math|time|csv|sqlite3|logging|random|asyncio|fmt|subprocess)\b",
+            r"\b(?:async\s+)?def\s+\w+[?!]?\s*\(|^\s*class\s+[A-Z]\w*\s*(?:\([^)]*\))?\s*[:{]\s*$|\bfunction\s*\w*\s*\([^)]*\)\s*\{|\bfunction\s+\w+\s*\(|\bfn\s+\w+\s*[(<]|\bfunc\s+(?:\([^)]*\)\s*)?\w+\s*\(|\bpublic\s+(?:static\s+)?(?:(?:void|int|final)\b|(?:class|interface|enum)\s+[A-Z]\w*)|\b(?:private|protected)\s+(?:static|final|void|int|String)\b",
+            r"(?:^|[\s;{(])(?:const|let|var|val|final|auto|int|string|String|float|double|bool|boolean|char|mut)\s+\w+(?:\s*:\s*[\w<>\[\]]+)?\s*=\s*\S",
+            r"^\s*#include\s*[<\x22]|^\s*using\s+[\w.]+;|^\s*package\s+[\w.]+;?\s*$|^#!/|<\?php|^\s*@\w+\([^)]*\)\s*$|^\s*use\s+\w+(?:::\w+)+",
+            r"\bfor\s*\(\s*(?:const|let|var|auto|final)\s+\w+\s+(?:of|in)\s[^\n]*|[\[({][^\n\])}]{0,60}?\w(?:\.\w|[(\[])[^\n}]{0,60}?\sfor\s+\w+(?:,\s*\w+)?\s+in\s+\w[^\n\])}]*[\])}]",
+            r"\b(?:if|for|while|switch|catch|foreach)\s*\([^)\n]*(?:==|!=|<=|>=|&&|\|\||;|\+\+|\w\(|\bin\b\s+\w+\.)[^\n]*|^\s*(?:if|elif|while)\s+[^\n]*(?:==|!=|\bis\s+None\b|\w\()[^\n]*:\s*$|^\s*for\s+\w+(?:,\s*\w+)?\s+in\s+[\w.]*(?:range\(|\w\(|\w+\.\w+)[^\n]*:\s*$|^\s*for\s+\w+(?:,\s*\w+)?\s+in\s+\w+:[ \t]*\n[ \t]{2,}\S|\s=\s[^\n]{1,80}?\sif\s+[\w.]+\s+else\s|^\s*(?:else|try|finally)\s*[:{]\s*$|^\s*except\b[^\n]*:\s*$",
+            r"^\s*(?:return|yield|raise|throw|await|break|continue)\b[^\n]*[;)\]]\s*$|^\s*return\s+\w+;?\s*$|\bawait\s+\w+[.(]",
+            r"=>\s*[{(]|\)\s*=>|->\s*\w+\s*[({:]|\$\w+\s*=[^=]|\$\{[\w.]|\$\(\w|^\s*[})\]]+[;,)]*\s*$|^\s*\{\s*$|^\s*//\s|/\*.*\*/",
+            r"===|!==|\w\s*&&\s*[\w!(]|\w\s\|\|\s[\w!(]|\+\+;|\b\w+\s*==\s*\S|\b\w+\s*!=\s*\S|\b\w+\s*\+=\s*\w|:=\s*\w|\$[a-z_]\w*\s*[*+/-]\s*[\d$(]",
+            r"\b[a-z_$][\w$]+(?:\.[a-zA-Z_$][\w$]+)+\([^)\n]*\)?|\b[a-z]+(?:_[a-z0-9]+)+\([^)\n]*\)?|\b[a-z]+[A-Z]\w*\([^)\n]*\)?|\b[a-zA-Z_]\w+\(\)|\b(?:print|println|printf|echo|len|range|open|eval|exec|system|require|include|fetch|alert|sizeof|malloc|str|int|float|list|dict|map|filter|lambda)\([^)\n]+\)",
+            r"\b[a-z_]\w*\[(?:['\x22]\w+['\x22]|\w+_\w+|:\w*|-\d)\]|\b[A-Za-z_]\w*::[A-Za-z_<]\w*|\blambda\s+\w+(?:\s*,\s*\w+)*\s*:|\bself\.\w+|\bthis\.\w+\s*[=(.;]",
+            r"^\s*[a-z_][\w.]*\s*=\s*[\w.]+\(|^\s*[a-z_][\w.]*\s*=\s*[\[{'\x22]|^\s*[a-z]+_\w+\s*=\s*\S|^[A-Z][A-Z0-9_]{2,}=\S",
+            // A call: a name right before its bracket, and in the bracket what no plural has.
+            r#"\b[A-Za-z_][\w.]*\((?:["'\[{(!*&-]|[^()\s]*[=,\[\]{}\d_:"'/*+<>-][^()\s]*\)?|[\w."'-]+\s*[,=~:<>*/+-]|\w+\))[^\n]*?[;=]|\b[A-Za-z_][\w.]*\(\s*(?:["'\[{(!]|\w*[=_"\[\d:][^()\n]*\)?|\w[\w.]*\s*[,=~<>*/+]\s*\w|[^()\n]*,\s*["'\w])|=?\b[A-Z]{2,}(?:\.[A-Z]+)*\(|=[A-Za-z.]+\("#,
+            // Regular expressions.
+            r"\^\[|\[\^?[A-Za-z0-9]-[A-Za-z0-9]\S*\]|\\[dwsbDWSn]\b|\w\{\d+(?:,\d*)?\}|\(\?[:=!<]|\^[A-Z]{2}\w",
+            // Names with values, one after the other.
+            r"\b[\w\[\].-]+=[^\s&;=]+(?:[&;]|\s+)[\w\[\].-]+=[^\s&;=]+|\bv=(?:spf1|dkim1|dmarc1)\b[^\n]*",
+            r"\(defn?\s|\(\w+\??\s*\[\w|\(\s*[<>=+*/-]\s+\(|\[\s*\w+\s+for\s+\w+\s+in\s|[<>=!]=?\s*\S+\s+\?\s+\S[^?\n]{0,40}?\s+:\s+\S|;\s*(?:do|then)\s+(?:echo|mv|cp|rm|cat|\w+\s+[\x22$-])|;\s*(?:done|fi|esac)\s*(?:$|[<|;&)\x22`])|\bdo\s+echo\b|<-\s*\w+\(",
+            r"^(?:FROM\s+[\w./-]+:[\w.-]+|(?:RUN|COPY|CMD|ENTRYPOINT|WORKDIR|ENV|EXPOSE|ADD)\s+\S.*)$|^\s*(?:end\s+sub|End\s+Sub|End\s+If|Sub\s+\w+\()",
+            r"\b[a-z]+[A-Z]\w*\s*:\s*(?:true|false|null|undefined)\b",
+            // Keys and values of JSON without their braces.
+            r#""[\w.-]+"\s*:\s*(?:"[^"\n]*"|-?\d[\d.]*|true|false|null)(?:\s*,\s*"[\w.-]+"\s*:\s*(?:"[^"\n]*"|-?\d[\d.]*|true|false|null))+"#,
+            // COBOL, ABAP, ABL.
+            r"\bPERFORM\s+(?:VARYING|UNTIL)\b|\bEND-(?:PERFORM|IF|READ|EVALUATE|CALL|EXEC)\b|\b(?:MOVE|ADD)\s+[A-Z0-9][A-Z0-9-]*(?:\([A-Z0-9-]+\))?\s+TO\s+[A-Z][A-Z0-9]*-[A-Z0-9-]+|\bCOMPUTE\s+[A-Z0-9-]+\s+(?:ROUNDED\s*)?=|\b(?:NO|EXCLUSIVE|SHARE)-LOCK\b|\bREAD\s+TABLE\s+\w+\s+(?:INTO|WITH)\b|\bLOOP\s+AT\s+\w+\s+(?:INTO|ASSIGNING|WHERE)\b|\bSELECT\s+SINGLE\b|\b[Ss][Yy]-[a-z]{4,}\b|\bEND(?:IF|LOOP|SELECT|METHOD|FORM)\.",
+            r"'\w+'\s*=>\s*['\x22\d\[$]|\bset\s+/[ap]\s+\w+\s*=|\bSET\s+/[AP]\s+\w+\s*=",
+            r"\$(?:HOME|PATH|USER|PWD|SHELL|[A-Z]+_[A-Z_]+)\b",
+            r"\bconsole\.(?:log|error|warn)\b|\bSystem\.out\b|\bprocess\.env\b|\bos\.environ\b|\bwindow\.\w+|\bdocument\.(?:cookie|\w+\()|<%[=\s]|\beval\(|\bnew\s+[A-Z]\w+\(",
+        ],
+        &[
+            (Look::Semicolon, r"[\w)\]'\x22]\s*;\s*$"),
+            (Look::Braces, r"\{[^{}\n]*[^\w{}\n-][^{}\n]*\}?|^\s*\}"),
+        ],
+    )
 });
 
 /// Commands; over the folded text in lower case. The rest of the line goes.
-static COMMANDS: LazyLock<Patterns> = LazyLock::new(|| {
-    compile(&[
-        r"(?:^|[\s\x22'`(:;|&$])(?:sudo\s+\S+|curl\s+(?:-|https?:|\w+[.:])\S*|wget\s+(?:-|http)\S*|ssh\s+(?:-\w|\w+@)\S*|scp\s+\S+\s+\S+:\S*|kubectl\s+(?:get|apply|delete|logs|exec|describe|rollout|port-forward|scale|config|-)\S*|helm\s+(?:install|upgrade|list|repo)\b|docker(?:-compose)?\s+(?:restart|kill|cp|volume|network|login|container|image|stats|down|up|run|exec|ps|compose|build|logs|pull|push|stop|start|rm|images|inspect)\b|redis-cli\b|psql\s+(?:-|\w+:)\S*|mysql(?:dump|admin)?\s+-\S*|mongosh?\s+(?:-|\x22|mongodb)\S*|sqlite3\s+\S+\.\S+)",
-        r"(?:^|[\s\x22'`(:;|&$])(?:git\s+(?:revert|blame|merge|switch|restore|remote|tag|clone|push|pull|commit|checkout|rebase|log|diff|reset|stash|fetch|add|status|branch|init|cherry-pick)\b|npm\s+(?:install|run|i|start|ci|test)\b|npx\s+[\w@]|yarn\s+(?:add|install|run)\b|pip3?\s+install\b|apt(?:-get)?\s+(?:install|update|upgrade)\b|(?:brew|yum|dnf|gem|snap)\s+install\b|chmod\s+(?:[-+]\w|\d{3}|[ugoa]+[+-])\S*|chown\s+\w+[:.]?\w*\s+\S|rm\s+-\w+|systemctl\s+(?:start|stop|restart|status|enable|reload)\b|service\s+\w+\s+(?:start|stop|restart|status)\b|journalctl\s+-|cargo\s+(?:build|run|test|install|check)\b|python3?\s+(?:-[mc]|[\w./-]+\.py)|node\s+(?:\S+\.js|-e)|java\s+-\w+|make\s+-\w|go\s+(?:run|build|get|test)\s)",
-        r"(?:^|[\x22'`(:;|&$]\s?|\s)(?:export\s+\w+=\S*|grep\s+-\S+|awk\s+['\x22{]|sed\s+(?:-|'s)|(?:tail|head)\s+-\S|cat\s+[/~.<]\S*|ls\s+-\w+|cd\s+(?:[/~]|\.\.)\S*|mkdir\s+-|tar\s+-?[xczv]+f|terraform\s+(?:apply|plan|init|destroy)\b|ansible-playbook\b|aws\s+(?:s3|ec2|iam|sts|rds|configure|lambda)\b|gcloud\s+(?:auth|compute|sql|config|projects)\b|az\s+(?:login|vm|aks|webapp|acr|storage|keyvault|functionapp)\b|openssl\s+\w+\s+-|nc\s+-\w|nmap\s+[-\d]|ping\s+-\w|telnet\s+\S+\s+\d+|crontab\s+-|powershell\s+-|pg_dump\b|pg_restore\b|mongodump\b|invoke-\w+\s+-|get-\w+\s+-\w|base64\s+-d|xxd\s|dig\s+[@+]|nslookup\s+\S+\.|whoami\b|/bin/(?:ba)?sh\b|bash\s+-c|\|\s*(?:grep|bash|sh|jq|sort|head|tail|wc|xargs|awk|sed|less|tee)\b)",
-        r"\bnet\s+(?:user|use|stop|start|localgroup|view|share)\s+\S+(?:\s+\S+)?\s+/\w|\b(?:ipconfig|gpupdate|sfc|schtasks|robocopy|xcopy|icacls|tasklist|taskkill|dism|chkdsk|netstat)\s+(?:\S+\s+){0,2}[/-]\w",
-        r"\b[a-z][\w-]*[a-z0-9]\s+--?[a-z][\w-]*(?:[=\s:;'\x22`)]|$)",
-        r"\S\s*\|\s*(?:stats|sort|where|filter|limit|table|eval|top|count|summarize|project|extend|render|fields|parse|where-object|select-object|measure-object|foreach-object|out-file|format-table|ft|jq|grep)\b",
-        r"\b(?:get|set|new|remove|add|import|export|invoke|start|stop|test|where|select|sort|foreach|measure|write|out|convertto|convertfrom|enable|disable|restart|update)-(?:csv|object|item|content|process|service|mailbox|json|childitem|webrequest|expression|command|host|output|ad\w+|variable|location|date|restmethod|module|computer|eventlog|wmiobject|netadapter|aduser|string)\b",
-        r"(?:^|[\s\x22'`:(])(?:[\d*/,-]+\s+){4}[\d*/,-]+\s+\S",
-        r"^\s*\$\s+[a-z./]\S*|^\s*[\w-]+@[\w-]+:[~/][^\n]*[$#]\s|^(?:c|ps c):\\[^>\n]*>\s*\S|^mysql>|^\w*=[#>]\s|^sqlite>|^>>> ?\S|^in \[\d+\]:",
-    ])
+static COMMANDS: LazyLock<Patterns<Look>> = LazyLock::new(|| {
+    compile_with(
+        &[
+            r"(?:^|[\s\x22'`(:;|&$])(?:sudo\s+\S+|curl\s+(?:-|https?:|\w+[.:])\S*|wget\s+(?:-|http)\S*|ssh\s+(?:-\w|\w+@)\S*|scp\s+\S+\s+\S+:\S*|kubectl\s+(?:get|apply|delete|logs|exec|describe|rollout|port-forward|scale|config|-)\S*|helm\s+(?:install|upgrade|list|repo)\b|docker(?:-compose)?\s+(?:restart|kill|cp|volume|network|login|container|image|stats|down|up|run|exec|ps|compose|build|logs|pull|push|stop|start|rm|images|inspect)\b|redis-cli\b|psql\s+(?:-|\w+:)\S*|mysql(?:dump|admin)?\s+-\S*|mongosh?\s+(?:-|\x22|mongodb)\S*|sqlite3\s+\S+\.\S+)",
+            r"(?:^|[\s\x22'`(:;|&$])(?:git\s+(?:revert|blame|merge|switch|restore|remote|tag|clone|push|pull|commit|checkout|rebase|log|diff|reset|stash|fetch|add|status|branch|init|cherry-pick)\b|npm\s+(?:install|run|i|start|ci|test)\b|npx\s+[\w@]|yarn\s+(?:add|install|run)\b|pip3?\s+install\b|apt(?:-get)?\s+(?:install|update|upgrade)\b|(?:brew|yum|dnf|gem|snap)\s+install\b|chmod\s+(?:[-+]\w|\d{3}|[ugoa]+[+-])\S*|chown\s+\w+[:.]?\w*\s+\S|rm\s+-\w+|systemctl\s+(?:start|stop|restart|status|enable|reload)\b|service\s+\w+\s+(?:start|stop|restart|status)\b|journalctl\s+-|cargo\s+(?:build|run|test|install|check)\b|python3?\s+(?:-[mc]|[\w./-]+\.py)|node\s+(?:\S+\.js|-e)|java\s+-\w+|make\s+-\w|go\s+(?:run|build|get|test)\s)",
+            r"(?:^|[\x22'`(:;|&$]\s?|\s)(?:export\s+\w+=\S*|grep\s+-\S+|awk\s+['\x22{]|sed\s+(?:-|'s)|(?:tail|head)\s+-\S|cat\s+[/~.<]\S*|ls\s+-\w+|cd\s+(?:[/~]|\.\.)\S*|mkdir\s+-|tar\s+-?[xczv]+f|terraform\s+(?:apply|plan|init|destroy)\b|ansible-playbook\b|aws\s+(?:s3|ec2|iam|sts|rds|configure|lambda)\b|gcloud\s+(?:auth|compute|sql|config|projects)\b|az\s+(?:login|vm|aks|webapp|acr|storage|keyvault|functionapp)\b|openssl\s+\w+\s+-|nc\s+-\w|nmap\s+[-\d]|ping\s+-\w|telnet\s+\S+\s+\d+|crontab\s+-|powershell\s+-|pg_dump\b|pg_restore\b|mongodump\b|invoke-\w+\s+-|get-\w+\s+-\w|base64\s+-d|xxd\s|dig\s+[@+]|nslookup\s+\S+\.|whoami\b|/bin/(?:ba)?sh\b|bash\s+-c|\|\s*(?:grep|bash|sh|jq|sort|head|tail|wc|xargs|awk|sed|less|tee)\b)",
+            r"\bnet\s+(?:user|use|stop|start|localgroup|view|share)\s+\S+(?:\s+\S+)?\s+/\w|\b(?:ipconfig|gpupdate|sfc|schtasks|robocopy|xcopy|icacls|tasklist|taskkill|dism|chkdsk|netstat)\s+(?:\S+\s+){0,2}[/-]\w",
+            r"\S\s*\|\s*(?:stats|sort|where|filter|limit|table|eval|top|count|summarize|project|extend|render|fields|parse|where-object|select-object|measure-object|foreach-object|out-file|format-table|ft|jq|grep)\b",
+            r"\b(?:get|set|new|remove|add|import|export|invoke|start|stop|test|where|select|sort|foreach|measure|write|out|convertto|convertfrom|enable|disable|restart|update)-(?:csv|object|item|content|process|service|mailbox|json|childitem|webrequest|expression|command|host|output|ad\w+|variable|location|date|restmethod|module|computer|eventlog|wmiobject|netadapter|aduser|string)\b",
+            r"^\s*\$\s+[a-z./]\S*|^\s*[\w-]+@[\w-]+:[~/][^\n]*[$#]\s|^(?:c|ps c):\\[^>\n]*>\s*\S|^mysql>|^\w*=[#>]\s|^sqlite>|^>>> ?\S|^in \[\d+\]:",
+        ],
+        &[
+            (
+                Look::Option,
+                r"\b[a-z][\w-]*[a-z0-9]\s+--?[a-z][\w-]*(?:[=\s:;'\x22`)]|$)",
+            ),
+            (
+                Look::Times,
+                r"(?:^|[\s\x22'`:(])(?:[\d*/,-]+\s+){4}[\d*/,-]+\s+\S",
+            ),
+        ],
+    )
 });
 
 static TICKS: LazyLock<Patterns> = LazyLock::new(|| compile(&[r"`([^`\n]+)`"]));
@@ -74,26 +99,28 @@ static TECHNICAL: LazyLock<Patterns> = LazyLock::new(|| {
 pub fn find(folded: &Folded<'_>, spans: &mut Spans) {
     let (plain, lower) = (folded.plain.as_bytes(), folded.lower.as_bytes());
     let mut ranges = Vec::new();
-    for (index, found) in SOURCE
+    for (look, found) in SOURCE
         .of(plain)
-        .flat_map(|(index, form)| form.find_iter(plain).map(move |found| (index, found)))
+        .flat_map(|(look, form)| form.find_iter(plain).map(move |found| (look, found)))
     {
-        let is_prose = index == BRACES && is_set(found.as_bytes())
-            || index == SEMICOLON && is_item(line_before(plain, found.end()));
+        let is_prose = match look {
+            Some(Look::Braces) => is_set(found.as_bytes()),
+            Some(Look::Semicolon) => is_item(line_before(plain, found.end())),
+            _ => false,
+        };
         if !is_prose && !spans.stands(&folded.origin(found.range())) {
             ranges.push(source_range(plain, found.range()));
         }
     }
-    for (index, form) in COMMANDS.of(lower) {
+    for (look, form) in COMMANDS.of(lower) {
         for found in form.find_iter(lower) {
-            if index == OPTIONS
-                && !is_command(
-                    found.as_bytes(),
-                    lower.get(..found.start()).unwrap_or_default(),
-                )
-                || index == TIMES && !found.as_bytes().contains(&b'*')
-                || spans.stands(&folded.origin(found.range()))
-            {
+            let before = lower.get(..found.start()).unwrap_or_default();
+            let is_command = match look {
+                Some(Look::Option) => is_command(found.as_bytes(), before),
+                Some(Look::Times) => found.as_bytes().contains(&b'*'),
+                _ => true,
+            };
+            if !is_command || spans.stands(&folded.origin(found.range())) {
                 continue;
             }
             let skip = found
@@ -146,12 +173,6 @@ fn source_range(plain: &[u8], found: Range<usize>) -> Range<usize> {
     }
 }
 
-/// The place in [`SOURCE`] of braces around more than one word.
-const BRACES: usize = 13;
-
-/// The place in [`SOURCE`] of a line that a semicolon ends.
-const SEMICOLON: usize = 12;
-
 /// Is it a line of a list as a person writes it, "- the keys are handed back;"? A line of source is one word or has signs.
 fn is_item(line: &[u8]) -> bool {
     let line = line.trim_ascii();
@@ -180,10 +201,6 @@ fn is_set(braces: &[u8]) -> bool {
         })
     })
 }
-
-/// The place in [`COMMANDS`] of a word with an option, and of a time table.
-const OPTIONS: usize = 4;
-const TIMES: usize = 7;
 
 /// Is a word with an option a command, and not a pair of words of which one is cut short ("und -ausgang")?
 fn is_command(found: &[u8], before: &[u8]) -> bool {

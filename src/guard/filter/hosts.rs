@@ -7,25 +7,47 @@ use url::Url;
 use super::{
     Reason,
     fold::Folded,
-    pattern::{Patterns, compile},
+    pattern::{Patterns, compile, compile_with},
     spans::{Spans, With},
 };
 use crate::guard::Guard;
 
-static ADDRESSES: LazyLock<Patterns> = LazyLock::new(|| {
-    compile(&[
-        r"\b(?:\d{1,3}\.){3}\d{1,3}(?:[:/]\d{1,5})?\b",
-        r"\[?\b(?:[0-9a-f]{1,4}:){7}[0-9a-f]{1,4}\b\]?(?:[:/]\d+)?|\[?(?:\b(?:[0-9a-f]{1,4}:){1,6}|::)(?::?[0-9a-f]{1,4}\b)(?::[0-9a-f]{1,4}){0,6}\]?(?:[:/]\d+)?",
-        r"\b(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2}\b",
-        r"\blocalhost(?::\d+)?(?:/\S*)?",
-        r"\b(?:tcp/|udp/)?ports?\s+(?:number\s+)?\d{3,5}\b|\bport\s*[=:]\s*\d+",
-        r"\b[a-z][a-z0-9-]*[a-z0-9]:(?:22|25|80|443|465|587|993|1433|1521|2181|2375|3000|3306|4222|5000|5432|5672|5984|6379|6443|7687|8000|8080|8086|8088|8123|8443|8500|9000|9090|9092|9200|9300|11211|11434|15672|27017|27018|50051)\b",
-        r"\b(?:[a-z0-9]+-)*(?:db|database|srv|server|prod|stg|staging|vm|redis|mysql|postgres|pg|mongo|mongodb|kafka|k8s|proxy|vpn|ldap|nas|ec2|ip|dc|smtp)(?:-[a-z]+)*(?:-?\d+[a-z]?)(?:-\d+)*\b",
-        r"\b(?:[a-z0-9]+-)+(?:prd|uat|tst|qas)-?\d{1,3}\b",
-        // An address with something else for its dots.
-        r"\b\d{1,3}(?:\s?(?:\.|[(\[](?:dot|punkt|point|punto|\.)[)\]]|\sdot\s)\s?\d{1,3}){3}\b",
-        r"\b(?:db|srv|server|redis|mysql|postgres|pg|mongo|mongodb|kafka|k8s|ldap|web|app|api|cache|worker|node|internal)-(?:[a-z]+-)*(?:prod|stg|staging|dev|primary|replica|master|slave|db|internal|eu|us)\b(?:-[a-z0-9]+)*|\b(?:prod|stg|staging|dev)-(?:[a-z0-9]+-)*(?:db|srv|server|redis|mysql|postgres|pg|mongo|mongodb|kafka|k8s|cluster|web|api|app)\b(?:-[a-z0-9]+)*",
-    ])
+/// What a second look must tell from numbers and words.
+#[derive(Clone, Copy)]
+enum Look {
+    /// Four numbers.
+    Four,
+    /// Groups of hexadecimal digits.
+    Six,
+    /// Four numbers with something else for dots.
+    Masked,
+    /// Names with slashes.
+    Path,
+}
+
+static ADDRESSES: LazyLock<Patterns<Look>> = LazyLock::new(|| {
+    compile_with(
+        &[
+            r"\b(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2}\b",
+            r"\blocalhost(?::\d+)?(?:/\S*)?",
+            r"\b(?:tcp/|udp/)?ports?\s+(?:number\s+)?\d{3,5}\b|\bport\s*[=:]\s*\d+",
+            r"\b[a-z][a-z0-9-]*[a-z0-9]:(?:22|25|80|443|465|587|993|1433|1521|2181|2375|3000|3306|4222|5000|5432|5672|5984|6379|6443|7687|8000|8080|8086|8088|8123|8443|8500|9000|9090|9092|9200|9300|11211|11434|15672|27017|27018|50051)\b",
+            r"\b(?:[a-z0-9]+-)*(?:db|database|srv|server|prod|stg|staging|vm|redis|mysql|postgres|pg|mongo|mongodb|kafka|k8s|proxy|vpn|ldap|nas|ec2|ip|dc|smtp)(?:-[a-z]+)*(?:-?\d+[a-z]?)(?:-\d+)*\b",
+            r"\b(?:[a-z0-9]+-)+(?:prd|uat|tst|qas)-?\d{1,3}\b",
+            r"\b(?:db|srv|server|redis|mysql|postgres|pg|mongo|mongodb|kafka|k8s|ldap|web|app|api|cache|worker|node|internal)-(?:[a-z]+-)*(?:prod|stg|staging|dev|primary|replica|master|slave|db|internal|eu|us)\b(?:-[a-z0-9]+)*|\b(?:prod|stg|staging|dev)-(?:[a-z0-9]+-)*(?:db|srv|server|redis|mysql|postgres|pg|mongo|mongodb|kafka|k8s|cluster|web|api|app)\b(?:-[a-z0-9]+)*",
+        ],
+        &[
+            (Look::Four, r"\b(?:\d{1,3}\.){3}\d{1,3}(?:[:/]\d{1,5})?\b"),
+            (
+                Look::Six,
+                r"\[?\b(?:[0-9a-f]{1,4}:){7}[0-9a-f]{1,4}\b\]?(?:[:/]\d+)?|\[?(?:\b(?:[0-9a-f]{1,4}:){1,6}|::)(?::?[0-9a-f]{1,4}\b)(?::[0-9a-f]{1,4}){0,6}\]?(?:[:/]\d+)?",
+            ),
+            (
+                Look::Masked,
+                r"\b\d{1,3}(?:\s?(?:\.|[(\[](?:dot|punkt|point|punto|\.)[)\]]|\sdot\s)\s?\d{1,3}){3}\b",
+            ),
+        ],
+    )
 });
 
 /// A name of two labels or more. What it is its last label says.
@@ -35,14 +57,19 @@ static DOTTED: LazyLock<Patterns> = LazyLock::new(|| {
     ])
 });
 
-static FILES: LazyLock<Patterns> = LazyLock::new(|| {
-    compile(&[
-        r#"(?:^|[\s"'`(=:,\[>])((?:~|\.{1,2})?/(?:[\w.@+~-]+/)*[\w.@+~*-]+/?)"#,
-        r#"\b[a-z]:\\[^\s"'`<>|]*(?:\s[^\s"'`<>|\\]+\\[^\s"'`<>|]*)*|\b[a-z]:/[^\s"'`<>|]+|\\\\[a-z0-9._$-]+\\[^\s"'`<>|]*|%(?:appdata|userprofile|temp|windir|programfiles)%\S*"#,
-        r"\b(?:[\w.-]+/)+[\w.-]+\.(?:py|rs|jsx?|tsx?|java|go|rb|php|cs|cpp|cc?|h|sh|ya?ml|json|toml|sql|conf|cfg|env|ini|xml|log|key|pem|crt|db|sqlite3?|vue|kt|swift|scala|pl|lua|tf|lock|gradle|ipynb|parquet|avro|bak|dump|proto)\b(?::\d+(?::\d+)?)?",
-        r"(?:\b[\w-]+|\B)\.(?:py|rs|tsx|jsx|java|rb|php|sh|ya?ml|toml|sql|conf|cfg|env|ini|log|pem|sqlite3?|tf|ipynb|bak|dump|tfstate|htaccess|bashrc|npmrc|pgpass)\b(?::\d+(?::\d+)?)?",
-        r"\B\.[a-z][\w-]+/[\w./-]+|\bid_(?:rsa|ed25519|ecdsa|dsa)\b|\b(?:etc/passwd|etc/shadow|authorized_keys|docker-compose|dockerfile|makefile)\b",
-    ])
+static FILES: LazyLock<Patterns<Look>> = LazyLock::new(|| {
+    compile_with(
+        &[
+            r#"\b[a-z]:\\[^\s"'`<>|]*(?:\s[^\s"'`<>|\\]+\\[^\s"'`<>|]*)*|\b[a-z]:/[^\s"'`<>|]+|\\\\[a-z0-9._$-]+\\[^\s"'`<>|]*|%(?:appdata|userprofile|temp|windir|programfiles)%\S*"#,
+            r"\b(?:[\w.-]+/)+[\w.-]+\.(?:py|rs|jsx?|tsx?|java|go|rb|php|cs|cpp|cc?|h|sh|ya?ml|json|toml|sql|conf|cfg|env|ini|xml|log|key|pem|crt|db|sqlite3?|vue|kt|swift|scala|pl|lua|tf|lock|gradle|ipynb|parquet|avro|bak|dump|proto)\b(?::\d+(?::\d+)?)?",
+            r"(?:\b[\w-]+|\B)\.(?:py|rs|tsx|jsx|java|rb|php|sh|ya?ml|toml|sql|conf|cfg|env|ini|log|pem|sqlite3?|tf|ipynb|bak|dump|tfstate|htaccess|bashrc|npmrc|pgpass)\b(?::\d+(?::\d+)?)?",
+            r"\B\.[a-z][\w-]+/[\w./-]+|\bid_(?:rsa|ed25519|ecdsa|dsa)\b|\b(?:etc/passwd|etc/shadow|authorized_keys|docker-compose|dockerfile|makefile)\b",
+        ],
+        &[(
+            Look::Path,
+            r#"(?:^|[\s"'`(=:,\[>])((?:~|\.{1,2})?/(?:[\w.@+~-]+/)*[\w.@+~*-]+/?)"#,
+        )],
+    )
 });
 
 /// Names and values that open a database, in one line.
@@ -84,12 +111,15 @@ pub fn find(folded: &Folded<'_>, allowed: &Guard, spans: &mut Spans) {
             );
         }
     }
-    for (index, form) in ADDRESSES.of(lower) {
+    for (look, form) in ADDRESSES.of(lower) {
         for found in form.find_iter(lower) {
-            if index == 0 && !is_address(lower, &found.range())
-                || index == MASKED && !is_masked(found.as_bytes())
-                || index == 1 && !is_v6(lower, &found.range())
-            {
+            let is_address = match look {
+                Some(Look::Four) => is_address(lower, &found.range()),
+                Some(Look::Six) => is_v6(lower, &found.range()),
+                Some(Look::Masked) => is_masked(found.as_bytes()),
+                _ => true,
+            };
+            if !is_address {
                 continue;
             }
             let words = if found.as_bytes().starts_with(b"port") {
@@ -108,12 +138,12 @@ pub fn find(folded: &Folded<'_>, allowed: &Guard, spans: &mut Spans) {
     for found in DOTTED.each().iter().flat_map(|form| form.find_iter(lower)) {
         dotted(folded, found.range(), allowed, spans);
     }
-    for (index, form) in FILES.of(lower) {
+    for (look, form) in FILES.of(lower) {
         for found in form.captures_iter(lower) {
             let Some(path) = found.get(1).or(found.get(0)) else {
                 continue;
             };
-            if index == 0 && !is_path(path.as_bytes()) {
+            if matches!(look, Some(Look::Path)) && !is_path(path.as_bytes()) {
                 continue;
             }
             spans.add(
@@ -158,9 +188,6 @@ fn is_address(lower: &[u8], range: &Range<usize>) -> bool {
             || is_inside && is_large
             || !is_version && (is_inside || is_large || is_repeated(&numbers)))
 }
-
-/// The place in [`ADDRESSES`] of an address with something else for its dots.
-const MASKED: usize = 8;
 
 /// Four numbers below 256 with at least one sign between them that is not a dot alone.
 fn is_masked(found: &[u8]) -> bool {

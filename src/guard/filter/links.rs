@@ -7,7 +7,7 @@ use url::Url;
 use super::{
     Reason,
     fold::Folded,
-    pattern::{Patterns, compile},
+    pattern::{Patterns, compile, compile_with},
     spans::{Spans, With},
 };
 use crate::guard::Guard;
@@ -28,15 +28,32 @@ static FORMS: LazyLock<Patterns> = LazyLock::new(|| {
     ])
 });
 
+/// What becomes of a tag that does not go with all it holds.
+#[derive(Clone, Copy)]
+enum Look {
+    Image,
+    Tag,
+}
+
 /// HTML: what goes with all it holds, and tags of which the text stays.
-static HTML: LazyLock<Patterns> = LazyLock::new(|| {
-    compile(&[
-        r"<(?:script|style|iframe|object|embed|svg|form|video|audio|template|noscript|math)\b(?:[^>]*>(?s:.*?)(?:</(?:script|style|iframe|object|embed|svg|form|video|audio|template|noscript|math)\s*>|\z)|[^>]*\z)",
-        r"<(?:img|image|picture|source|input|button|meta|link|base|frame|area|track|textarea)\b[^>]*(?:>|\z)",
-        r"</?(?:a|b|i|u|s|em|strong|p|br|hr|ul|ol|li|div|span|h[1-6]|table|thead|tbody|tr|td|th|code|pre|small|big|sub|sup|font|center|blockquote|q|cite|details|summary|section|article|header|footer|nav|main|label|mark|del|ins|html|head|body|title|marquee|figure|figcaption|caption|kbd|abbr|dl|dt|dd)(?:[\s/][^<>]*)?>",
-        r"<!--(?s:.*?)(?:-->|\z)",
-        r"<!doctype[^>]*>",
-    ])
+static HTML: LazyLock<Patterns<Look>> = LazyLock::new(|| {
+    compile_with(
+        &[
+            r"<(?:script|style|iframe|object|embed|svg|form|video|audio|template|noscript|math)\b(?:[^>]*>(?s:.*?)(?:</(?:script|style|iframe|object|embed|svg|form|video|audio|template|noscript|math)\s*>|\z)|[^>]*\z)",
+            r"<!--(?s:.*?)(?:-->|\z)",
+            r"<!doctype[^>]*>",
+        ],
+        &[
+            (
+                Look::Image,
+                r"<(?:img|image|picture|source|input|button|meta|link|base|frame|area|track|textarea)\b[^>]*(?:>|\z)",
+            ),
+            (
+                Look::Tag,
+                r"</?(?:a|b|i|u|s|em|strong|p|br|hr|ul|ol|li|div|span|h[1-6]|table|thead|tbody|tr|td|th|code|pre|small|big|sub|sup|font|center|blockquote|q|cite|details|summary|section|article|header|footer|nav|main|label|mark|del|ins|html|head|body|title|marquee|figure|figcaption|caption|kbd|abbr|dl|dt|dd)(?:[\s/][^<>]*)?>",
+            ),
+        ],
+    )
 });
 
 pub fn find(folded: &Folded<'_>, allowed: &Guard, spans: &mut Spans) {
@@ -54,12 +71,12 @@ pub fn find(folded: &Folded<'_>, allowed: &Guard, spans: &mut Spans) {
 }
 
 fn html(folded: &Folded<'_>, lower: &[u8], spans: &mut Spans) {
-    for (index, form) in HTML.of(lower) {
+    for (look, form) in HTML.of(lower) {
         for found in form.find_iter(lower) {
-            let (reason, with) = match index {
-                1 => (Reason::Image, With::Mark),
-                2 => (Reason::Link, With::Nothing),
-                _ => (Reason::Link, With::Mark),
+            let (reason, with) = match look {
+                Some(Look::Image) => (Reason::Image, With::Mark),
+                Some(Look::Tag) => (Reason::Link, With::Nothing),
+                None => (Reason::Link, With::Mark),
             };
             spans.add(folded, found.range(), reason, with);
         }

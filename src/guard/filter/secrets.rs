@@ -5,7 +5,7 @@ use std::{ops::Range, sync::LazyLock};
 use super::{
     Reason,
     fold::Folded,
-    pattern::{Patterns, compile},
+    pattern::{Patterns, compile, compile_with},
     spans::{Spans, With},
 };
 
@@ -57,25 +57,56 @@ static QUOTED: LazyLock<Patterns> = LazyLock::new(|| {
     ])
 });
 
+/// What a second look must tell from a sentence that goes on.
+#[derive(Clone, Copy)]
+enum Look {
+    /// The word, what joins, and the value.
+    Joined,
+    /// The value right after the word.
+    Right,
+    /// A long token anywhere.
+    Token,
+    /// A name and its secret.
+    Named,
+    /// The value after a comma.
+    Listed,
+}
+
 /// The words for a secret and what stands after one; over the folded text with its case.
-static TOLD: LazyLock<Patterns> = LazyLock::new(|| {
-    compile(&[
-        // The word, what joins, and the value.
-        r#"(?i)\b((?:[a-z0-9]+[_-])*(?:passwords?|passwd|passwort|pwd|kennwort|mot\s+de\s+passe|contrase(?:n|\xc3\xb1)a|clave|secrets?|secreto|api[\s_-]?keys?|api-?schl(?:u|\xc3\xbc)ssel|apikey|(?:access|auth|refresh|bearer|session|bot|api|csrf|id)?[\s_-]?token|client[\s_-]?secret|(?:access|secret|private|signing|encryption|master|license)[\s_-]?key|passphrase|credentials?|geheimnis|zugangsdaten|pin|pat|pass|webhook[\s_-]?secret|dsn|login)(?:[_-](?:key|id|secret|hash|prod|live|value))?)["'`*]{0,3}(?:\s+(?:for|of|to|on|at|in|f(?:u|\xc3\xbc)r|von|vom|zu|zum|zur|im|am|pour|de|du|des|para|del|al|en)\s+(?:the\s+|our\s+|your\s+|die\s+|das\s+|den\s+|der\s+|dem\s+|le\s+|la\s+|les\s+|l'|el\s+|los\s+)?[^\s:=\x22'`]+){0,4}\s*(:=|=>|->|=|:|\bis\b|\bwas\b|\blautet\b|\bist\b|\best\b|\bes\b|\breads\b|\bset to\b|\bchanged to\b)\s*(?:(?:now|set to|currently|still|jetzt|nun)\s+)?["'`*]{0,3}([^\s"'`<>|*]+)"#,
-        r"(?i)(?:\s|^)(?:-p|--password|--token|--secret|--api-key)[=\s]\s*\S+",
-        // A word for one with the value right after it.
-        r#"(?i)\b(?:passwords?|passwd|passwort|pwd|kennwort|passphrase|api[\s_-]?key|token|secret|credentials?|mot\s+de\s+passe|contrase(?:n|\xc3\xb1)a|key|schl(?:u|\xc3\xbc)ssel|pat|login|clave)\b[\s"'`(:=-]{1,4}([A-Za-z0-9+/_!@#$%^&*.~=-]{8,})"#,
-        // A long token anywhere.
-        r"[A-Za-z0-9+/_=-]{20,}",
-        // The word after the value.
-        r"(?i)\S{6,}\s*\((?:the\s+|das\s+|le\s+|la\s+)?(?:password|passwd|pwd|passwort|kennwort|mot\s+de\s+passe|contrase\S{1,3}a|pin|token|secret|api\s?key)\)",
-        // A name and its secret after a word for both.
-        r"(?i)\b(?:logins?|zugangsdaten|credentials?|identifiants?|credenciales|anmeldung|zugang|acceso|acc\S{1,2}s)\s*:\s*\S+\s*/\s*(\S{5,})",
-        // The value after a comma.
-        r"(?i)\b(?:passwords?|passwort|kennwort|secret|token|api[\s_-]?key|passphrase|contrase(?:n|\xc3\xb1)a|mot\s+de\s+passe),\s+([A-Za-z0-9+/_!@#$%^&*.~=-]{10,})",
-        // "user / password" pairs.
-        r#"(?i)\b(?:user(?:name)?|login|benutzer(?:name)?|usuario|utilisateur)\s*[:=]\s*\S+[\s,;/]+(?:and\s+|und\s+|et\s+|y\s+)?(?:pass\w*|pwd|kennwort|contrase\S+|mot\s+de\s+passe|pin)\s*[:=]\s*\S+"#,
-    ])
+static TOLD: LazyLock<Patterns<Look>> = LazyLock::new(|| {
+    compile_with(
+        &[
+            r"(?i)(?:\s|^)(?:-p|--password|--token|--secret|--api-key)[=\s]\s*\S+",
+            // The word after the value.
+            r"(?i)\S{6,}\s*\((?:the\s+|das\s+|le\s+|la\s+)?(?:password|passwd|pwd|passwort|kennwort|mot\s+de\s+passe|contrase\S{1,3}a|pin|token|secret|api\s?key)\)",
+            // "user / password" pairs.
+            r#"(?i)\b(?:user(?:name)?|login|benutzer(?:name)?|usuario|utilisateur)\s*[:=]\s*\S+[\s,;/]+(?:and\s+|und\s+|et\s+|y\s+)?(?:pass\w*|pwd|kennwort|contrase\S+|mot\s+de\s+passe|pin)\s*[:=]\s*\S+"#,
+        ],
+        &[
+            // The word, what joins, and the value.
+            (
+                Look::Joined,
+                r#"(?i)\b((?:[a-z0-9]+[_-])*(?:passwords?|passwd|passwort|pwd|kennwort|mot\s+de\s+passe|contrase(?:n|\xc3\xb1)a|clave|secrets?|secreto|api[\s_-]?keys?|api-?schl(?:u|\xc3\xbc)ssel|apikey|(?:access|auth|refresh|bearer|session|bot|api|csrf|id)?[\s_-]?token|client[\s_-]?secret|(?:access|secret|private|signing|encryption|master|license)[\s_-]?key|passphrase|credentials?|geheimnis|zugangsdaten|pin|pat|pass|webhook[\s_-]?secret|dsn|login)(?:[_-](?:key|id|secret|hash|prod|live|value))?)["'`*]{0,3}(?:\s+(?:for|of|to|on|at|in|f(?:u|\xc3\xbc)r|von|vom|zu|zum|zur|im|am|pour|de|du|des|para|del|al|en)\s+(?:the\s+|our\s+|your\s+|die\s+|das\s+|den\s+|der\s+|dem\s+|le\s+|la\s+|les\s+|l'|el\s+|los\s+)?[^\s:=\x22'`]+){0,4}\s*(:=|=>|->|=|:|\bis\b|\bwas\b|\blautet\b|\bist\b|\best\b|\bes\b|\breads\b|\bset to\b|\bchanged to\b)\s*(?:(?:now|set to|currently|still|jetzt|nun)\s+)?["'`*]{0,3}([^\s"'`<>|*]+)"#,
+            ),
+            // A word for one with the value right after it.
+            (
+                Look::Right,
+                r#"(?i)\b(?:passwords?|passwd|passwort|pwd|kennwort|passphrase|api[\s_-]?key|token|secret|credentials?|mot\s+de\s+passe|contrase(?:n|\xc3\xb1)a|key|schl(?:u|\xc3\xbc)ssel|pat|login|clave)\b[\s"'`(:=-]{1,4}([A-Za-z0-9+/_!@#$%^&*.~=-]{8,})"#,
+            ),
+            // A long token anywhere.
+            (Look::Token, r"[A-Za-z0-9+/_=-]{20,}"),
+            // A name and its secret after a word for both.
+            (
+                Look::Named,
+                r"(?i)\b(?:logins?|zugangsdaten|credentials?|identifiants?|credenciales|anmeldung|zugang|acceso|acc\S{1,2}s)\s*:\s*\S+\s*/\s*(\S{5,})",
+            ),
+            // The value after a comma.
+            (
+                Look::Listed,
+                r"(?i)\b(?:passwords?|passwort|kennwort|secret|token|api[\s_-]?key|passphrase|contrase(?:n|\xc3\xb1)a|mot\s+de\s+passe),\s+([A-Za-z0-9+/_!@#$%^&*.~=-]{10,})",
+            ),
+        ],
+    )
 });
 
 /// Is a code in it, or a quoted secret?
@@ -106,7 +137,7 @@ pub fn find(folded: &Folded<'_>, spans: &mut Spans) {
             }
         }
     }
-    for (index, form) in TOLD.of(plain) {
+    for (look, form) in TOLD.of(plain) {
         for found in form.captures_iter(plain) {
             let Some(all) = found.get(0) else { continue };
             let text = |group: usize| {
@@ -116,16 +147,16 @@ pub fn find(folded: &Folded<'_>, spans: &mut Spans) {
                     .unwrap_or_default()
             };
             let rest = plain.get(all.end()..).unwrap_or_default();
-            let secret = match index {
-                0 => is_told(text(1), text(2), text(3), rest),
-                2 => mixed(text(1), 8) && !is_left_out(text(1)),
-                3 => {
+            let secret = match look {
+                Some(Look::Joined) => is_told(text(1), text(2), text(3), rest),
+                Some(Look::Right) => mixed(text(1), 8) && !is_left_out(text(1)),
+                Some(Look::Token) => {
                     is_random(all.as_bytes())
                         && (has_word_before(plain, all.start()) || is_long(all.as_bytes()))
                 }
-                5 => mixed(text(1), 5),
-                6 => mixed(text(1), 10) && !is_left_out(text(1)),
-                _ => true,
+                Some(Look::Named) => mixed(text(1), 5),
+                Some(Look::Listed) => mixed(text(1), 10) && !is_left_out(text(1)),
+                None => true,
             };
             if secret {
                 spans.add(

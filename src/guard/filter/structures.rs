@@ -5,7 +5,7 @@ use std::{ops::Range, sync::LazyLock};
 use super::{
     Reason,
     fold::Folded,
-    pattern::{Patterns, compile},
+    pattern::{Patterns, compile, compile_with},
     spans::{Spans, With},
 };
 
@@ -54,12 +54,26 @@ static LINES: LazyLock<Patterns> = LazyLock::new(|| {
     ])
 });
 
-static MARKUP: LazyLock<Patterns> = LazyLock::new(|| {
-    compile(&[
-        r"<\?xml(?s:.*)>|<\?xml[^\n]*|<\?php(?s:.*)",
-        r"<([a-z][\w:.-]*)(?:\s+[\w:.-]+\s*=[^<>]*)?>(?s:.*)</[a-z][\w:.-]*\s*>",
-        r"</[a-z][\w:.-]*\s*>|<[a-z][\w:.-]*(?:\s+[\w:.-]+\s*=\s*(?:\x22[^\x22]*\x22|'[^']*'))+\s*/?>|<[a-z][\w:.-]*\s*/>",
-    ])
+/// A tag may be one of a page's.
+#[derive(Clone, Copy)]
+enum Look {
+    Tag,
+}
+
+static MARKUP: LazyLock<Patterns<Look>> = LazyLock::new(|| {
+    compile_with(
+        &[r"<\?xml(?s:.*)>|<\?xml[^\n]*|<\?php(?s:.*)"],
+        &[
+            (
+                Look::Tag,
+                r"<([a-z][\w:.-]*)(?:\s+[\w:.-]+\s*=[^<>]*)?>(?s:.*)</[a-z][\w:.-]*\s*>",
+            ),
+            (
+                Look::Tag,
+                r"</[a-z][\w:.-]*\s*>|<[a-z][\w:.-]*(?:\s+[\w:.-]+\s*=\s*(?:\x22[^\x22]*\x22|'[^']*'))+\s*/?>|<[a-z][\w:.-]*\s*/>",
+            ),
+        ],
+    )
 });
 
 pub fn find(folded: &Folded<'_>, spans: &mut Spans) {
@@ -187,7 +201,7 @@ fn markup(folded: &Folded<'_>, lower: &[u8], spans: &mut Spans) {
         b"big",
         b"marquee",
     ];
-    for (index, form) in MARKUP.of(lower) {
+    for (look, form) in MARKUP.of(lower) {
         for found in form.captures_iter(lower) {
             let Some(all) = found.get(0) else { continue };
             let text = all.as_bytes();
@@ -203,7 +217,7 @@ fn markup(folded: &Folded<'_>, lower: &[u8], spans: &mut Spans) {
                 .split(|byte| !byte.is_ascii_alphanumeric())
                 .next()
                 .unwrap_or_default();
-            if index > 0 && OF_PAGES.contains(&name) {
+            if look.is_some() && OF_PAGES.contains(&name) {
                 continue;
             }
             spans.add(folded, all.range(), Reason::Code, With::Mark);
