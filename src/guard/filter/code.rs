@@ -42,6 +42,8 @@ static SOURCE: LazyLock<Patterns<Look>> = LazyLock::new(|| {
             r#"\b[A-Za-z_][\w.]*\((?:["'\[{(!*&-]|[^()\s]*[=,\[\]{}\d_:"'/*+<>-][^()\s]*\)?|[\w."'-]+\s*[,=~:<>*/+-]|\w+\))[^\n]*?[;=]|\b[A-Za-z_][\w.]*\(\s*(?:["'\[{(!]|\w*[=_"\[\d:][^()\n]*\)?|\w[\w.]*\s*[,=~<>*/+]\s*\w|[^()\n]*,\s*["'\w])|=?\b[A-Z]{2,}(?:\.[A-Z]+)*\(|=[A-Za-z.]+\("#,
             // Regular expressions.
             r"\^\[|\[\^?[A-Za-z0-9]-[A-Za-z0-9]\S*\]|\\[dwsbDWSn]\b|\w\{\d+(?:,\d*)?\}|\(\?[:=!<]|\^[A-Z]{2}\w",
+            // A method's head; a name with an underscore and its value.
+            r"\b(?:public|private|protected|internal|static)\s+(?:(?:static|async|final|virtual|override|readonly|const)\s+)*[A-Za-z_][\w<>\[\],?]*\s+[A-Za-z_]\w*\s*\([^)\n]*\)|\b[a-z]+(?:_[a-z0-9]+)+=[^\s=][^\s,;)]*",
             // Names with values, one after the other.
             r"\b[\w\[\].-]+=[^\s&;=]+(?:[&;]|\s+)[\w\[\].-]+=[^\s&;=]+|\bv=(?:spf1|dkim1|dmarc1)\b[^\n]*",
             r"\(defn?\s|\(\w+\??\s*\[\w|\(\s*[<>=+*/-]\s+\(|\[\s*\w+\s+for\s+\w+\s+in\s|[<>=!]=?\s*\S+\s+\?\s+\S[^?\n]{0,40}?\s+:\s+\S|;\s*(?:do|then)\s+(?:echo|mv|cp|rm|cat|\w+\s+[\x22$-])|;\s*(?:done|fi|esac)\s*(?:$|[<|;&)\x22`])|\bdo\s+echo\b|<-\s*\w+\(",

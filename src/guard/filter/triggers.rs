@@ -82,7 +82,7 @@ const PERHAPS: [(Bits, &str); 4] = [
     ),
     (
         Bits::ERROR,
-        "warning|compilation error|not authorized|nodes are available|node is available|failedscheduling|failedmount|\
+        "warning|compilation error|arn|authorized to|error occurred|not authorized|nodes are available|node is available|failedscheduling|failedmount|\
          failedcreate…|errimagepull|imagepullbackoff|createcontainer…|nodenotready|cors|access-control-…|cross-origin|\
          selector|terminating app|disconnecting|modbus|illegal data|quality code|back-off|failed to pull|probe|programm|\
          programa|programme|include|idoc|segment|cpf4…|cpf3…|cpf9…|codeunit|aufrufliste|meldung|mensaje|ungültiger|\
