@@ -304,7 +304,8 @@ impl Turn<'_> {
         let more = offers.len() < self.offers.len();
         let tools = prompt::tools(&offers, more);
         let blind = self.is_blind();
-        let (seeing, blinded) = (self.system(false), self.system(true));
+        let seeing = self.system(false);
+        let blinded = blind.then(|| self.system(true));
         let answer_tokens = match form {
             Some(_) => guided::FORM_TOKENS,
             None => self.converse.turn_limits.answer_tokens,
@@ -317,10 +318,9 @@ impl Turn<'_> {
         };
         let (near, far) = (before(To::Local), before(To::Cloud { blind }));
         let request = |model: &dyn Model| Request {
-            system: if blind && !model.is_local() {
-                blinded.clone()
-            } else {
-                seeing.clone()
+            system: match &blinded {
+                Some(blinded) if !model.is_local() => blinded.clone(),
+                _ => seeing.clone(),
             },
             messages: if model.is_local() { &near } else { &far }
                 .iter()

@@ -66,11 +66,17 @@ pub fn are_in(folded: &Folded<'_>) -> bool {
 /// `sentences` are those of the context's own prompts.
 pub fn find(folded: &Folded<'_>, sentences: &Sentences, spans: &mut Spans) {
     let lower = folded.lower.as_bytes();
+    let spoken: Vec<Range<usize>> = spoken(lower).collect();
     let told = TELLS
         .of(lower)
         .filter_map(|(_, form)| form.find(lower))
         .map(|found| found.start())
-        .chain(retold(lower))
+        .chain(
+            spoken
+                .iter()
+                .filter(|found| quotes(lower, found))
+                .map(|found| found.start),
+        )
         .chain(SHIPPED.first_in(lower))
         .chain(sentences.first_in(lower))
         .min();
@@ -82,7 +88,7 @@ pub fn find(folded: &Folded<'_>, sentences: &Sentences, spans: &mut Spans) {
         let before = lower.get(at.saturating_sub(16)..at).unwrap_or_default();
         REPORTED.of(before).next().is_some()
     };
-    for found in spoken(lower) {
+    for found in spoken {
         leave_out(folded, found, spans);
     }
     for (_, form) in FORGETS.of(lower) {
@@ -124,19 +130,16 @@ fn spoken(lower: &[u8]) -> impl Iterator<Item = Range<usize>> {
         .filter(move |found| !of_people(found))
 }
 
-/// Where it goes on with their words: after a colon, or in quotes.
-fn retold(lower: &[u8]) -> Option<usize> {
-    let quotes = |found: &Range<usize>| {
-        let said = lower.get(found.start..sentence_end(lower, found.end));
-        said.is_some_and(|said| {
-            said.ends_with(b":")
-                || said.windows(2).any(|pair| {
-                    matches!(pair, [b':', after] if after.is_ascii_whitespace())
-                        || matches!(pair, [b'"', _] | [0xc2, 0xab] | [0x80, 0x9c | 0x9e])
-                })
-        })
-    };
-    spoken(lower).filter(quotes).map(|found| found.start).min()
+/// Does its sentence go on with the words themselves, after a colon or in quotes?
+fn quotes(lower: &[u8], found: &Range<usize>) -> bool {
+    let said = lower.get(found.start..sentence_end(lower, found.end));
+    said.is_some_and(|said| {
+        said.ends_with(b":")
+            || said.windows(2).any(|pair| {
+                matches!(pair, [b':', after] if after.is_ascii_whitespace())
+                    || matches!(pair, [b'"', _] | [0xc2, 0xab] | [0x80, 0x9c | 0x9e])
+            })
+    })
 }
 
 /// From what was found to the end of its sentence.
