@@ -103,7 +103,7 @@ pub fn find(folded: &Folded<'_>, sentences: &Sentences, spans: &mut Spans) {
 
 /// Where somebody speaks of what they were told. What names who gave it, or whom it is given to, is told of people.
 fn spoken(lower: &[u8]) -> impl Iterator<Item = Range<usize>> {
-    const OF_PEOPLE: [&[u8]; 14] = [
+    const OF_PEOPLE: [&[u8]; 19] = [
         b" from ",
         b" by ",
         b" to the ",
@@ -118,6 +118,11 @@ fn spoken(lower: &[u8]) -> impl Iterator<Item = Range<usize>> {
         b" an die ",
         b" del ",
         b" a los ",
+        b" for the ",
+        b" for our ",
+        b" f\xc3\xbcr ",
+        b" pour l",
+        b" para l",
     ];
     let of_people = |found: &Range<usize>| {
         let after = lower.get(found.end..).unwrap_or_default();

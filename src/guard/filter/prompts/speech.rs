@@ -10,13 +10,16 @@ use super::super::pattern::{Patterns, compile};
 /// What somebody calls a prompt of its own: who answers has no other instructions than these. Rules of one's own are told to be
 /// internal, or say something.
 const OWN: &str = concat!(
-    r"\b(?:my\s+(?:\w+\s+){0,2}(?:instructions?|guidelines|prompts?|directives?|programming|configuration)",
+    r"\b(?:my\s+(?:\w+\s+){0,2}(?:instructions?|guidelines|directives?)|my\s+(?:programming|configuration|training)\s+(?:says?|forbids?|prevents?|does|tells?|requires?|states?|limits?|is\s+to)",
     r"|meine[nrm]?\s+(?:\w+\s+){0,2}(?:vorgaben|anweisung(?:en)?|richtlinien|instruktionen|systemnachricht|systemanweisung(?:en)?)",
     r"|mein(?:e[mnrs])?\s+(?:\w+\s+){0,2}\S{0,12}prompts?",
-    r"|mes\s+(?:\w+\s+){0,2}(?:consignes|instructions|directives|prompts?)|(?:mon\s+(?:\w+\s+){0,2}prompt|mon\s+invite\s+syst(?:e|è)me)",
+    r"|mes\s+(?:\w+\s+){0,2}(?:consignes|instructions|directives)|mon\s+invite\s+syst(?:e|è)me",
     r"|mis\s+(?:\w+\s+){0,2}(?:instrucciones|directrices|indicaciones|prompts?)|mi\s+(?:\w+\s+){0,2}prompt",
     r"|(?:my\s+(?:internal|hidden|system|secret|operating)\s+rules|meine[nrm]?\s+(?:internen|geheimen|festen)\s+regeln)",
     r"|(?:mes\s+r(?:e|\xc3\xa8)gles\s+(?:internes|secr(?:e|\xc3\xa8)tes)|mis\s+reglas\s+(?:internas|secretas)))\b",
+    // "Prompt" is an adjective too.
+    r"|\b(?:my|mon|mes)\s+(?:\w+\s+){0,2}prompts?(?:\s+(?:is|was|says?|said|reads|tells?|told|forbids?|contains|states|asks|does|allows|requires|instructs",
+    r"|begins|starts|and|that|which|dit|est|indique|interdit|contient|demande|commence|impose|m'\w+|me)\b|\s*[:.,;!?)\x22]|\s*$)",
     r"|\b(?:my\s+rules|meine\s+regeln|mes\s+r(?:e|\xc3\xa8)gles|mis\s+reglas)\s*(?::|(?:are\s+to|say|tell|state|forbid|prohibit|lauten|sagen|besagen|verbieten|verlangen|untersagen",
     r"|sont|disent|m'interdisent|m'imposent|m'obligent|me\s+demandent|son|dicen|me\s+proh(?:i|\xc3\xad)ben|me\s+piden|me\s+obligan|me\s+impiden)\b)",
 );
