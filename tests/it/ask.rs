@@ -24,9 +24,9 @@ async fn instance(folder: &Path, model: &str) {
     fs::write(
         folder.join("daybrief.toml"),
         format!(
-            "[instance]\nname = \"Northwind\"\nobjects = [\"objects\"]\nzone = \"Europe/Berlin\"\n[questions]\nroute = [\"m\"]\nseconds = 400\n\
+            "[instance]\nname = \"Northwind\"\nobjects = [\"objects\"]\nzone = \"Europe/Berlin\"\n[questions]\nroute = [\"m\"]\nseconds = 600\n\
              [[model]]\nid = \"m\"\nkind = \"openai\"\nbase_url = \"{model}/v1\"\nmodel = \"m\"\nlocal = true\ncontext_tokens = 8192\n\
-             first_token_timeout_seconds = 120\ntimeout_seconds = 240\n"
+             first_token_timeout_seconds = 240\ntimeout_seconds = 400\n"
         ),
     )
     .unwrap();
@@ -192,6 +192,7 @@ async fn a_real_local_model_chooses_what_to_ask_and_says_nothing_that_no_source_
     let Some(url) = peer("DAYBRIEF_TEST_LLAMA") else {
         return;
     };
+    let _alone = crate::MODEL.lock().await;
     let folder = tempfile::tempdir().unwrap();
     instance(folder.path(), &url).await;
     guide(folder.path());
@@ -226,6 +227,7 @@ async fn a_real_local_model_answers_from_a_repository_and_from_two_sources_at_on
     ) else {
         return;
     };
+    let _alone = crate::MODEL.lock().await;
     let folder = tempfile::tempdir().unwrap();
     instance(folder.path(), &url).await;
     guide(folder.path());

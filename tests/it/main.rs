@@ -16,6 +16,9 @@ mod model;
 mod northwind;
 mod program;
 
+/// The real language model answers one after the other: who waits for it would run out of time.
+static MODEL: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 /// The value of `DAYBRIEF_TEST_…` that says where a real server is. Where there is none what needs it is left out and
 /// named; on a machine that must have all of them (`CI=true` or `DAYBRIEF_PEERS=required`) the test fails.
 fn peer(variable: &str) -> Option<String> {

@@ -29,6 +29,7 @@ fn a_real_local_model_words_the_brief_and_the_report_says_what_was_kept() {
     let Some(url) = peer("DAYBRIEF_TEST_LLAMA") else {
         return;
     };
+    let _alone = crate::MODEL.blocking_lock();
     let folder = tempfile::tempdir().unwrap();
     let settings = instance_worded_by(folder.path(), &url);
     let run = |args: &[&str]| {

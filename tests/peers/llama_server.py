@@ -20,6 +20,10 @@ params.model.path = str(model)
 params.port = int(sys.argv[1])
 params.n_ctx = CONTEXT_TOKENS
 params.use_jinja = True
+# Threads that wait for each other by spinning take from the tests that run beside them, and stand still when those run.
+for cpu in (params.cpuparams, params.cpuparams_batch):
+    cpu.n_threads = 1
+    cpu.poll = 0
 server = xllamacpp.Server(params)
 while True:
     time.sleep(3600)
