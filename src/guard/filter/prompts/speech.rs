@@ -11,7 +11,7 @@ use super::super::pattern::{Patterns, compile};
 /// internal, or say something.
 const OWN: &str = concat!(
     r"\b(?:my\s+(?:\w+\s+){0,2}(?:instructions?|guidelines|directives?)|my\s+(?:programming|configuration|training)\s+(?:says?|forbids?|prevents?|does|tells?|requires?|states?|limits?|is\s+to)",
-    r"|meine[nrm]?\s+(?:\w+\s+){0,2}(?:vorgaben|anweisung(?:en)?|richtlinien|instruktionen|systemnachricht|systemanweisung(?:en)?)",
+    r"|meine[nrm]?\s+(?:\w+\s+){0,2}(?:(?:system|grund|start|dienst)?(?:vorgaben?|anweisung(?:en)?)|richtlinien|instruktionen|systemnachricht|systemanweisung(?:en)?)",
     r"|mein(?:e[mnrs])?\s+(?:\w+\s+){0,2}\S{0,12}prompts?",
     r"|mes\s+(?:\w+\s+){0,2}(?:consignes|instructions|directives)|mon\s+invite\s+syst(?:e|è)me",
     r"|mis\s+(?:\w+\s+){0,2}(?:instrucciones|directrices|indicaciones|prompts?)|mi\s+(?:\w+\s+){0,2}prompt",
