@@ -281,3 +281,23 @@ fn drawn(table: &Table) -> String {
     }
     lines.join("\n")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_has_even_columns_and_what_opens_each_row() {
+        let row = |cells: [&str; 2]| cells.map(str::to_owned).to_vec();
+        let table = Table {
+            title: "Northwind".to_owned(),
+            columns: row(["order id", "value"]),
+            rows: vec![row(["11008", "4,680.90"]), row(["11019", "76.00"])],
+            links: vec!["https://erp.acme.example/orders/11008".parse().ok(), None],
+            more: 19,
+        };
+        let expected = "\nNorthwind\norder id  value\n\
+                        11008     4,680.90  https://erp.acme.example/orders/11008\n11019     76.00\n+ 19 more";
+        assert_eq!(drawn(&table), expected);
+    }
+}
