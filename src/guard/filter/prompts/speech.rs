@@ -15,7 +15,7 @@ const OWN: &str = concat!(
     r"|mein(?:e[mnrs])?\s+(?:\w+\s+){0,2}\S{0,12}prompts?",
     r"|mes\s+(?:\w+\s+){0,2}(?:consignes|instructions|directives)|mon\s+invite\s+syst(?:e|è)me",
     r"|mis\s+(?:\w+\s+){0,2}(?:instrucciones|directrices|indicaciones|prompts?)|mi\s+(?:\w+\s+){0,2}prompt",
-    r"|(?:my\s+(?:internal|hidden|system|secret|operating)\s+rules|meine[nrm]?\s+(?:internen|geheimen|festen)\s+regeln)",
+    r"|(?:my\s+hidden\s+(?:context|notes?)|mein\w*\s+(?:versteckte|verborgene)\w*\s+\w+|mi\s+contexto\s+oculto|mon\s+contexte\s+cach|my\s+(?:internal|hidden|system|secret|operating)\s+rules|meine[nrm]?\s+(?:internen|geheimen|festen)\s+regeln)",
     r"|(?:mes\s+r(?:e|\xc3\xa8)gles\s+(?:internes|secr(?:e|\xc3\xa8)tes)|mis\s+reglas\s+(?:internas|secretas)))\b",
     // "Prompt" is an adjective too.
     r"|\b(?:my|mon|mes)\s+(?:\w+\s+){0,2}prompts?(?:\s+(?:is|was|says?|said|reads|tells?|told|forbids?|contains|states|asks|does|allows|requires|instructs",
