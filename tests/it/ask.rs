@@ -218,6 +218,16 @@ async fn a_real_local_model_chooses_what_to_ask_and_says_nothing_that_no_source_
     }
 }
 
+/// The events of an answer to Nancy for which so many calls were made.
+fn answered(folder: &Path, question: &str, calls: u64) -> Vec<Value> {
+    let events = ask(folder, &[question, "--user", "nancy"]);
+    let done = events.last().unwrap();
+    println!("{} {done}", text_of(&events));
+    assert_eq!(done["outcome"], "answered", "{done} {events:?}");
+    assert_eq!(done["usage"]["tool_calls"], calls, "{done}");
+    events
+}
+
 #[tokio::test]
 async fn a_real_local_model_answers_from_a_repository_and_from_two_sources_at_once() {
     let (Some(url), Some(postgres), Some(git)) = (
@@ -237,13 +247,9 @@ async fn a_real_local_model_answers_from_a_repository_and_from_two_sources_at_on
 
     // A repository alone. Its path is what the right says: the model need not guess it.
     let asked = "Which commits are in the log of the payment service?";
-    let events = ask(folder.path(), &[asked, "--user", "nancy"]);
-    let (text, done) = (text_of(&events), events.last().unwrap());
-    println!("{text} {done}");
-    assert_eq!(done["outcome"], "answered", "{done} {events:?}");
-    assert_eq!(done["usage"]["tool_calls"], 1, "{done}");
+    let events = answered(folder.path(), asked, 1);
     assert!(opens(&events, &commit), "{events:?}");
-    let told = table_of(&events, "Payment service").map_or(text, Value::to_string);
+    let told = table_of(&events, "Payment service").map_or(text_of(&events), Value::to_string);
     assert!(
         told.contains("Retry cards") || told.contains("Priya Nair"),
         "{told}"
@@ -251,11 +257,7 @@ async fn a_real_local_model_answers_from_a_repository_and_from_two_sources_at_on
 
     // Both at once: each gives its own rows, and each is told.
     let asked = "Which orders are not shipped, and which commits are in the log?";
-    let events = ask(folder.path(), &[asked, "--user", "nancy"]);
-    let (text, done) = (text_of(&events), events.last().unwrap());
-    println!("{text} {done}");
-    assert_eq!(done["outcome"], "answered", "{done} {events:?}");
-    assert_eq!(done["usage"]["tool_calls"], 2, "{done}");
+    let events = answered(folder.path(), asked, 2);
     assert!(opens(&events, &commit), "{events:?}");
     assert!(
         opens(&events, "https://erp.acme.example/orders/11008"),
