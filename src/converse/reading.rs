@@ -292,10 +292,10 @@ impl Reading {
         }
     }
 
-    /// The results with rows that no citation rests on and that nothing was computed from, in their order.
-    pub fn untold(&self) -> Vec<String> {
-        let cited: BTreeSet<usize> = self.cited.keys().map(|(read, _)| *read).collect();
-        let (mut used, mut untold) = (BTreeSet::<usize>::new(), Vec::new());
+    /// The results with rows, in their order; of those that were computed from, what was computed.
+    pub fn results(&self) -> Vec<String> {
+        let mut used = BTreeSet::<usize>::new();
+        let mut results = Vec::new();
         let (mut reads, mut computed) = (0, 0);
         for (at, kept) in self.kept.iter().enumerate() {
             let (handle, rows) = match kept {
@@ -306,28 +306,35 @@ impl Reading {
                 }
                 Kept::Computed(answer) => {
                     computed += 1;
+                    used.extend(self.reads_behind(at));
                     (format!("C{computed}"), answer.table().len())
                 }
             };
-            let place = Place {
-                result: at,
-                row: None,
-                column: String::new(),
-            };
-            let origins: BTreeSet<usize> = self
-                .origins(&place)
-                .into_iter()
-                .map(|(read, _)| read)
-                .collect();
-            if matches!(kept, Kept::Computed(_)) {
-                used.extend(&origins);
-            }
-            if rows > 0 && cited.is_disjoint(&origins) {
-                untold.push((at, handle));
+            if rows > 0 {
+                results.push((at, handle));
             }
         }
-        untold.retain(|(at, _)| !used.contains(at));
-        untold.into_iter().map(|(_, handle)| handle).collect()
+        results.retain(|(at, _)| !used.contains(at));
+        results.into_iter().map(|(_, handle)| handle).collect()
+    }
+
+    /// The results that no citation rests on.
+    pub fn untold(&self) -> Vec<String> {
+        let cited: BTreeSet<usize> = self.cited.keys().map(|(read, _)| *read).collect();
+        let mut untold = self.results();
+        untold.retain(|handle| cited.is_disjoint(&self.reads_behind(self.number_of(handle))));
+        untold
+    }
+
+    /// The numbers of what was read that stands behind a result.
+    fn reads_behind(&self, result: usize) -> BTreeSet<usize> {
+        let place = Place {
+            result,
+            row: None,
+            column: String::new(),
+        };
+        let origins = self.origins(&place).into_iter();
+        origins.map(|(read, _)| read).collect()
     }
 
     /// The marks of a sentence that rests on these places, and the citations that are new with it.

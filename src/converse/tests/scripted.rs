@@ -42,6 +42,7 @@ type Script = dyn Fn(usize, &Request) -> Vec<Piece> + Send + Sync;
 pub struct Scripted {
     id: ModelId,
     local: bool,
+    calls_tools: bool,
     script: Box<Script>,
     heard: Mutex<Vec<Request>>,
 }
@@ -65,12 +66,33 @@ impl Scripted {
         local: bool,
         script: impl Fn(usize, &Request) -> Vec<Piece> + Send + Sync + 'static,
     ) -> Arc<Self> {
-        Arc::new(Self {
+        Arc::new(Self::of(id, local, true, script))
+    }
+
+    fn of(
+        id: &str,
+        local: bool,
+        calls_tools: bool,
+        script: impl Fn(usize, &Request) -> Vec<Piece> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
             id: ModelId::new(id).unwrap(),
             local,
+            calls_tools,
             script: Box::new(script),
             heard: Mutex::default(),
-        })
+        }
+    }
+
+    /// A model that cannot ask for tools: it fills in this form and then says this.
+    pub fn guided(form: Value, said: &'static str) -> Arc<Self> {
+        Arc::new(Self::of("guided", true, false, move |round, _| {
+            vec![say(if round == 0 {
+                form.to_string()
+            } else {
+                said.to_owned()
+            })]
+        }))
     }
 
     /// A model that takes these steps, one for each time that it is asked, and then says nothing.
@@ -99,6 +121,10 @@ impl Model for Scripted {
 
     fn is_local(&self) -> bool {
         self.local
+    }
+
+    fn calls_tools(&self) -> bool {
+        self.calls_tools
     }
 
     fn bound(&self, _: &Request) -> u64 {

@@ -72,6 +72,40 @@ async fn a_question_over_two_sources_gets_their_figures_with_citations() {
 }
 
 #[tokio::test]
+async fn beside_the_words_of_a_small_model_every_result_stands_as_it_is() {
+    let bench = Bench::new().await;
+    let form = json!({
+        "tracker": { "tool": "tracker__search_issues", "args": { "text": "late" } },
+        "crm": { "tool": "crm__list_deals", "args": {} },
+    });
+    // It tells one row of one source, and nothing of the other.
+    let model = Scripted::guided(form, "PAY-1190 is 4 days late.");
+    let told = ask(
+        &bench.converse(vec![model]),
+        question(
+            "mara",
+            "vp",
+            "Which issues are late, and which deals close?",
+        ),
+    )
+    .await;
+    assert_eq!(told.done.outcome, TurnOutcome::Answered, "{told:#?}");
+    let text = told.text();
+    assert!(text.contains("PAY-1190 is 4 days late [1]."), "{text}");
+    let shown: Vec<(&str, &str)> = told
+        .tables()
+        .iter()
+        .map(|table| (table.title.as_str(), table.rows[0][0].as_str()))
+        .collect();
+    assert!(
+        shown.contains(&("Issue tracker", "PAY-1182"))
+            && shown.iter().any(|(title, _)| *title == "CRM"),
+        "{shown:?} {told:#?}"
+    );
+    assert_eq!(shown.len(), 2);
+}
+
+#[tokio::test]
 async fn what_no_source_gave_is_struck_and_told() {
     for (made_up, reason) in [
         ("PAY-1182 is 17 days late.", "a figure that no source gave"),

@@ -15,7 +15,7 @@ use crate::{
     models::{ModelError, Tried},
 };
 
-/// Results that are shown as they are, where no sentence could stand.
+/// Results that are shown as they are.
 const RESULTS_SHOWN: usize = 3;
 
 impl Turn<'_> {
@@ -164,23 +164,23 @@ impl Turn<'_> {
         };
         let told = speech.say(&line);
         self.channel.told(told).await;
-        self.show_untold(speech).await;
+        self.show_results(&untold, speech).await;
     }
 
-    /// Beside sentences that stand: the last results that none of them rests on.
-    pub(super) async fn say_what_is_untold(&mut self, speech: &mut Speech) {
-        if !self.reading.untold().is_empty() {
+    /// Beside sentences that stand: every result as it is.
+    pub(super) async fn say_all_results(&mut self, speech: &mut Speech) {
+        let results = self.reading.results();
+        if !results.is_empty() {
             let told = speech.say(&format!("\n{}", self.words.found));
             self.channel.told(told).await;
-            self.show_untold(speech).await;
+            self.show_results(&results, speech).await;
         }
     }
 
-    /// The last results that no sentence rests on, each with its mark and as a table.
-    async fn show_untold(&mut self, speech: &mut Speech) {
-        let untold = self.reading.untold();
-        let first = untold.len().saturating_sub(RESULTS_SHOWN);
-        for handle in untold.get(first..).unwrap_or_default() {
+    /// The last of these results, each with its mark and as a table.
+    async fn show_results(&mut self, results: &[String], speech: &mut Speech) {
+        let first = results.len().saturating_sub(RESULTS_SHOWN);
+        for handle in results.get(first..).unwrap_or_default() {
             let place = Place {
                 result: self.reading.number_of(handle),
                 row: None,

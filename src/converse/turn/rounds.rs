@@ -92,7 +92,7 @@ impl Turn<'_> {
     }
 
     /// The turn of a model that cannot ask for tools: it fills in one call to each source that the question speaks of, and
-    /// words what they gave. Where it words nothing of a source, the rows themselves stand.
+    /// words what they gave. The rows themselves stand beside its words.
     async fn guided(&mut self, route: &Route, speech: &mut Speech) -> Result<End, Problem> {
         let (mut messages, topic) = (Vec::new(), self.topic());
         let sources = choose::sources(&self.question.text, &topic, &self.offers);
@@ -126,9 +126,9 @@ impl Turn<'_> {
             Ok(spoken) => {
                 let told = speech.pause(&mut self.reading);
                 self.channel.told(told).await;
-                // A small model words one result and forgets the other.
+                // A small model words one row and forgets the others, or says of one source what another said.
                 if !self.reading.citations().is_empty() {
-                    self.say_what_is_untold(speech).await;
+                    self.say_all_results(speech).await;
                 }
                 Ok(if spoken.cut { End::Cut } else { End::Said })
             }
