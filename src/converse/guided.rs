@@ -14,6 +14,8 @@ const MOST_TOOLS: usize = 4;
 const MOST_NAMES: usize = 3;
 /// Tokens of the filled form.
 pub const FORM_TOKENS: u32 = 600;
+/// Tokens of what it says beside the results.
+pub const REMARK_TOKENS: u32 = 200;
 
 /// The form of one call to each source: one object a source, under its name, and within it a choice among its tools.
 /// An argument `today` is today; one that names something out of a list names one that meets the question.

@@ -17,6 +17,9 @@ use crate::{
     text::Language,
 };
 
+/// Words of a sentence that says something: it is not said twice. "No." may be.
+const FEWEST_WORDS: usize = 4;
+
 /// What becomes of a piece of speech.
 #[derive(Debug, Default, PartialEq)]
 pub struct Told {
@@ -46,6 +49,8 @@ pub struct Speech {
     filter: filter::Stream,
     task: TaskWords,
     told: String,
+    /// The sentences that the model wrote so far, told or struck.
+    heard: BTreeSet<String>,
     spoke: bool,
     asks: bool,
     pub grounding: TurnGrounding,
@@ -61,6 +66,7 @@ impl Speech {
             filter,
             task,
             told: String::new(),
+            heard: BTreeSet::new(),
             spoke: false,
             asks: false,
             grounding: TurnGrounding::default(),
@@ -155,6 +161,9 @@ impl Speech {
         if is_mark {
             let mark = self.filter.push(sentence).into_inner();
             return self.add(mark, told);
+        }
+        if core.split_whitespace().count() >= FEWEST_WORDS && !self.heard.insert(core.to_owned()) {
+            return;
         }
         self.grounding.written += 1;
         if self.task.are_quoted(core) {

@@ -265,6 +265,8 @@ enum Wanted<'a> {
     Form(Value),
     /// Words.
     Answer,
+    /// A sentence or two beside the results themselves.
+    Remark,
 }
 
 /// Why the rounds came to an end.

@@ -78,8 +78,11 @@ async fn beside_the_words_of_a_small_model_every_result_stands_as_it_is() {
         "tracker": { "tool": "tracker__search_issues", "args": { "text": "late" } },
         "crm": { "tool": "crm__list_deals", "args": {} },
     });
-    // It tells one row of one source, and nothing of the other.
-    let model = Scripted::guided(form, "PAY-1190 is 4 days late.");
+    // It tells one row of one source, over and over, and nothing of the other.
+    let model = Scripted::guided(
+        form,
+        "PAY-1190 is 4 days late.\nPAY-1190 is 4 days late. PAY-1190 is 4 days late.",
+    );
     let told = ask(
         &bench.converse(vec![model]),
         question(
@@ -103,6 +106,7 @@ async fn beside_the_words_of_a_small_model_every_result_stands_as_it_is() {
         "{shown:?} {told:#?}"
     );
     assert_eq!(shown.len(), 2);
+    assert_eq!(text.matches("4 days late").count(), 1, "{text}");
 }
 
 #[tokio::test]

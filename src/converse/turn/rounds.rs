@@ -122,15 +122,19 @@ impl Turn<'_> {
                 )));
             }
         }
-        match self.talk(route, &messages, Wanted::Answer, speech).await {
+        match self.talk(route, &messages, Wanted::Remark, speech).await {
             Ok(spoken) => {
+                if spoken.cut {
+                    // It rambled: the half of a sentence that is left says nothing that the rows do not say.
+                    speech.forget();
+                }
                 let told = speech.pause(&mut self.reading);
                 self.channel.told(told).await;
                 // A small model words one row and forgets the others, or says of one source what another said.
                 if !self.reading.citations().is_empty() {
                     self.say_all_results(speech).await;
                 }
-                Ok(if spoken.cut { End::Cut } else { End::Said })
+                Ok(End::Said)
             }
             Err(tried) => Ok(self.ended_by(&tried)),
         }
@@ -292,23 +296,25 @@ impl Turn<'_> {
                 .iter()
                 .filter(|offer| names.contains(&offer.name))
                 .collect(),
-            Wanted::Form(_) | Wanted::Answer => Vec::new(),
+            Wanted::Form(_) | Wanted::Answer | Wanted::Remark => Vec::new(),
         };
         let form = match &wanted {
             Wanted::Form(form) => Some(Schema {
                 name: "call".to_owned(),
                 schema: form.clone(),
             }),
-            Wanted::Tools(_) | Wanted::Answer => None,
+            Wanted::Tools(_) | Wanted::Answer | Wanted::Remark => None,
         };
+        let answer_tokens = self.converse.turn_limits.answer_tokens;
         let more = offers.len() < self.offers.len();
         let tools = prompt::tools(&offers, more);
         let blind = self.is_blind();
         let seeing = self.system(false);
         let blinded = blind.then(|| self.system(true));
-        let answer_tokens = match form {
-            Some(_) => guided::FORM_TOKENS,
-            None => self.converse.turn_limits.answer_tokens,
+        let answer_tokens = match wanted {
+            Wanted::Form(_) => guided::FORM_TOKENS,
+            Wanted::Remark => answer_tokens.min(guided::REMARK_TOKENS),
+            Wanted::Tools(_) | Wanted::Answer => answer_tokens,
         };
         let before = |to: To| {
             let brief = self
