@@ -1,9 +1,9 @@
 //! Source lines and commands of a shell, outside fences, and what stands in back-ticks.
 
-use std::{ops::Range, sync::LazyLock};
+use std::sync::LazyLock;
 
 use super::{
-    Reason,
+    Reason, density, extent,
     fold::Folded,
     pattern::{Patterns, compile, compile_with},
     spans::{Spans, With},
@@ -48,7 +48,7 @@ static SOURCE: LazyLock<Patterns<Look>> = LazyLock::new(|| {
             r"\b[\w\[\].-]+=[^\s&;=]+(?:[&;]|\s+)[\w\[\].-]+=[^\s&;=]+|\bv=(?:spf1|dkim1|dmarc1)\b[^\n]*",
             r"\(defn?\s|\(\w+\??\s*\[\w|\(\s*[<>=+*/-]\s+\(|\[\s*\w+\s+for\s+\w+\s+in\s|[<>=!]=?\s*\S+\s+\?\s+\S[^?\n]{0,40}?\s+:\s+\S|;\s*(?:do|then)\s+(?:echo|mv|cp|rm|cat|\w+\s+[\x22$-])|;\s*(?:done|fi|esac)\s*(?:$|[<|;&)\x22`])|\bdo\s+echo\b|<-\s*\w+\(",
             r"^(?:FROM\s+[\w./-]+:[\w.-]+|(?:RUN|COPY|CMD|ENTRYPOINT|WORKDIR|ENV|EXPOSE|ADD)\s+\S.*)$|^\s*(?:end\s+sub|End\s+Sub|End\s+If|Sub\s+\w+\()",
-            r"\b[a-z]+[A-Z]\w*\s*:\s*(?:true|false|null|undefined)\b",
+            r"\b[a-z]+[A-Z]\w*\s*:\s*(?:true|false|null|undefined)\b|\bapiVersion\s*:\s*\S",
             // Keys and values of JSON without their braces.
             r#""[\w.-]+"\s*:\s*(?:"[^"\n]*"|-?\d[\d.]*|true|false|null)(?:\s*,\s*"[\w.-]+"\s*:\s*(?:"[^"\n]*"|-?\d[\d.]*|true|false|null))+"#,
             // COBOL, ABAP, ABL.
@@ -71,7 +71,7 @@ static COMMANDS: LazyLock<Patterns<Look>> = LazyLock::new(|| {
             r"(?:^|[\s\x22'`(:;|&$])(?:sudo\s+\S+|curl\s+(?:-|https?:|\w+[.:])\S*|wget\s+(?:-|http)\S*|ssh\s+(?:-\w|\w+@)\S*|scp\s+\S+\s+\S+:\S*|kubectl\s+(?:get|apply|delete|logs|exec|describe|rollout|port-forward|scale|config|-)\S*|helm\s+(?:install|upgrade|list|repo)\b|docker(?:-compose)?\s+(?:restart|kill|cp|volume|network|login|container|image|stats|down|up|run|exec|ps|compose|build|logs|pull|push|stop|start|rm|images|inspect)\b|redis-cli\b|psql\s+(?:-|\w+:)\S*|mysql(?:dump|admin)?\s+-\S*|mongosh?\s+(?:-|\x22|mongodb)\S*|sqlite3\s+\S+\.\S+)",
             r"(?:^|[\s\x22'`(:;|&$])(?:git\s+(?:revert|blame|merge|switch|restore|remote|tag|clone|push|pull|commit|checkout|rebase|log|diff|reset|stash|fetch|add|status|branch|init|cherry-pick)\b|npm\s+(?:install|run|i|start|ci|test)\b|npx\s+[\w@]|yarn\s+(?:add|install|run)\b|pip3?\s+install\b|apt(?:-get)?\s+(?:install|update|upgrade)\b|(?:brew|yum|dnf|gem|snap)\s+install\b|chmod\s+(?:[-+]\w|\d{3}|[ugoa]+[+-])\S*|chown\s+\w+[:.]?\w*\s+\S|rm\s+-\w+|systemctl\s+(?:start|stop|restart|status|enable|reload)\b|service\s+\w+\s+(?:start|stop|restart|status)\b|journalctl\s+-|cargo\s+(?:build|run|test|install|check)\b|python3?\s+(?:-[mc]|[\w./-]+\.py)|node\s+(?:\S+\.js|-e)|java\s+-\w+|make\s+-\w|go\s+(?:run|build|get|test)\s)",
             r"(?:^|[\x22'`(:;|&$]\s?|\s)(?:export\s+\w+=\S*|grep\s+-\S+|awk\s+['\x22{]|sed\s+(?:-|'s)|(?:tail|head)\s+-\S|cat\s+[/~.<]\S*|ls\s+-\w+|cd\s+(?:[/~]|\.\.)\S*|mkdir\s+-|tar\s+-?[xczv]+f|terraform\s+(?:apply|plan|init|destroy)\b|ansible-playbook\b|aws\s+(?:s3|ec2|iam|sts|rds|configure|lambda)\b|gcloud\s+(?:auth|compute|sql|config|projects)\b|az\s+(?:login|vm|aks|webapp|acr|storage|keyvault|functionapp)\b|openssl\s+\w+\s+-|nc\s+-\w|nmap\s+[-\d]|ping\s+-\w|telnet\s+\S+\s+\d+|crontab\s+-|powershell\s+-|pg_dump\b|pg_restore\b|mongodump\b|invoke-\w+\s+-|get-\w+\s+-\w|base64\s+-d|xxd\s|dig\s+[@+]|nslookup\s+\S+\.|whoami\b|/bin/(?:ba)?sh\b|bash\s+-c|\|\s*(?:grep|bash|sh|jq|sort|head|tail|wc|xargs|awk|sed|less|tee)\b)",
-            r"\bnet\s+(?:user|use|stop|start|localgroup|view|share)\s+\S+(?:\s+\S+)?\s+/\w|\b(?:ipconfig|gpupdate|sfc|schtasks|robocopy|xcopy|icacls|tasklist|taskkill|dism|chkdsk|netstat)\s+(?:\S+\s+){0,2}[/-]\w",
+            r"\bnet\s+(?:user|use|stop|start|localgroup|view|share)\s+\S+(?:\s+\S+)?\s+/\w|\b[\w-]+\.(?:exe|cmd|bat|ps1)\s+(?:[/-]\w|(?:start|stop|query|config|restart|install)\s)|\bnet\s+(?:stop|start)\s+\x22|\b(?:ipconfig|gpupdate|sfc|schtasks|robocopy|xcopy|icacls|tasklist|taskkill|dism|chkdsk|netstat)\s+(?:\S+\s+){0,2}[/-]\w",
             r"\S\s*\|\s*(?:stats|sort|where|filter|limit|table|eval|top|count|summarize|project|extend|render|fields|parse|where-object|select-object|measure-object|foreach-object|out-file|format-table|ft|jq|grep)\b",
             r"\b(?:get|set|new|remove|add|import|export|invoke|start|stop|test|where|select|sort|foreach|measure|write|out|convertto|convertfrom|enable|disable|restart|update)-(?:csv|object|item|content|process|service|mailbox|json|childitem|webrequest|expression|command|host|output|ad\w+|variable|location|date|restmethod|module|computer|eventlog|wmiobject|netadapter|aduser|string)\b",
             r"^\s*\$\s+[a-z./]\S*|^\s*[\w-]+@[\w-]+:[~/][^\n]*[$#]\s|^(?:c|ps c):\\[^>\n]*>\s*\S|^mysql>|^\w*=[#>]\s|^sqlite>|^>>> ?\S|^in \[\d+\]:",
@@ -107,11 +107,11 @@ pub fn find(folded: &Folded<'_>, spans: &mut Spans) {
     {
         let is_prose = match look {
             Some(Look::Braces) => is_set(found.as_bytes()),
-            Some(Look::Semicolon) => is_item(line_before(plain, found.end())),
+            Some(Look::Semicolon) => is_item(extent::line_before(plain, found.end())),
             _ => false,
         };
         if !is_prose && !spans.stands(&folded.origin(found.range())) {
-            ranges.push(source_range(plain, found.range()));
+            ranges.push(extent::source_range(plain, found.range()));
         }
     }
     for (look, form) in COMMANDS.of(lower) {
@@ -133,12 +133,15 @@ pub fn find(folded: &Folded<'_>, spans: &mut Spans) {
                         && !matches!(byte, b'$' | b'>' | b'/' | b'|' | b'*')
                 })
                 .count();
-            let range = grown(plain, found.start() + skip..found.end());
-            ranges.push(range.start..command_end(lower, found.end()));
+            let range = extent::grown(plain, found.start() + skip..found.end());
+            ranges.push(range.start..extent::command_end(lower, found.end()));
         }
     }
-    for mut range in joined(plain, ranges) {
-        range.end = block_end(plain, range.end);
+    let dense = density::runs(plain).into_iter();
+    ranges.extend(dense.filter(|range| !spans.stands(&folded.origin(range.clone()))));
+    for mut range in extent::joined(plain, ranges) {
+        range.end = extent::block_end(plain, range.end);
+        let range = extent::quoted(plain, extent::with_lines_beside(plain, range));
         spans.add(folded, range, Reason::Code, With::Mark);
     }
     for found in TICKS
@@ -160,21 +163,6 @@ pub fn find(folded: &Folded<'_>, spans: &mut Spans) {
     }
 }
 
-/// A line that reads as source goes whole; a piece of source in a sentence goes alone.
-fn source_range(plain: &[u8], found: Range<usize>) -> Range<usize> {
-    let start = plain
-        .get(..found.start)
-        .and_then(|head| head.iter().rposition(|&byte| byte == b'\n'))
-        .map_or(0, |at| at + 1);
-    let end = line_end(plain, found.end);
-    let line = plain.get(start..end).unwrap_or_default();
-    if is_prose(line) {
-        grown(plain, found.start..piece_end(plain, found.end))
-    } else {
-        start..end
-    }
-}
-
 /// Is it a line of a list as a person writes it, "- the keys are handed back;"? A line of source is one word or has signs.
 fn is_item(line: &[u8]) -> bool {
     let line = line.trim_ascii();
@@ -184,7 +172,10 @@ fn is_item(line: &[u8]) -> bool {
         .split(u8::is_ascii_whitespace)
         .filter(|word| !word.is_empty())
         .collect();
-    words.len() > 1 && words.iter().all(|word| *word != b"*" && !is_source(word))
+    words.len() > 1
+        && words
+            .iter()
+            .all(|word| *word != b"*" && !extent::is_source(word))
 }
 
 /// A set of sizes, grades or numbers as a person writes it, "{S, M, XL}": code has names in small letters.
@@ -216,276 +207,4 @@ fn is_command(found: &[u8], before: &[u8]) -> bool {
         .unwrap_or_default();
     let long = found.windows(2).any(|pair| pair == b"--");
     !JOINING.contains(&word) && !word.ends_with(b"-") && (long || !before.ends_with(b"-"))
-}
-
-/// Where what is indented below a line of source ends that opens a block.
-fn block_end(plain: &[u8], from: usize) -> usize {
-    let opens = from
-        .checked_sub(1)
-        .and_then(|at| plain.get(at))
-        .is_some_and(|byte| matches!(byte, b':' | b'{'));
-    let mut end = from;
-    while opens && plain.get(end) == Some(&b'\n') {
-        let next = line_end(plain, end + 1);
-        let line = plain.get(end + 1..next).unwrap_or_default();
-        if !line
-            .first()
-            .is_some_and(|byte| matches!(byte, b' ' | b'\t'))
-        {
-            break;
-        }
-        end = next;
-    }
-    end
-}
-
-/// Words that begin a piece of source.
-const KEYWORDS: &[&[u8]] = &[
-    b"if",
-    b"for",
-    b"while",
-    b"match",
-    b"switch",
-    b"struct",
-    b"class",
-    b"interface",
-    b"enum",
-    b"def",
-    b"fn",
-    b"func",
-    b"function",
-    b"val",
-    b"var",
-    b"let",
-    b"const",
-    b"return",
-    b"import",
-    b"public",
-    b"private",
-    b"static",
-    b"puts",
-    b"print",
-    b"echo",
-    b"type",
-    b"impl",
-    b"resource",
-    b"module",
-    b"mutation",
-    b"query",
-    b"sub",
-    b"try",
-    b"async",
-    b"await",
-    b"new",
-    b"lambda",
-    b"decimal",
-    b"int",
-    b"void",
-    b"string",
-    b"float",
-    b"double",
-    b"bool",
-    b"union",
-    b"trait",
-    b"namespace",
-    b"fields",
-    b"elif",
-    b"else",
-    b"do",
-    b"si",
-    b"wenn",
-];
-
-/// A piece of source with what belongs to it in its line: tokens with signs of source, at most four plain ones apart, the
-/// name that is given a value, and the word that begins it.
-fn grown(plain: &[u8], range: Range<usize>) -> Range<usize> {
-    const PLAIN_BETWEEN: usize = 4;
-    let start = plain
-        .get(..range.start)
-        .and_then(|head| head.iter().rposition(|&byte| byte == b'\n'))
-        .map_or(0, |at| at + 1);
-    let end = line_end(plain, range.end);
-    let (mut grown, mut between) = (range.clone(), 0);
-    for token in tokens(plain, range.end..end) {
-        if is_source(plain.get(token.clone()).unwrap_or_default()) {
-            grown.end = token.end;
-            between = 0;
-        } else {
-            between += 1;
-            if between > PLAIN_BETWEEN {
-                break;
-            }
-        }
-    }
-    let mut assigns = plain.get(range).is_some_and(begins_with_sign);
-    between = 0;
-    let mut before: Vec<Range<usize>> = tokens(plain, start..grown.start).collect();
-    before.reverse();
-    for token in before {
-        let text = plain.get(token.clone()).unwrap_or_default();
-        if is_source(text) || assigns {
-            assigns = begins_with_sign(text);
-            grown.start = token.start;
-            between = 0;
-        } else if KEYWORDS.contains(&text.trim_ascii_start()) {
-            grown.start = token.start;
-        } else {
-            between += 1;
-            if between > PLAIN_BETWEEN || matches!(text.last(), Some(b'.' | b'!' | b'?')) {
-                break;
-            }
-        }
-    }
-    grown.end -= plain.get(grown.clone()).map_or(0, |text| {
-        text.iter()
-            .rev()
-            .take_while(|byte| matches!(byte, b',' | b'.'))
-            .count()
-    });
-    grown
-}
-
-fn begins_with_sign(text: &[u8]) -> bool {
-    let text = text.trim_ascii_start();
-    matches!(text.first(), Some(b'=' | b'{' | b'?' | b'|'))
-        || text.starts_with(b"<-")
-        || text.starts_with(b":=")
-        || text.starts_with(b"+=")
-        || text.starts_with(b"->")
-        || text.starts_with(b">=")
-        || text.starts_with(b"<=")
-        || text.starts_with(b"==")
-}
-
-/// The runs without white space in a place.
-fn tokens(plain: &[u8], place: Range<usize>) -> impl Iterator<Item = Range<usize>> + '_ {
-    let mut at = place.start;
-    std::iter::from_fn(move || {
-        let rest = plain.get(at..place.end)?;
-        let skip = rest
-            .iter()
-            .take_while(|byte| byte.is_ascii_whitespace())
-            .count();
-        let length = rest
-            .iter()
-            .skip(skip)
-            .take_while(|byte| !byte.is_ascii_whitespace())
-            .count();
-        if length == 0 {
-            return None;
-        }
-        let token = at + skip..at + skip + length;
-        at = token.end;
-        Some(token)
-    })
-}
-
-/// Has a token signs that words, numbers and amounts have not?
-fn is_source(token: &[u8]) -> bool {
-    let has = |of: &[u8]| token.iter().any(|byte| of.contains(byte));
-    let pair = |of: [u8; 2]| token.windows(2).any(|pair| pair == of);
-    let letter_before = |of: u8| {
-        token.windows(2).any(
-            |pair| matches!(pair, [a, b] if (a.is_ascii_alphanumeric() || *a == b'_') && *b == of),
-        )
-    };
-    let amount = token
-        .strip_prefix(b"$")
-        .is_some_and(|rest| rest.first().is_some_and(u8::is_ascii_digit));
-    has(b"{}<>=|^\\") || has(b"$") && !amount || letter_before(b'(') || letter_before(b'[') || pair([b':', b':']) || pair([b')', b')'])
-        || pair([b')', b';']) || pair([b')', b':']) || pair([b')', b'.']) && token.len() > 2 && !token.ends_with(b").") || pair([b'&', b'&'])
-        || token.starts_with(b"!") && token.len() > 1 || token.starts_with(b"@") && token.len() > 1
-        || token.windows(3).any(|three| matches!(three, [a, b'_', b] if a.is_ascii_alphanumeric() && b.is_ascii_alphanumeric()))
-        || token.starts_with(b"((") || token.starts_with(b"(:")
-}
-
-/// A line that ends as a sentence, or has many words in a row that only a sentence has.
-fn is_prose(line: &[u8]) -> bool {
-    let line = line.trim_ascii();
-    let words = line
-        .split(u8::is_ascii_whitespace)
-        .filter(|word| {
-            let word = word.trim_ascii();
-            let bare = word
-                .strip_suffix(b",")
-                .or(word.strip_suffix(b"."))
-                .or(word.strip_suffix(b":"))
-                .unwrap_or(word);
-            !bare.is_empty()
-                && bare.iter().all(|byte| {
-                    byte.is_ascii_alphabetic() || *byte >= 0x80 || matches!(byte, b'\'' | b'-')
-                })
-        })
-        .count();
-    words >= 4 || words >= 2 && matches!(line.last(), Some(b'.' | b'!' | b'?'))
-}
-
-/// The line up to this place.
-fn line_before(bytes: &[u8], end: usize) -> &[u8] {
-    let head = bytes.get(..end).unwrap_or_default();
-    head.trim_ascii_end()
-        .rsplit(|&byte| byte == b'\n')
-        .next()
-        .unwrap_or_default()
-}
-
-fn line_end(bytes: &[u8], from: usize) -> usize {
-    bytes
-        .get(from..)
-        .and_then(|rest| rest.iter().position(|&byte| byte == b'\n'))
-        .map_or(bytes.len(), |at| from + at)
-}
-
-/// The end of a piece of source in a sentence: its brackets closed, then the next space.
-fn piece_end(bytes: &[u8], from: usize) -> usize {
-    let mut depth = 0_usize;
-    for (at, &byte) in bytes.iter().enumerate().skip(from) {
-        match byte {
-            b'(' | b'[' | b'{' => depth += 1,
-            b')' | b']' | b'}' => depth = depth.saturating_sub(1),
-            b'\n' | b'`' => return at,
-            b' ' | b',' if depth == 0 => return at,
-            b'.' if bytes.get(at + 1).is_none_or(u8::is_ascii_whitespace) => return at,
-            _ => {}
-        }
-    }
-    bytes.len()
-}
-
-fn command_end(bytes: &[u8], from: usize) -> usize {
-    for (at, &byte) in bytes.iter().enumerate().skip(from) {
-        let next = bytes.get(at + 1).copied().unwrap_or(b'\n');
-        match byte {
-            b'`' => return at,
-            b'\n' if at == 0 || bytes.get(at - 1) != Some(&b'\\') => return at,
-            b'.' | b'!' | b'?'
-                if next.is_ascii_whitespace()
-                    && bytes.get(at + 2).is_none_or(u8::is_ascii_uppercase) =>
-            {
-                return at;
-            }
-            _ => {}
-        }
-    }
-    bytes.len()
-}
-
-/// Source that nothing but short lines part is one: what lies between two lines of source is source.
-fn joined(plain: &[u8], mut ranges: Vec<Range<usize>>) -> Vec<Range<usize>> {
-    const LINES_BETWEEN: usize = 3;
-    ranges.sort_by_key(|range| (range.start, range.end));
-    let mut joined: Vec<Range<usize>> = Vec::with_capacity(ranges.len());
-    for range in ranges {
-        if let Some(last) = joined.last_mut() {
-            let between = plain.get(last.end..range.start).unwrap_or_default();
-            let lines = between.iter().filter(|&&byte| byte == b'\n').count();
-            let prose = between.split(|&byte| byte == b'\n').any(is_prose);
-            if range.start <= last.end || (1..=LINES_BETWEEN).contains(&lines) && !prose {
-                last.end = last.end.max(range.end);
-                continue;
-            }
-        }
-        joined.push(range);
-    }
-    joined
 }

@@ -98,7 +98,7 @@ pub fn find(folded: &Folded<'_>, spans: &mut Spans) {
         .flat_map(|(_, form)| form.find_iter(lower))
         .chain(classes)
     {
-        let range = error_start(lower, found.start())..error_end(lower, found.end());
+        let range = error_start(lower, found.start())..error_end(plain, found.end());
         spans.add(
             folded,
             range,
@@ -145,16 +145,24 @@ fn error_start(lower: &[u8], start: usize) -> usize {
         .map_or(start, |at| from + sentence + at + 1)
 }
 
-/// The end of the sentence or of the line; dots inside names and quotes end nothing.
-fn error_end(lower: &[u8], from: usize) -> usize {
-    let rest = lower.get(from..).unwrap_or_default();
+/// The end of the sentence or of the line; dots inside names and quotes end nothing, and none after which a small letter
+/// stands.
+fn error_end(plain: &[u8], from: usize) -> usize {
+    let rest = plain.get(from..).unwrap_or_default();
+    let goes_on = |at: usize| match (rest.get(at + 2), rest.get(at + 3)) {
+        // Small letters of Latin with their marks.
+        (Some(0xc3), Some(second)) => *second >= 0x9f,
+        (Some(next), _) => next.is_ascii_lowercase(),
+        _ => false,
+    };
     for (at, &byte) in rest.iter().enumerate() {
         let next = rest.get(at + 1).copied().unwrap_or(b'\n');
         match byte {
             b'\n' | b'`' => return from + at,
-            b'.' | b'!' | b'?' if next.is_ascii_whitespace() => return from + at,
+            b'.' | b'!' | b'?' if next == b'\n' || next == b'\r' => return from + at,
+            b'.' | b'!' | b'?' if next.is_ascii_whitespace() && !goes_on(at) => return from + at,
             _ => {}
         }
     }
-    lower.len()
+    plain.len()
 }

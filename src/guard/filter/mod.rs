@@ -17,7 +17,9 @@
 //! tried before it leaves ([`stream`]): if it would be read in another way, it is left out too.
 
 mod code;
+mod density;
 mod errors;
+mod extent;
 mod fold;
 mod hidden;
 mod hosts;

@@ -78,7 +78,8 @@ static TOLD: LazyLock<Patterns<Look>> = LazyLock::new(|| {
         &[
             r"(?i)(?:\s|^)(?:-p|--password|--token|--secret|--api-key)[=\s]\s*\S+",
             // The word after the value.
-            r"(?i)\S{6,}\s*\((?:the\s+|das\s+|le\s+|la\s+)?(?:password|passwd|pwd|passwort|kennwort|mot\s+de\s+passe|contrase\S{1,3}a|pin|token|secret|api\s?key)\)",
+            r"(?i)\S{6,}\s*\((?:the\s+|das\s+|le\s+|la\s+)?(?:password|passwd|pwd|passwort|kennwort|mot\s+de\s+passe|contrase\S{1,3}a)\)",
+            r"(?i)\S{3,}\d\S{2,}\s*\((?:the\s+|das\s+|le\s+|la\s+)?(?:pin|token|secret|api\s?key)\)",
             // "user / password" pairs.
             r#"(?i)\b(?:user(?:name)?|login|benutzer(?:name)?|usuario|utilisateur)\s*[:=]\s*\S+[\s,;/]+(?:and\s+|und\s+|et\s+|y\s+)?(?:pass\w*|pwd|kennwort|contrase\S+|mot\s+de\s+passe|pin)\s*[:=]\s*\S+"#,
         ],

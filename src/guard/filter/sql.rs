@@ -4,7 +4,7 @@ use std::{ops::Range, sync::LazyLock};
 
 use super::pattern::{Patterns, compile};
 use super::{
-    Reason,
+    Reason, extent,
     fold::Folded,
     names::Names,
     spans::{Spans, With},
@@ -227,7 +227,9 @@ pub fn find(folded: &Folded<'_>, names: &Names, spans: &mut Spans) {
     for range in starts {
         if range.end > end {
             end = statement_end(folded, range.end);
-            spans.add(folded, range.start..end, Reason::Sql, With::Mark);
+            let range = extent::quoted(folded.plain.as_bytes(), range.start..end);
+            end = range.end;
+            spans.add(folded, range, Reason::Sql, With::Mark);
         }
     }
 }

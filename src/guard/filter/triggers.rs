@@ -78,7 +78,7 @@ const PERHAPS: [(Bits, &str); 4] = [
          nunca|jamás|désormais tu|from now on|ab jetzt|ab hier|ab sofort|a partir de ahora|you help|placed|\
          fais abstraction|what you were told|instrucciones del|ai reading|ki|ia|ai|chatbot…|llm…|sprachmodell…|begin of…|\
          system >|curious|polite|thought|thoughts|pensamiento|gedanke…|réflexion…|top_p|num_ctx|max_tokens|tokens|jetons|\
-         temperatur…|température|modelo|usuario >|système >|human >|machine >",
+         temperatur…|température|modelo|the model|language model|modell|modèle|no nombres|nenne|ne nomme|usuario >|système >|human >|machine >",
     ),
     (
         Bits::ERROR,
