@@ -14,6 +14,8 @@ use super::{
 enum Look {
     /// A line that a semicolon ends.
     Semicolon,
+    /// Names with values.
+    Values,
     /// Braces around more than one word.
     Braces,
     /// A word with an option.
@@ -44,8 +46,7 @@ static SOURCE: LazyLock<Patterns<Look>> = LazyLock::new(|| {
             r"\^\[|\[\^?[A-Za-z0-9]-[A-Za-z0-9]\S*\]|\\[dwsbDWSn]\b|\w\{\d+(?:,\d*)?\}|\(\?[:=!<]|\^[A-Z]{2}\w",
             // A method's head; a name with an underscore and its value.
             r"\b(?:public|private|protected|internal|static)\s+(?:(?:static|async|final|virtual|override|readonly|const)\s+)*[A-Za-z_][\w<>\[\],?]*\s+[A-Za-z_]\w*\s*\([^)\n]*\)|\b[a-z]+(?:_[a-z0-9]+)+=[^\s=][^\s,;)]*",
-            // Names with values, one after the other.
-            r"\b[\w\[\].-]+=[^\s&;=]+(?:[&;]|\s+)[\w\[\].-]+=[^\s&;=]+|\bv=(?:spf1|dkim1|dmarc1)\b[^\n]*",
+            r"\bv=(?:spf1|dkim1|dmarc1)\b[^\n]*",
             r"\(defn?\s|\(\w+\??\s*\[\w|\(\s*[<>=+*/-]\s+\(|\[\s*\w+\s+for\s+\w+\s+in\s|[<>=!]=?\s*\S+\s+\?\s+\S[^?\n]{0,40}?\s+:\s+\S|;\s*(?:do|then)\s+(?:echo|mv|cp|rm|cat|\w+\s+[\x22$-])|;\s*(?:done|fi|esac)\s*(?:$|[<|;&)\x22`])|\bdo\s+echo\b|<-\s*\w+\(",
             r"^(?:FROM\s+[\w./-]+:[\w.-]+|(?:RUN|COPY|CMD|ENTRYPOINT|WORKDIR|ENV|EXPOSE|ADD)\s+\S.*)$|^\s*(?:end\s+sub|End\s+Sub|End\s+If|Sub\s+\w+\()",
             r"\b[a-z]+[A-Z]\w*\s*:\s*(?:true|false|null|undefined)\b|\bapiVersion\s*:\s*\S",
@@ -59,6 +60,11 @@ static SOURCE: LazyLock<Patterns<Look>> = LazyLock::new(|| {
         ],
         &[
             (Look::Semicolon, r"[\w)\]'\x22]\s*;\s*$"),
+            // Names with values, one after the other.
+            (
+                Look::Values,
+                r"\b[\w\[\].-]+=[^\s&;=]+(?:[&;]|\s+)[\w\[\].-]+=[^\s&;=]+",
+            ),
             (Look::Braces, r"\{[^{}\n]*[^\w{}\n-][^{}\n]*\}?|^\s*\}"),
         ],
     )
@@ -107,6 +113,7 @@ pub fn find(folded: &Folded<'_>, spans: &mut Spans) {
     {
         let is_prose = match look {
             Some(Look::Braces) => is_set(found.as_bytes()),
+            Some(Look::Values) => are_statistics(found.as_bytes()),
             Some(Look::Semicolon) => is_item(extent::line_before(plain, found.end())),
             _ => false,
         };
@@ -192,6 +199,25 @@ fn is_set(braces: &[u8]) -> bool {
                     .iter()
                     .all(|byte| byte.is_ascii_alphanumeric() || b" +/-.%".contains(byte))
         })
+    })
+}
+
+/// Sizes and chances as a person reports them, "n=212, p=0.03": names of a letter or two, and numbers.
+fn are_statistics(values: &[u8]) -> bool {
+    let mut pairs = values
+        .split(u8::is_ascii_whitespace)
+        .filter(|pair| !pair.is_empty());
+    pairs.all(|pair| {
+        let mut parts = pair.splitn(2, |&byte| byte == b'=');
+        let (name, value) = (
+            parts.next().unwrap_or_default(),
+            parts.next().unwrap_or_default(),
+        );
+        name.len() <= 2
+            && name.iter().all(u8::is_ascii_alphabetic)
+            && value
+                .iter()
+                .all(|byte| byte.is_ascii_digit() || b".,;%)".contains(byte))
     })
 }
 

@@ -182,8 +182,10 @@ fn weigh(token: &[u8]) -> Weight {
         return LIGHT;
     }
     let word = bare(token);
+    // What ends a statement ends a clause, too.
+    let ended = if token.ends_with(b";") { LIGHT } else { PLAIN };
     if is_word(word) {
-        return words(word);
+        return heavier(words(word), ended);
     }
     let ends_as_file = || {
         FILES.iter().any(|end| {
@@ -211,8 +213,16 @@ fn weigh(token: &[u8]) -> Weight {
         words(word),
     ]
     .into_iter()
-    .max_by_key(|weight| (weight.weight, weight.certain))
-    .unwrap_or_default()
+    .fold(ended, heavier)
+}
+
+fn heavier(one: Weight, other: Weight) -> Weight {
+    let heavy = |weight: &Weight| (weight.weight, weight.certain);
+    if heavy(&other) > heavy(&one) {
+        other
+    } else {
+        one
+    }
 }
 
 /// Is it as most words are: letters of one case, but for the first?
@@ -335,7 +345,7 @@ fn underscores(word: &[u8]) -> Weight {
             .count();
         digits >= 3 || humps_of(part) >= 2
     };
-    if parts.iter().any(|part| mixed(&part)) {
+    if parts.iter().any(|part| mixed(part)) {
         return ALONE;
     }
     let one_case = parts

@@ -31,7 +31,7 @@ static TRACES: LazyLock<Patterns> = LazyLock::new(|| {
 /// Texts of errors: each goes from the text to the end of its sentence.
 static TEXTS: LazyLock<Patterns> = LazyLock::new(|| {
     compile(&[
-        r"\b(?:amq|dsn[a-z]?|ief|iec|dfh[a-z]*|cwb|sqlz?)\d{3,5}[eiwsf]\b|\bmqrc_\w+|\baadsts\d{4,}\b|\bsql\d{4,5}[nwc]\b|\bora-\d{4,5}\b|\btns-\d{5}\b|\bpls-\d{5}\b|\bsqlstate\b|\bsql error\b|\bsqlcode\b|\bdb2 sql\b|\bsql compilation error\b|\bdoes not exist or (?:is )?not authorized\b",
+        r"\b(?:mch|cpd|rnx|rnq)\d{4}\b|\b(?:completion|abend)\s+code\s*[=:]?\s*[su]?\w{3,4}\b|\breason\s+code\s*=\s*\w+|\b(?:n?varchar2?|bigint|tinyint|smallint|nchar|datetime2|uniqueidentifier)\b|\b(?:amq|dsn[a-z]?|ief|iec|dfh[a-z]*|cwb|sqlz?)\d{3,5}[eiwsf]\b|\bmqrc_\w+|\baadsts\d{4,}\b|\bsql\d{4,5}[nwc]\b|\bora-\d{4,5}\b|\btns-\d{5}\b|\bpls-\d{5}\b|\bsqlstate\b|\bsql error\b|\bsqlcode\b|\bdb2 sql\b|\bsql compilation error\b|\bdoes not exist or (?:is )?not authorized\b",
         r"\berror\s*:?\s*\(?\d{4}\s*\(\w{5}\)|\bmsg \d+, level \d+|\berrno\b|\berror code:?\s*\d+\b|\b(?:exit|status) code:?\s+\d+",
         r"\b(?:you have an error in your sql|syntax error (?:at|near|in|or)|(?:sql|parse) (?:syntax )?error|unterminated (?:quoted )?string|unclosed quotation mark|incorrect syntax near|unexpected token|invalid syntax)\b",
         r"\b(?:relation|table|column|function|schema|database|role|type|index|constraint|view|operator|user)\s+['\x22`]?[\w.()]+['\x22`]?\s+(?:does not exist|doesn't exist|already exists|is ambiguous|not found in)\b",

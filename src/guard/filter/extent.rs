@@ -112,7 +112,9 @@ pub fn with_lines_beside(plain: &[u8], mut range: Range<usize>) -> Range<usize> 
         let weight = density::weight_of(line);
         let ends = matches!(line.trim_ascii().last(), Some(b'.' | b'!' | b'?' | b':'));
         let prose = has_prose(line) && !begins_as_source(line);
-        !ends && !prose && (weight >= ENOUGH || indented && weight >= ENOUGH_INDENTED)
+        let statement =
+            line.trim_ascii().ends_with(b";") && line.iter().any(|byte| b"()=*".contains(byte));
+        statement || !ends && !prose && (weight >= ENOUGH || indented && weight >= ENOUGH_INDENTED)
     };
     let starts_line = |at: usize| {
         let head = plain.get(..at).unwrap_or_default();

@@ -32,7 +32,7 @@ const WORDS: [(Bits, &str); 6] = [
          doesn't exist|deadlock|psycopg…|sqlalchemy…|pymysql…|e11000|segmentation|core dumped|undefined|nullpointer…|econn…|\
          etimedout|enotfound|hang up|dial tcp|getaddrinfo|x509|java.…|org.…|timed out|timeout|unhandled|fatal|stack trace|\
          stacktrace|line|failed|too many connections|lock wait|null pointer|out of memory|…error…|…exception…|fehler|erreur|\
-         odbc|ole db|library not loaded|…killed|database is locked|upstream|before headers|amq…|dsn…|mqrc_…|misconf|noauth|wrongtype|crossslot|soap-env…|soap:…|faultstring|faultcode|errorcode|object reference|objektverweis|référence d'objet|referencia a objeto|laufzeitfehler|remoteserver|remote server|serveur distant|servidor remoto|ejecución|exécution|found nil|aadsts…|abend|at offset|system.…|exit code|sqlite_…|warn|fatal exception|permission denied|\
+         odbc|ole db|library not loaded|…killed|database is locked|upstream|before headers|amq…|dsn…|mqrc_…|misconf|noauth|wrongtype|crossslot|soap-env…|soap:…|faultstring|faultcode|errorcode|object reference|objektverweis|référence d'objet|referencia a objeto|laufzeitfehler|remoteserver|remote server|serveur distant|servidor remoto|ejecución|exécution|found nil|aadsts…|abend|at offset|completion code|reason code|mch…|rnx…|rnq…|cpd…|msg|varchar|nvarchar|bigint|tinyint|smallint|nchar|datetime2|uniqueidentifier|system.…|exit code|sqlite_…|warn|fatal exception|permission denied|\
          syntax|caused by|status code|http|segfault|could not resolve|cannot borrow|live long enough|mismatched types|not assignable|undeclared|\
          unresolved|cannot find|incompatible types|ts2…|cs0…|e0…|0x…|existe|existiert nicht|mens",
     ),
