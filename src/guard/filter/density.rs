@@ -345,7 +345,7 @@ fn underscores(word: &[u8]) -> Weight {
             .count();
         digits >= 3 || humps_of(part) >= 2
     };
-    if parts.iter().any(|part| mixed(part)) {
+    if parts.iter().any(mixed) {
         return ALONE;
     }
     let one_case = parts
