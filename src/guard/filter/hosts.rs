@@ -34,6 +34,7 @@ static ADDRESSES: LazyLock<Patterns<Look>> = LazyLock::new(|| {
             r"\b[a-z][a-z0-9-]*[a-z0-9]:(?:22|25|80|443|465|587|993|1433|1521|2181|2375|3000|3306|4222|5000|5432|5672|5984|6379|6443|7687|8000|8080|8086|8088|8123|8443|8500|9000|9090|9092|9200|9300|11211|11434|15672|27017|27018|50051)\b",
             r"\b(?:[a-z0-9]+-)*(?:db|database|srv|server|prod|stg|staging|vm|redis|mysql|postgres|pg|mongo|mongodb|kafka|k8s|proxy|vpn|ldap|nas|ec2|ip|dc|smtp)(?:-[a-z]+)*(?:-?\d+[a-z]?)(?:-\d+)*\b",
             r"\b(?:[a-z0-9]+-)+(?:prd|uat|tst|qas)-?\d{1,3}\b",
+            r"\b(?:lb|fw|gw|rtr)-[a-z]{2,}(?:-[a-z]+)*-\d{1,3}\b",
             r"\b(?:db|srv|server|redis|mysql|postgres|pg|mongo|mongodb|kafka|k8s|ldap|web|app|api|cache|worker|node|internal)-(?:[a-z]+-)*(?:prod|stg|staging|dev|primary|replica|master|slave|db|internal|eu|us)\b(?:-[a-z0-9]+)*|\b(?:prod|stg|staging|dev)-(?:[a-z0-9]+-)*(?:db|srv|server|redis|mysql|postgres|pg|mongo|mongodb|kafka|k8s|cluster|web|api|app)\b(?:-[a-z0-9]+)*",
         ],
         &[

@@ -39,6 +39,10 @@ static FORMS: LazyLock<Patterns> = LazyLock::new(|| {
 static CODES: LazyLock<Patterns> = LazyLock::new(|| {
     compile(&[
         r"\b(?:pin|puk)(?:\s+(?:code|maestro|master|principal))?(?:\s+(?:is|ist|lautet|est|es))?\s*:?\s+\d{4,8}(?:-\d{1,4})?\b",
+        // What a door, an alarm or a network asks for.
+        r"\b(?:alarm|door|gate|entry|access|security|safe|lock|keypad|garage|vault|burglar)[\s-]codes?\b[^.!?\n\d]{0,40}\s[0-9]{3,8}[#*]?|\b(?:alarm|t(?:ü|ue)r|tor|zugangs|zutritts|sicherheits|tresor|safe|schlie(?:ß|ss)fach|eingangs)-?codes?\b[^.!?\n\d]{0,40}\s[0-9]{3,8}[#*]?",
+        r"\b(?:digicode|code\s+(?:de\s+)?(?:l'alarme|d'acc(?:è|e)s|du\s+(?:coffre|portail|digicode)|de\s+la\s+porte|d'entr(?:é|e)e))\b[^.!?\n\d]{0,60}?\s[a-z]?\d{3,6}[a-z]?\b[^.!?\n;]{0,60}|\bc(?:ó|o)digo\s+(?:de\s+(?:la\s+)?(?:alarma|puerta|acceso|entrada)|del\s+(?:port(?:ó|o)n|garaje|portal|almac(?:é|e)n)|de\s+la\s+caja\s+fuerte)\b[^.!?\n\d]{0,40}\s\d{3,8}[#*]?",
+        r"\btan\b(?:\s+(?:ist|lautet|war))?\s*:?\s+\d{3}\s?\d{3}\b",
         r"\b(?:code\s+secret|c(?:o|ó)digo\s+secreto|geheimcode|secret\s+code)(?:\s+(?:is|ist|lautet|est|es))?\s*:?\s+\d{4,8}\b",
         r"\b(?:combination|kombination|combinaison|combinaci(?:o|ó)n)(?:\s+(?:is|ist|lautet|est|es))?\s*:?\s+\d{1,2}(?:[-\s]\d{1,2}){2,5}\b",
         // What opens it stands in the sentence.
@@ -53,6 +57,7 @@ static CODES: LazyLock<Patterns> = LazyLock::new(|| {
 static QUOTED: LazyLock<Patterns> = LazyLock::new(|| {
     compile(&[
         r"(?i)\b(?:passwords?|passwort|kennwort|passphrase|mot\s+de\s+passe|contrase(?:n|ñ)a|phrase\s+secr(?:e|è)te|palabra\s+de\s+paso|(?:wpa|wi-?fi|wlan)[\s-]*(?:key|schl(?:ü|ue)ssel|code)|cl(?:e|é)|clave|key|schl(?:ü|ue)ssel)[\s:,][^.!?\n\x22\xab\xe2]{0,60}?(?:\x22|\xc2\xab|\xe2\x80[\x9c\x9e])[\s\xc2\xa0]*([^\s\x22\xab\xbb\xe2]{6,40})[\s\xc2\xa0]*(?:\x22|\xc2\xbb|\xe2\x80[\x9c\x9d])",
+        r"(?i)\b(?:wpa2?|wi-?fi|wlan|wireless)[\s-]*(?:key|schl(?:ü|ue)ssel|kennwort|passwort|password|code|pass\w*)(?:\s+(?:is|ist|lautet|reads|jetzt|now))*\s*:?\s+([^\s\x22\xab\xe2]*\d[^\s\x22\xab\xe2]*)|(?i)\b(?:cl(?:é|e)|clave|contrase(?:ñ|n)a|mot\s+de\s+passe)\s+(?:du\s+|del\s+|de\s+la\s+)?wi-?fi(?:\s+\S+){0,2}?\s*:?\s+([^\s\x22\xab\xe2]*\d[^\s\x22\xab\xe2]*)",
         r"(?i)\b(?:palabra\s+de\s+paso|losungswort|mot\s+de\s+passe|contrase(?:n|ñ)a|passwort|kennwort|password)\s+([^\s\x22\xab\xe2]{8,40})",
     ])
 });

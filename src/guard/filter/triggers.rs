@@ -59,7 +59,7 @@ const WORDS: [(Bits, &str); 6] = [
     (
         Bits::HOST,
         "localhost|www.…|javascript:…|vbscript:…|data:…|mailto:…|tel:…|port|ports|-prd…|pg-…|k8s-…|ldap-…|nas-…|smtp-…|cache-…|proxy-…|vpn-…|ec2-…|dc-…|-uat…|-tst…|-qas…|(dot)…|[dot]…|(punkt)…|(point)…|(punto)…|dot|-prod|prod-…|db-…|-db|srv-…|-srv…|server-…|\
-         -server…|-staging|staging-…|redis-…|mysql-…|postgres-…|mongo-…|kafka-…|ip-…|-prod-…|-db-…|vm-…|hostname|\
+         -server…|lb-…|fw-…|gw-…|rtr-…|-staging|staging-…|redis-…|mysql-…|postgres-…|mongo-…|kafka-…|ip-…|-prod-…|-db-…|vm-…|hostname|\
          docker-compose|dockerfile|makefile|id_rsa|id_ed25519|authorized_keys",
     ),
 ];
@@ -78,7 +78,7 @@ const PERHAPS: [(Bits, &str); 4] = [
          nunca|jamás|désormais tu|from now on|ab jetzt|ab hier|ab sofort|a partir de ahora|you help|placed|\
          fais abstraction|what you were told|instrucciones del|ai reading|ki|ia|ai|chatbot…|llm…|sprachmodell…|begin of…|\
          system >|curious|polite|thought|thoughts|pensamiento|gedanke…|réflexion…|top_p|num_ctx|max_tokens|tokens|jetons|\
-         temperatur…|température|modelo|the model|language model|modell|modèle|no nombres|nenne|ne nomme|usuario >|système >|human >|machine >",
+         temperatur…|température|modelo|the model|language model|modell|modèle|no nombres|nenne|ne nomme|usuario >|système >|human >|machine >|above our|above this|ahead of our|before our|über unserem|vor unserem|avant notre|au-dessus de notre|encima de|antes de nuestra|me guide|me régit|me cadre|governs me|guides me|mich leitet|mich anleitet|mich steuert|me guía|me rige|me gobierna|instruktion:",
     ),
     (
         Bits::ERROR,
@@ -91,7 +91,7 @@ const PERHAPS: [(Bits, &str); 4] = [
     ),
     (
         Bits::SECRET,
-        "puk|clé|wpa|wlan-…|wifi|wi-fi|palabra de paso|losungswort|phrase secr…|combination|kombination|combinaison|\
+        "puk|tan|digicode|zutrittscode…|alarmcode…|tresorcode…|türcode…|wireless|clé|wpa|wlan-…|wifi|wi-fi|palabra de paso|losungswort|phrase secr…|combination|kombination|combinaison|\
          combinación|combinacion|code|codes|código…|codigo…|geheimcode|einmal…|otp|wiederherstellungs…|notfallcode…|\
          seed…|with the words|recovery phrase|phrase de récup…|frase semilla|frase de recup…",
     ),

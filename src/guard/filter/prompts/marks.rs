@@ -44,6 +44,8 @@ pub static TELLS: LazyLock<Patterns> = LazyLock::new(|| {
         r"\bi\s+(?:was|am|have\s+been)\s+(?:configured|set\s+up|initiali[sz]ed|primed|started)\s+with\s+(?:this|these|the\s+following)\b",
         r"\{(?:context|question|query|input|user_input|history|chat_history|documents?|kontext|frage|contexte|pregunta|contexto)\}",
         // Marks of roles as words.
+        r"^\s*(?:system|syst(?:e|è)me|sistema)\s*:[^\n]*\n\s*(?:user|utilisateur|usuari[oa]|nutzer(?:in)?|benutzer(?:in)?|human|humain|assistante?|asistente|assistent(?:in)?)\s*:",
+        r"^\s*#{2,}\s*(?:instruktion(?:en)?|instrucci(?:o|ó)n(?:es)?|consigne)\s*:?\s*$",
         r"^\s*#{2,}\s*(?:system|instructions?|assistant|human|user|response|instrucci(?:o|\xc3\xb3)n(?:es)?|anweisung(?:en)?|consignes?)\s*:",
         r"^\s*(?:\[system\]|<system>|\*\*system\*\*)\s*:?\s*\S|\[/?(?:system|syst(?:e|\xc3\xa8)me|sistema)\]",
         r"^[\s>*#]*(?:human|user|utilisat(?:eur|rice)|usuari[oa]|(?:be)?nutzer(?:in)?)[\s*]*:[^\n]*\n(?:[^\n]*\n){0,6}?[\s>*#]*(?:assistante?|assistent(?:in)?|asistente|chatbot|ai|ki|ia)[\s*]*:",
