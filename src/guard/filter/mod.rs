@@ -25,6 +25,7 @@ mod hidden;
 mod hosts;
 mod language;
 mod links;
+mod locks;
 mod mentions;
 mod names;
 mod pattern;

@@ -5,6 +5,7 @@ use std::{ops::Range, sync::LazyLock};
 use super::{
     Reason,
     fold::Folded,
+    locks,
     pattern::{Patterns, compile, compile_with},
     spans::{Spans, With},
 };
@@ -38,18 +39,17 @@ static FORMS: LazyLock<Patterns> = LazyLock::new(|| {
 /// Codes that open something, with no other word needed; over the folded text without its case.
 static CODES: LazyLock<Patterns> = LazyLock::new(|| {
     compile(&[
-        r"\b(?:pin|puk)(?:\s+(?:code|maestro|master|principal))?(?:\s+(?:is|ist|lautet|est|es))?\s*:?\s+\d{4,8}(?:-\d{1,4})?\b",
+        r"\b(?:\w+-)?(?:pin|puk)(?:\s+(?:code|maestro|master|principal))?(?:\s+(?:is|was|ist|war|lautet|lautete|est|(?:é|e)tait|es|era))?\s*:?\s+\d{4,8}(?:-\d{1,4})?\b",
         // What a door, an alarm or a network asks for.
         r"\b(?:alarm|door|gate|entry|access|security|safe|lock|keypad|garage|vault|burglar)[\s-]codes?\b[^.!?\n\d]{0,40}\s[0-9]{3,8}[#*]?|\b(?:alarm|t(?:ü|ue)r|tor|zugangs|zutritts|sicherheits|tresor|safe|schlie(?:ß|ss)fach|eingangs)-?codes?\b[^.!?\n\d]{0,40}\s[0-9]{3,8}[#*]?",
         r"\b(?:digicode|code\s+(?:de\s+)?(?:l'alarme|d'acc(?:è|e)s|du\s+(?:coffre|portail|digicode)|de\s+la\s+porte|d'entr(?:é|e)e))\b[^.!?\n\d]{0,60}?\s[a-z]?\d{3,6}[a-z]?\b[^.!?\n;]{0,60}|\bc(?:ó|o)digo\s+(?:de\s+(?:la\s+)?(?:alarma|puerta|acceso|entrada)|del\s+(?:port(?:ó|o)n|garaje|portal|almac(?:é|e)n)|de\s+la\s+caja\s+fuerte)\b[^.!?\n\d]{0,40}\s\d{3,8}[#*]?",
-        r"\btan\b(?:\s+(?:ist|lautet|war))?\s*:?\s+\d{3}\s?\d{3}\b",
         r"\b(?:code\s+secret|c(?:o|ó)digo\s+secreto|geheimcode|secret\s+code)(?:\s+(?:is|ist|lautet|est|es))?\s*:?\s+\d{4,8}\b",
         r"\b(?:combination|kombination|combinaison|combinaci(?:o|ó)n)(?:\s+(?:is|ist|lautet|est|es))?\s*:?\s+\d{1,2}(?:[-\s]\d{1,2}){2,5}\b",
         // What opens it stands in the sentence.
         r"(?:\xc3\xb6ffnet|\b(?:unlock\w*|disarm\w*|open(?:s|ed)?|switched\s+off|entsperr\w*|oeffnet|entsch(?:ä|ae)rf\w*|s'ouvre|d(?:é|e)verrouill\w*|d(?:é|e)sactiv\w*|desactiv\w*|abre\w*|desbloque\w*)\b)[^.!?\n]{0,40}\b(?:with|mit|avec|con|par)\s+(?:\S+\s+)?(?:code|clave|c(?:o|ó)digo|passcode|kennung)\s+\d{4,8}#?",
         r"\b(?:one-time\s+(?:code|password)|einmal(?:code|passwort)|code\s+(?:à|a)\s+usage\s+unique|c(?:o|ó)digo\s+de\s+un\s+solo\s+uso|otp)\b[^.!?\n\d]{0,50}\b\d{3}[\s-]?\d{3}\b",
         r"\b(?:(?:backup|recovery|emergency|rescue)\s+codes?|wiederherstellungs(?:code|schl(?:ü|ue)ssel)\w*|notfallcodes?|codes?\s+de\s+(?:secours|r(?:é|e)cup(?:é|e)ration)|c(?:ó|o)digos?\s+de\s+(?:emergencia|recuperaci(?:ó|o)n|respaldo))\b[^.!?\n]{0,50}?\b[a-z0-9]{4,8}(?:-[a-z0-9]{4,8})+\b[^.!?\n]{0,80}",
-        r"\b(?:seed\s+(?:phrase|words)|restored?\s+with\s+the\s+words|recovery\s+phrase|phrase\s+de\s+r(?:é|e)cup(?:é|e)ration|frase\s+(?:semilla|de\s+recuperaci(?:ó|o)n)|wiederherstellungsphrase|seed-?phrase)\b[^.!?\n]{0,30}[:\x22]\s*\x22?(?:[a-z]+\s+){7,}[a-z]+",
+        r"\b(?:seed\s+(?:phrase|words)|restored?\s+with\s+the\s+words|recovery\s+phrase|phrase\s+de\s+r(?:é|e)cup(?:é|e)ration|phrase\s+de\s+secours|backup\s+phrase|frase\s+(?:semilla|de\s+(?:recuperaci(?:ó|o)n|respaldo))|wiederherstellungsphrase|sicherungsphrase|seed-?phrase)\b[^.!?\n]{0,30}?(?:[:\x22]|\xc2\xab|\xe2\x80.)[\s\xc2\xa0\x22]*(?:[a-z\x80-\xff]+\s+){7,}[a-z\x80-\xff]+",
     ])
 });
 
@@ -69,6 +69,8 @@ enum Look {
     Joined,
     /// The value right after the word.
     Right,
+    /// A short password right after its word.
+    Short,
     /// A long token anywhere.
     Token,
     /// A name and its secret.
@@ -99,12 +101,17 @@ static TOLD: LazyLock<Patterns<Look>> = LazyLock::new(|| {
                 Look::Right,
                 r#"(?i)\b(?:passwords?|passwd|passwort|pwd|kennwort|passphrase|api[\s_-]?key|token|secret|credentials?|mot\s+de\s+passe|contrase(?:n|\xc3\xb1)a|key|schl(?:u|\xc3\xbc)ssel|pat|login|clave)\b[\s"'`(:=-]{1,4}([A-Za-z0-9+/_!@#$%^&*.~=-]{8,})"#,
             ),
+            // A short password right after its word.
+            (
+                Look::Short,
+                r"(?i)\b(?:passwords?|passwort|kennwort|mot\s+de\s+passe|contrase(?:n|\xc3\xb1)a)\s+([A-Za-z0-9#!?*_-]{5,7})(?:[\s.,;]|$)",
+            ),
             // A long token anywhere.
             (Look::Token, r"[A-Za-z0-9+/_=-]{20,}"),
             // A name and its secret after a word for both.
             (
                 Look::Named,
-                r"(?i)\b(?:logins?|zugangsdaten|credentials?|identifiants?|credenciales|anmeldung|zugang|acceso|acc\S{1,2}s)\s*:\s*\S+\s*/\s*(\S{5,})",
+                r"(?i)\b(?:logins?|zugangsdaten|credentials?|identifiants?|credenciales|anmeldung|zugang|acceso|acc\S{1,2}s)\b[^:\n.]{0,60}:\s*\S+\s*/\s*(\S{5,})",
             ),
             // The value after a comma.
             (
@@ -117,7 +124,9 @@ static TOLD: LazyLock<Patterns<Look>> = LazyLock::new(|| {
 
 /// Is a code in it, or a quoted secret?
 pub fn codes_are_in(folded: &Folded<'_>) -> bool {
-    CODES.are_in(folded.lower.as_bytes()) || QUOTED.are_in(folded.plain.as_bytes())
+    CODES.are_in(folded.lower.as_bytes())
+        || QUOTED.are_in(folded.plain.as_bytes())
+        || !locks::values(folded).is_empty()
 }
 
 pub fn find(folded: &Folded<'_>, spans: &mut Spans) {
@@ -132,6 +141,9 @@ pub fn find(folded: &Folded<'_>, spans: &mut Spans) {
         for found in form.find_iter(lower) {
             spans.add(folded, found.range(), Reason::Secret, With::Mark);
         }
+    }
+    for value in locks::values(folded) {
+        spans.add(folded, value, Reason::Secret, With::Mark);
     }
     for (_, form) in QUOTED.of(plain) {
         for value in form.captures_iter(plain).filter_map(|found| found.get(1)) {
@@ -159,6 +171,10 @@ pub fn find(folded: &Folded<'_>, spans: &mut Spans) {
                 Some(Look::Token) => {
                     is_random(all.as_bytes())
                         && (has_word_before(plain, all.start()) || is_long(all.as_bytes()))
+                }
+                Some(Look::Short) => {
+                    let has = |is: fn(&u8) -> bool| text(1).iter().any(is);
+                    has(u8::is_ascii_digit) && has(u8::is_ascii_lowercase)
                 }
                 Some(Look::Named) => mixed(text(1), 5),
                 Some(Look::Listed) => mixed(text(1), 10) && !is_left_out(text(1)),

@@ -78,7 +78,7 @@ const PERHAPS: [(Bits, &str); 4] = [
          nunca|jamás|désormais tu|from now on|ab jetzt|ab hier|ab sofort|a partir de ahora|you help|placed|\
          fais abstraction|what you were told|instrucciones del|ai reading|ki|ia|ai|chatbot…|llm…|sprachmodell…|begin of…|\
          system >|curious|polite|thought|thoughts|pensamiento|gedanke…|réflexion…|top_p|num_ctx|max_tokens|tokens|jetons|\
-         temperatur…|température|modelo|the model|language model|modell|modèle|no nombres|nenne|ne nomme|usuario >|système >|human >|machine >|above our|above this|ahead of our|before our|über unserem|vor unserem|avant notre|au-dessus de notre|encima de|antes de nuestra|me guide|me régit|me cadre|governs me|guides me|mich leitet|mich anleitet|mich steuert|me guía|me rige|me gobierna|instruktion:",
+         temperatur…|température|modelo|the model|language model|modell|modèle|no nombres|nenne|ne nomme|usuario >|système >|human >|machine >|of my|hidden instruction|hidden instructions|betreibers|opérateur|operador|operator|mir ist|mir war|mir sind|ich gestartet|versteckte…|geheim|vorspann|vortext|on m'a|me sont|mon cadrage|mon paramétrage|paramétrage|mon amorce|mon préambule|instruction cachée|se me ha|fui configurad…|fui programad…|fui entrenad…|fui instruid…|me cargaron|me dieron|me impusieron|me pusieron|me fijaron|recibo antes|oculta|◁think|◁/think|<think>|</think>|au modèle|al modelo|to the model|for the model|an das modell|ne tiens|ne tiens plus|tengas en cuenta|beachte|humano :|humano:|above our|above this|ahead of our|before our|über unserem|vor unserem|avant notre|au-dessus de notre|encima de|antes de nuestra|me guide|me régit|me cadre|governs me|guides me|mich leitet|mich anleitet|mich steuert|me guía|me rige|me gobierna|instruktion:",
     ),
     (
         Bits::ERROR,
@@ -91,7 +91,7 @@ const PERHAPS: [(Bits, &str); 4] = [
     ),
     (
         Bits::SECRET,
-        "puk|tan|digicode|zutrittscode…|alarmcode…|tresorcode…|türcode…|wireless|clé|wpa|wlan-…|wifi|wi-fi|palabra de paso|losungswort|phrase secr…|combination|kombination|combinaison|\
+        "puk|tan|keypad|alarm|alarme|alarma|panel|safe|vault|padlock|gate|door|tresor|bedienteil|alarmanlage|unscharf|portail|coffre|serrure|digicode|portón|puerta|caja fuerte|teclado|candado|almacén|network|netzwerk|réseau|wlan|one-time|un solo uso|usage unique|par sms|phrase de secours|backup phrase|karte|card|carte|tarjeta|photo-tan|push-tan|sms-tan|sms-pin|digicode|zutrittscode…|alarmcode…|tresorcode…|türcode…|wireless|clé|wpa|wlan-…|wifi|wi-fi|palabra de paso|losungswort|phrase secr…|combination|kombination|combinaison|\
          combinación|combinacion|code|codes|código…|codigo…|geheimcode|einmal…|otp|wiederherstellungs…|notfallcode…|\
          seed…|with the words|recovery phrase|phrase de récup…|frase semilla|frase de recup…",
     ),

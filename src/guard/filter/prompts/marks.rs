@@ -10,11 +10,14 @@ pub static TELLS: LazyLock<Patterns> = LazyLock::new(|| {
         // Marks of chats, of many families of models.
         r"<\|[^|>\n]{1,40}\|>|\[\|[^|\]\n]{1,40}\|\]|<(?:extra_id_\d+|(?:start|end)_of_(?:turn|role|text)|(?:begin|end).of.sentence)>|\[/?(?:system_prompt|available_tools|tool_calls|tool_results)\]",
         r"^\s*(?:syst(?:e|è)me?|sistema|humain|human|machine)\s*>\s",
-        r"\b(?:user|utilisateur|usuario|nutzer|benutzer|human|humain)\s*[:>]\s[^\n]{1,200}?(?:\bassistant|\bai|\bia|\bki|\basistente|\bassistent)\s*[:>]\s",
+        r"\b(?:user|utilisateur|usuario|nutzer|benutzer|human|humain|humano)\s*[:>]\s[^\n]{1,200}?(?:\bassistant|\bai|\bia|\bki|\basistente|\bassistent)\s*[:>]\s",
         r"^\s*(?:system|template)\s+\x22\x22\x22",
         r"-{3,}\s*(?:begin|start|end|principio|inicio|fin|beginn|anfang|ende|d(?:e|é)but)\s+(?:\S+\s+){0,3}(?:instructions?|instrucciones|anweisungen|consignes|prompt)\b",
         r"\bbelow\s+is\s+an\s+instruction\s+that\s+describes\b|\ba\s+chat\s+between\s+a\s+(?:curious\s+)?(?:user|human)\b|\bhelpful,\s+detailed,?\s+and\s+polite\b",
         // What a model thinks before it answers.
+        r"\xe2\x97\x81/?think|</?(?:think|thinking|reasoning|scratchpad)>",
+        r"\b(?:note|nota|hinweis|nachricht|message|mensaje)\s+(?:to|for|an|au|al|f(?:ü|ue)r)\s+(?:the\s+|das\s+)?(?:model|modell|mod(?:è|e)le|modelo)\s*:",
+        r"\bne\s+tiens?\s+(?:plus|pas)\s+compte\s+des\s+(?:directives|consignes|instructions|r(?:è|e)gles)\b|\bno\s+tengas\s+en\s+cuenta\s+(?:las\s+)?(?:directrices|instrucciones|indicaciones|reglas)\b|\bbeachte\s+(?:die\s+)?(?:bisherigen|erhaltenen|vorherigen)\s+(?:anweisungen|vorgaben|regeln)\s+nicht\b",
         r"^\s*(?:thoughts?|pensamiento|gedanke(?:ngang)?|r(?:e|é)flexion\s+interne|internal\s+(?:reasoning|monologue)|chain\s+of\s+thought)\s*:\s",
         // Somebody speaks to models.
         r"\b(?:ai|ki|ia|chatbot|llm)\s+reading\s+this\b|\b(?:note|hint|message|attention|instruction|hinweis|nachricht|(?:regie)?anweisung|nota|aviso|mensaje|consigne|l'attention)\s+(?:to|for|an|(?:a|à)|para|de|pour)\s*(?:(?:the|any|all|every|jede\w*|die|den|das|alle|la|le|les|el|cualquier|todos?|tout\w*)\s+|l')?(?:ai|ki|ia|chatbots?|llms?|sprachmodelle?|language\s+models?|(?:ai|ki)[\s-]\w+|mod(?:è|e)les?\s+de\s+langage|modelos?\s+de\s+lenguaje|modelo\s*(?:-|:|\xe2\x80[\x93\x94]))",
