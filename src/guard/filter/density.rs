@@ -308,7 +308,7 @@ fn call(word: &[u8]) -> Weight {
     let is_ending = ending
         .iter()
         .all(|byte| byte.is_ascii_lowercase() || matches!(byte, b'-' | b'/' | b'*'))
-        && ending.len() <= 6;
+        && ending.len() <= 5;
     let is_name = name.len() > 1
         && name
             .iter()

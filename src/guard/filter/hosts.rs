@@ -21,6 +21,8 @@ enum Look {
     Six,
     /// Four numbers with something else for dots.
     Masked,
+    /// What runs in a cluster: a name, a hash and five signs.
+    Pod,
     /// Names with slashes.
     Path,
 }
@@ -34,6 +36,8 @@ static ADDRESSES: LazyLock<Patterns<Look>> = LazyLock::new(|| {
             r"\b[a-z][a-z0-9-]*[a-z0-9]:(?:22|25|80|443|465|587|993|1433|1521|2181|2375|3000|3306|4222|5000|5432|5672|5984|6379|6443|7687|8000|8080|8086|8088|8123|8443|8500|9000|9090|9092|9200|9300|11211|11434|15672|27017|27018|50051)\b",
             r"\b(?:[a-z0-9]+-)*(?:db|database|srv|server|prod|stg|staging|vm|redis|mysql|postgres|pg|mongo|mongodb|kafka|k8s|proxy|vpn|ldap|nas|ec2|ip|dc|smtp)(?:-[a-z]+)*(?:-?\d+[a-z]?)(?:-\d+)*\b",
             r"\b(?:[a-z0-9]+-)+(?:prd|uat|tst|qas)-?\d{1,3}\b",
+            // A name of two parts with its port, which is no year of a standard.
+            r"\b[a-z][a-z0-9]*(?:-[a-z0-9]+)+:(?:1[0-8]\d\d|2[1-9]\d\d|[3-9]\d{3}|[1-6]\d{4})\b",
             r"\b(?:lb|fw|gw|rtr)-[a-z]{2,}(?:-[a-z]+)*-\d{1,3}\b",
             r"\b(?:db|srv|server|redis|mysql|postgres|pg|mongo|mongodb|kafka|k8s|ldap|web|app|api|cache|worker|node|internal)-(?:[a-z]+-)*(?:prod|stg|staging|dev|primary|replica|master|slave|db|internal|eu|us)\b(?:-[a-z0-9]+)*|\b(?:prod|stg|staging|dev)-(?:[a-z0-9]+-)*(?:db|srv|server|redis|mysql|postgres|pg|mongo|mongodb|kafka|k8s|cluster|web|api|app)\b(?:-[a-z0-9]+)*",
         ],
@@ -42,6 +46,10 @@ static ADDRESSES: LazyLock<Patterns<Look>> = LazyLock::new(|| {
             (
                 Look::Six,
                 r"\[?\b(?:[0-9a-f]{1,4}:){7}[0-9a-f]{1,4}\b\]?(?:[:/]\d+)?|\[?(?:\b(?:[0-9a-f]{1,4}:){1,6}|::)(?::?[0-9a-f]{1,4}\b)(?::[0-9a-f]{1,4}){0,6}\]?(?:[:/]\d+)?",
+            ),
+            (
+                Look::Pod,
+                r"\b(?:pods?/)?[a-z][a-z0-9]*(?:-[a-z]+)*-[a-f0-9]{6,10}-[a-z0-9]{5}\b",
             ),
             (
                 Look::Masked,
@@ -117,6 +125,7 @@ pub fn find(folded: &Folded<'_>, allowed: &Guard, spans: &mut Spans) {
             let is_address = match look {
                 Some(Look::Four) => is_address(lower, &found.range()),
                 Some(Look::Six) => is_v6(lower, &found.range()),
+                Some(Look::Pod) => is_pod(found.as_bytes()),
                 Some(Look::Masked) => is_masked(found.as_bytes()),
                 _ => true,
             };
@@ -188,6 +197,18 @@ fn is_address(lower: &[u8], range: &Range<usize>) -> bool {
         && (has_port
             || is_inside && is_large
             || !is_version && (is_inside || is_large || is_repeated(&numbers)))
+}
+
+/// Are the hash and what follows it of letters and digits both, as the number of an order is not?
+fn is_pod(name: &[u8]) -> bool {
+    let mut parts = name.rsplit(|&byte| byte == b'-');
+    let mixed = |part: Option<&[u8]>| {
+        part.is_some_and(|part| {
+            part.iter().any(u8::is_ascii_digit) && part.iter().any(u8::is_ascii_alphabetic)
+        })
+    };
+    let (last, hash) = (parts.next(), parts.next());
+    mixed(last) && mixed(hash)
 }
 
 /// Four numbers below 256 with at least one sign between them that is not a dot alone.

@@ -13,6 +13,7 @@ use super::{
 /// Forms that are SQL wherever they stand.
 static CERTAIN: LazyLock<Patterns> = LazyLock::new(|| {
     compile(&[
+        r"\blateral\s+view\b|\bcross\s+apply\b|\bouter\s+apply\b",
         r"\bprefix\s+\w*:\s*(?:<|\[left)[^>\]\n]{0,120}[>\]](?:\s*\[left out\]|\s*select\b)?",
         r"\bfor\s+\w+\s+in\s+\w+\s+(?:filter|sort|collect|return)\s+\w+\.\w+",
         r"\bselect\s+(?:distinct\s+|all\s+|top\s*\(?\d+\)?\s+)?(?:IDENT\.)?\*\s*(?:,|from\b|into\b|;|$)",

@@ -10,7 +10,7 @@ use super::{prompts, scan::Bits};
 const WORDS: [(Bits, &str); 6] = [
     (
         Bits::SQL,
-        "select|insert|update|delete|create|alter|drop|truncate|grant|revoke|join|where|union|having|group by|order by|limit|\
+        "lateral view|cross apply|outer apply|select|insert|update|delete|create|alter|drop|truncate|grant|revoke|join|where|union|having|group by|order by|limit|\
          explain|pragma…|describe|show tables|show databases|show columns|show create|show full|merge into|exec…|\
          information_schema…|pg_…|sqlite_…|sys.…|match|is not null|varchar|jql|primary key|foreign key|not exists|values|\
          returning|offset|over (|over(|as (|declare|lock tables|lock table|refresh|copy|upsert|case when|#standardsql|vacuum|\
