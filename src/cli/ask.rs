@@ -154,9 +154,54 @@ async fn question(app: &App, command: Ask) -> Result<Question, Problems> {
             (Principal::nobody(role, surface), None, None)
         }
     };
+    let problem = |code: &'static str, what: String, advice: &str| {
+        one(Problem::new(code, what).advise(advice))
+    };
+    let text = command.question.trim();
+    if text.is_empty() {
+        return Err(problem(
+            "no-question",
+            "the question is empty".to_owned(),
+            "write it in quotes",
+        ));
+    }
+    if let Some(zone) = &command.zone
+        && jiff::tz::TimeZone::get(zone).is_err()
+    {
+        let what = format!("`{zone}` is no IANA time zone");
+        return Err(problem(
+            "unknown-zone",
+            what,
+            "write one such as Europe/Zurich",
+        ));
+    }
+    let store = &app.parts.store;
+    if let Some(id) = &command.conversation {
+        let known = store.conversations().get(id).await;
+        if known.map_err(|error| one(error.into()))?.is_none() {
+            let what = format!("there is no conversation `{id}`");
+            let advice = "leave --conversation out to begin one; an answer ends with its id";
+            return Err(problem("unknown-conversation", what, advice));
+        }
+    }
+    if let Some(id) = &command.about {
+        let run = store
+            .runs()
+            .get(id)
+            .await
+            .map_err(|error| one(error.into()))?;
+        if run.is_none_or(|run| run.state.brief().is_none()) {
+            let what = format!("there is no brief of a run `{id}`");
+            return Err(problem(
+                "unknown-run",
+                what,
+                "the JSON of a brief names its run",
+            ));
+        }
+    }
     Ok(Question {
         principal,
-        text: command.question,
+        text: text.to_owned(),
         conversation: command.conversation,
         about: command.about,
         channel: command.channel,

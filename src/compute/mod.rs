@@ -4,6 +4,7 @@
 //! are decimals, never floats; a sum that is too large is an error. What stands in rows is data, whatever it says.
 
 mod describe;
+mod page;
 mod program;
 mod run;
 mod table;
@@ -12,6 +13,7 @@ mod table;
 mod tests;
 
 pub use describe::describe;
+pub use page::is_partial;
 pub use program::{NAME, Program, schema};
 pub use run::{Answer, run};
 pub use table::{Cell, Table, rows_of_text};

@@ -6,7 +6,7 @@ use jiff::{Timestamp, civil::Date};
 use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 
-use super::{ComputeError, MOST_COLUMNS, MOST_ROWS};
+use super::{ComputeError, MOST_COLUMNS, MOST_ROWS, page};
 
 /// How deep rows are looked for, and how deep a row's objects become columns of their own.
 const DEEPEST: usize = 6;
@@ -170,6 +170,7 @@ impl Table {
         };
         match rows {
             Value::Array(items) => Self::of_rows(items),
+            Value::Object(fields) if page::is_empty(fields) => Self::of_rows(&[]),
             Value::Object(_) => Self::of_rows(std::slice::from_ref(rows)),
             _ => Err(ComputeError::NoRows("the result".to_owned())),
         }

@@ -29,6 +29,8 @@ pub struct Place {
 const LONGEST_LABEL: usize = 80;
 /// Shorter ones stand in sentences by chance.
 const SHORTEST_LABEL: usize = 2;
+/// Digits of a number that names a record; a shorter one may be any number.
+const SHORTEST_NUMBER: usize = 4;
 /// Values beyond these are not taken in: what a model is shown is bounded far below.
 const MOST_VALUES: usize = 200_000;
 const DEEPEST: usize = 24;
@@ -59,6 +61,12 @@ pub struct Evidence {
     lacking: BTreeSet<(usize, usize)>,
     /// A source answered with an empty list, or a count of zero.
     nothing: bool,
+    /// Titles of the sources that did, in lower case.
+    empty: BTreeSet<String>,
+    /// A source that was asked did not answer.
+    failed: bool,
+    /// The conversation, or the brief that it is about, told something before.
+    told_before: bool,
     values: usize,
     /// Of the result that is taken in.
     headings: Headings,
@@ -183,9 +191,14 @@ impl Evidence {
                     self.nothing |= place.row.is_none();
                     self.lack(place);
                 }
-                if let Some(value) = decimal(&number.to_string()) {
+                let digits = number.to_string();
+                if digits.len() >= SHORTEST_NUMBER && is_key(&place.column) {
+                    let places = self.labels.entry(digits.clone()).or_default();
+                    places.push(place.clone());
+                }
+                if let Some(value) = decimal(&digits) {
                     self.numbers.entry(value).or_default().push(place.clone());
-                    self.texts.push((number.to_string(), place.clone()));
+                    self.texts.push((digits, place.clone()));
                 }
             }
             Value::Null | Value::Bool(false) => self.lack(place),
@@ -196,6 +209,38 @@ impl Evidence {
     fn lack(&mut self, place: &Place) {
         self.lacking
             .extend(place.row.map(|row| (place.result, row)));
+    }
+
+    /// What a reader calls the source of the result that was taken in last.
+    pub fn is_from(&mut self, source: &str, shown: &Value) {
+        if is_empty(shown) {
+            self.empty.insert(source.to_lowercase());
+        }
+    }
+
+    /// A source that was asked did not answer: what it holds is not known.
+    pub fn failed(&mut self) {
+        self.failed = true;
+    }
+
+    /// The conversation, or the brief that it is about, told something that may be spoken of without asking again.
+    pub fn goes_on(&mut self) {
+        self.told_before = true;
+    }
+
+    /// Was something told before this turn?
+    pub fn was_told_before(&self) -> bool {
+        self.told_before
+    }
+
+    /// Does what a source would have shown stand out?
+    pub fn has_failed(&self) -> bool {
+        self.failed
+    }
+
+    /// Is a source named in a text (in lower case) that answered with nothing?
+    pub fn names_an_empty_source(&self, lower: &str) -> bool {
+        self.empty.iter().any(|title| holds_word(lower, title))
     }
 
     /// Was anything of a source taken in?
@@ -382,6 +427,19 @@ impl Evidence {
     }
 }
 
+/// Is it a column that names its row?
+pub(super) fn is_key(column: &str) -> bool {
+    let last = column
+        .rsplit(['.', '_', ' '])
+        .next()
+        .unwrap_or(column)
+        .to_lowercase();
+    matches!(
+        last.as_str(),
+        "id" | "key" | "iid" | "number" | "commit" | "sha" | "hash" | "code"
+    ) || column.ends_with("Id")
+}
+
 /// `net_revenue`, `netRevenue` → `net revenue`.
 fn spaced(name: &str) -> String {
     let mut spaced = String::with_capacity(name.len() + 4);
@@ -399,6 +457,21 @@ fn spaced(name: &str) -> String {
         spaced.extend(c.to_lowercase());
     }
     spaced.trim().to_owned()
+}
+
+/// Is there a list in it that is empty, and none that is not?
+fn is_empty(shown: &Value) -> bool {
+    fn lists(value: &Value, empty: &mut usize, full: &mut usize) {
+        match value {
+            Value::Array(items) if items.is_empty() => *empty += 1,
+            Value::Array(_) => *full += 1,
+            Value::Object(fields) => fields.values().for_each(|value| lists(value, empty, full)),
+            _ => {}
+        }
+    }
+    let (mut empty, mut full) = (0, 0);
+    lists(shown, &mut empty, &mut full);
+    empty > 0 && full == 0
 }
 
 fn decimal(text: &str) -> Option<Decimal> {

@@ -289,9 +289,60 @@ pub(super) fn words(text: &str) -> Vec<Word<'_>> {
     found
 }
 
+/// Words of which the second goes on with the number that the first begins, as "6 523,14" does: a space that breaks no line
+/// stands between groups of digits, in French any space.
+fn with_grouped_numbers<'t>(
+    text: &'t str,
+    words: Vec<Word<'t>>,
+    language: Language,
+) -> Vec<Word<'t>> {
+    let mut joined: Vec<Word<'t>> = Vec::with_capacity(words.len());
+    for word in words {
+        let Some(last) = joined.last_mut() else {
+            joined.push(word);
+            continue;
+        };
+        let mut between = text
+            .get(last.range().end..word.at)
+            .unwrap_or_default()
+            .chars();
+        let space = match (between.next(), between.next()) {
+            (Some('\u{a0}' | '\u{202f}' | '\u{2009}'), None) => true,
+            (Some(' '), None) => language == Language::French,
+            _ => false,
+        };
+        if space && is_head_of_groups(last.text) && is_group(word.text) {
+            last.text = text.get(last.at..word.range().end).unwrap_or(last.text);
+        } else {
+            joined.push(word);
+        }
+    }
+    joined
+}
+
+/// One to three digits, and groups of three after them.
+fn is_head_of_groups(text: &str) -> bool {
+    let digits = text.trim_start_matches(['-', '+', '−', '–', '~', '$', '€', '£', '¥']);
+    let mut groups = digits.split(char::is_whitespace);
+    let of_digits = |group: &str| group.bytes().all(|byte| byte.is_ascii_digit());
+    let first = groups.next().unwrap_or_default();
+    (1..=3).contains(&first.len())
+        && of_digits(first)
+        && groups.all(|group| group.len() == 3 && of_digits(group))
+}
+
+/// Three digits, and no more before what ends them.
+fn is_group(text: &str) -> bool {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    digits == 3
+        && !text
+            .get(3..)
+            .is_some_and(|rest| rest.starts_with(['-', '–', '/', ':']))
+}
+
 /// Every figure of a text as a reader of this language takes it, in order.
 pub fn figures(text: &str, language: Language) -> Vec<Found> {
-    let words = words(text);
+    let words = with_grouped_numbers(text, words(text), language);
     let mut found = Vec::new();
     let mut skip = 0;
     for (at, word) in words.iter().enumerate() {
@@ -514,7 +565,8 @@ fn number(text: &str, after: Option<&str>, about: bool, language: Language) -> O
     let core = core.trim_end_matches(['%', '$', '€', '£', '¥']);
     let digits_end = core.rfind(|c: char| c.is_ascii_digit()).map(|at| at + 1)?;
     let (digits, suffix) = core.split_at(digits_end);
-    let is_digit = |c: char| c.is_ascii_digit() || matches!(c, '.' | ',' | '\'' | '’');
+    let is_digit =
+        |c: char| c.is_ascii_digit() || c.is_whitespace() || matches!(c, '.' | ',' | '\'' | '’');
     if !digits.starts_with(|c: char| c.is_ascii_digit()) || !digits.chars().all(is_digit) {
         return None;
     }
@@ -560,7 +612,7 @@ fn number(text: &str, after: Option<&str>, about: bool, language: Language) -> O
 fn plain_digits(digits: &str, language: Language) -> Option<String> {
     let bare: String = digits
         .chars()
-        .filter(|c| !matches!(c, '\'' | '’'))
+        .filter(|c| !c.is_whitespace() && !matches!(c, '\'' | '’'))
         .collect();
     let (points, commas) = (bare.matches('.').count(), bare.matches(',').count());
     let last = bare.rfind(['.', ',']);
@@ -632,6 +684,27 @@ mod tests {
             ("between 3-5 days", Language::English, vec!["3", "5"]),
             ("after 31h", Language::English, vec!["31"]),
             ("1'234.50 CHF", Language::German, vec!["1234.5", "CHF"]),
+            (
+                "6\u{202f}523,14 €",
+                Language::French,
+                vec!["6523.14", "EUR"],
+            ),
+            (
+                "1 204 commandes de 12 clients",
+                Language::French,
+                vec!["1204", "12"],
+            ),
+            (
+                "1\u{a0}250\u{a0}000 au total",
+                Language::French,
+                vec!["1250000"],
+            ),
+            (
+                "en 2026 123 commandes",
+                Language::French,
+                vec!["2026", "123"],
+            ),
+            ("orders 12 345", Language::English, vec!["12", "345"]),
         ] {
             assert_eq!(read(text, language), expected, "{text}");
         }

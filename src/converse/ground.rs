@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 
 use super::{
-    evidence::{Evidence, Place},
+    evidence::{Evidence, Place, is_key},
     figures::{self, Figure, Found},
 };
 use crate::text::Language;
@@ -32,6 +32,9 @@ pub enum Struck {
     TooLong,
     /// It calls a person or a channel in a chat platform's own marks.
     Mention,
+    /// It says that something was done, or waits for approval: nothing is done in a turn, and what was suggested is told by
+    /// Daybrief.
+    Act,
 }
 
 impl Struck {
@@ -49,6 +52,7 @@ impl Struck {
             Self::Direction => "a change in the wrong direction",
             Self::Absence => "an all-clear that no source gave",
             Self::Mention => "a call of a person or channel",
+            Self::Act => "an act that nobody did",
             Self::TooLong => "longer than a sentence may be",
         }
     }
@@ -154,6 +158,190 @@ const ALL_CLEAR: [&str; 45] = [
     "null",
 ];
 
+/// Words by which somebody speaks of what they know and can, and not of the company.
+const OF_ONESELF: [&str; 46] = [
+    "i",
+    "me",
+    "my",
+    "source",
+    "sources",
+    "tool",
+    "tools",
+    "data",
+    "information",
+    "answer",
+    "access",
+    "know",
+    "question",
+    "ich",
+    "mir",
+    "mich",
+    "quelle",
+    "quellen",
+    "werkzeug",
+    "werkzeuge",
+    "daten",
+    "angaben",
+    "antwort",
+    "zugriff",
+    "frage",
+    "je",
+    "j",
+    "source",
+    "outil",
+    "outils",
+    "données",
+    "réponse",
+    "accès",
+    "question",
+    "information",
+    "informations",
+    "yo",
+    "fuente",
+    "fuentes",
+    "herramienta",
+    "herramientas",
+    "datos",
+    "respuesta",
+    "acceso",
+    "pregunta",
+    "información",
+];
+
+/// What is done to things, as it is said of having done it, in the four languages.
+const DONE: [&str; 101] = [
+    "cancelled",
+    "canceled",
+    "refunded",
+    "created",
+    "sent",
+    "updated",
+    "deleted",
+    "closed",
+    "approved",
+    "assigned",
+    "booked",
+    "moved",
+    "merged",
+    "opened",
+    "changed",
+    "added",
+    "removed",
+    "paid",
+    "scheduled",
+    "proposed",
+    "submitted",
+    "ordered",
+    "blocked",
+    "posted",
+    "emailed",
+    "notified",
+    "reassigned",
+    "escalated",
+    "resolved",
+    "requested",
+    "storniert",
+    "angelegt",
+    "erstellt",
+    "gesendet",
+    "geschickt",
+    "verschickt",
+    "gelöscht",
+    "geschlossen",
+    "geändert",
+    "genehmigt",
+    "freigegeben",
+    "zugewiesen",
+    "gebucht",
+    "erstattet",
+    "vorgeschlagen",
+    "eingereicht",
+    "hinzugefügt",
+    "veranlasst",
+    "beauftragt",
+    "benachrichtigt",
+    "aktualisiert",
+    "verschoben",
+    "bezahlt",
+    "beantragt",
+    "annulé",
+    "remboursé",
+    "créé",
+    "envoyé",
+    "modifié",
+    "supprimé",
+    "fermé",
+    "approuvé",
+    "attribué",
+    "réservé",
+    "déplacé",
+    "ajouté",
+    "payé",
+    "planifié",
+    "proposé",
+    "soumis",
+    "commandé",
+    "bloqué",
+    "publié",
+    "prévenu",
+    "demandé",
+    "clôturé",
+    "transmis",
+    "cancelado",
+    "reembolsado",
+    "creado",
+    "enviado",
+    "modificado",
+    "borrado",
+    "eliminado",
+    "cerrado",
+    "aprobado",
+    "asignado",
+    "reservado",
+    "movido",
+    "añadido",
+    "pagado",
+    "programado",
+    "propuesto",
+    "presentado",
+    "pedido",
+    "bloqueado",
+    "publicado",
+    "avisado",
+    "solicitado",
+    "actualizado",
+    "cambiado",
+];
+/// How who answers begins to say that they did something, in English, French and Spanish, and what may stand between.
+const I_HAVE: [&str; 6] = ["i", "i've", "we've", "i'd", "j'ai", "he"];
+const BETWEEN: [&str; 14] = [
+    "have",
+    "just",
+    "already",
+    "also",
+    "now",
+    "successfully",
+    "then",
+    "had",
+    "déjà",
+    "bien",
+    "aussi",
+    "ya",
+    "también",
+    "hereby",
+];
+/// What is said of a suggestion, which only Daybrief says.
+const WAITS: [&str; 8] = [
+    "waits for approval",
+    "waiting for approval",
+    "awaits approval",
+    "awaiting approval",
+    "wartet auf freigabe",
+    "wartet auf genehmigung",
+    "en attente d'approbation",
+    "pendiente de aprobación",
+];
+
 /// Words with a capital letter that name nothing of a source.
 const COMMON_NAMES: [&str; 60] = [
     "i",
@@ -253,6 +441,9 @@ impl Reader<'_> {
         if calls_somebody(sentence) {
             return Err(Struck::Mention);
         }
+        if says_it_acted(sentence, self.language) {
+            return Err(Struck::Act);
+        }
         let figures = figures::figures(sentence, self.language);
         let mut rests_on = BTreeSet::new();
         let mut placed: Vec<(&Found, Vec<Place>)> = Vec::new();
@@ -272,20 +463,29 @@ impl Reader<'_> {
     }
 
     /// "There are no blockers" needs a source that answered with nothing; "it has no reviewer" a row that holds nothing.
-    /// Where nothing was read there is no source to misquote.
+    /// Where a source that was asked did not answer, only the one that showed nothing is known, and by its name. Where nothing
+    /// was read, who answers may say of themselves what they have not and cannot.
     fn all_clear(
         &self,
         sentence: &str,
         figures: &[Found],
         rests_on: &BTreeSet<Place>,
     ) -> Result<(), Struck> {
-        if !self.evidence.is_of_sources() || self.evidence.has_nothing() {
+        let lower = sentence.to_lowercase();
+        let says = |words: &[&str]| {
+            let mut said = lower.split(|c: char| !c.is_alphanumeric());
+            said.any(|word| words.contains(&word))
+        };
+        let evidence = self.evidence;
+        let is_known = match (evidence.has_failed(), evidence.is_of_sources()) {
+            (true, _) => evidence.has_nothing() && evidence.names_an_empty_source(&lower),
+            (false, true) => evidence.has_nothing(),
+            (false, false) => evidence.was_told_before() || sentence.trim_end().ends_with('?'),
+        };
+        if is_known || !evidence.is_of_sources() && says(&OF_ONESELF) {
             return Ok(());
         }
-        let lower = sentence.to_lowercase();
-        let says_so = lower
-            .split(|c: char| !c.is_alphanumeric())
-            .any(|word| ALL_CLEAR.contains(&word));
+        let says_so = says(&ALL_CLEAR);
         // A count of what was read beside it, or a row of which it is said and that holds nothing somewhere.
         let counts = figures
             .iter()
@@ -406,12 +606,20 @@ impl Reader<'_> {
                 continue;
             };
             let lower = text.to_lowercase();
-            let own: Vec<Vec<Place>> = self
-                .evidence
-                .labels_in(&lower)
-                .into_iter()
-                .map(|(_, places)| places.to_vec())
+            let labels = self.evidence.labels_in(&lower);
+            let of_key = |places: &&[Place]| places.iter().any(|place| is_key(&place.column));
+            // What names its row goes before what several rows hold.
+            let keys: Vec<Vec<Place>> = labels
+                .iter()
+                .map(|(_, places)| *places)
+                .filter(of_key)
+                .map(<[Place]>::to_vec)
                 .collect();
+            let own = if keys.is_empty() {
+                labels.iter().map(|(_, places)| places.to_vec()).collect()
+            } else {
+                keys
+            };
             if !own.is_empty() {
                 carried = own;
             }
@@ -510,6 +718,34 @@ impl Reader<'_> {
     }
 }
 
+/// Does who answers say that they did something? "I have cancelled the order", "Ich habe die Bestellung storniert".
+fn says_it_acted(sentence: &str, language: Language) -> bool {
+    let lower = sentence.to_lowercase().replace('’', "'");
+    let clauses = lower.split([',', ';', '.', '!', '?', ':', '(', ')']);
+    let acted = |clause: &str| {
+        let words: Vec<&str> = clause.split_whitespace().collect();
+        if language == Language::German {
+            // The participle ends the clause.
+            let have = words
+                .windows(2)
+                .any(|pair| matches!(pair, ["ich", "habe"] | ["habe", "ich"]));
+            let ends = words
+                .iter()
+                .enumerate()
+                .filter(|(at, _)| words.get(at + 1).is_none_or(|next| *next == "und"));
+            return have && ends.into_iter().any(|(_, word)| DONE.contains(word));
+        }
+        words.iter().enumerate().any(|(at, word)| {
+            // "He" is another person in English.
+            let begins = I_HAVE.contains(word) && (*word != "he" || language == Language::Spanish);
+            let rest = words.get(at + 1..).unwrap_or_default();
+            let done = rest.iter().find(|word| !BETWEEN.contains(word));
+            begins && done.is_some_and(|done| DONE.contains(done))
+        })
+    };
+    clauses.into_iter().any(acted) || WAITS.iter().any(|waits| lower.contains(waits))
+}
+
 /// The clauses of a sentence, by their bytes: parted by marks and by words that join equals.
 fn clauses(sentence: &str) -> Vec<std::ops::Range<usize>> {
     const JOINS: [&str; 14] = [
@@ -588,6 +824,9 @@ mod tests {
             "Revenue fell by 5,000",
             "Today is 20 May 1998",
             "The top 3 are ERNSH, LINOD and RANCH",
+            "I found that order 11008 was cancelled",
+            "He cancelled order 11008",
+            "Order 11008 is 14 days late, 11019 is 9 days late",
         ] {
             assert!(check(sentence).is_ok(), "{sentence}: {:?}", check(sentence));
         }
@@ -623,7 +862,17 @@ mod tests {
             assert_eq!(reader(&evidence, sentence), stands, "{sentence}");
         }
         evidence.add(1, &json!({ "rows": [] }), &TimeZone::UTC);
+        evidence.is_from("Issue tracker", &json!({ "rows": [] }));
         assert!(reader(&evidence, "There are no blockers"));
+        // What one source that did not answer holds is not known.
+        evidence.failed();
+        assert!(!reader(&evidence, "There are no blockers"));
+        assert!(reader(&evidence, "The issue tracker has no blockers"));
+        let mut unread = Evidence::default();
+        assert!(!reader(&unread, "Everything is fine"));
+        unread.failed();
+        assert!(!reader(&unread, "No orders are late"));
+        assert!(reader(&unread, "I have no access to this source"));
     }
 
     #[test]
@@ -644,6 +893,11 @@ mod tests {
             ("The days late of ERNSH are 4,680.90", Struck::Column),
             ("Revenue rose by 5,000", Struck::Direction),
             ("Revenue was 123,798.86", Struck::Figure),
+            ("I have cancelled order 11008", Struck::Act),
+            ("I've just sent it to ERNSH", Struck::Act),
+            ("Your cancellation waits for approval", Struck::Act),
+            ("Order 11008 is worth 3,090.00", Struck::Row),
+            ("Order 11008 of RANCH is 9 days late", Struck::Row),
             ("Nothing else is late", Struck::Absence),
             ("All is well with ERNSH", Struck::Absence),
             ("There are no blockers", Struck::Absence),

@@ -173,6 +173,7 @@ pub(super) async fn run(
         warnings: Vec::new(),
         only_local: false,
         only_alone: false,
+        calls_refused: false,
     };
     turn.answer().await
 }
@@ -255,6 +256,8 @@ struct Turn<'a> {
     warnings: Vec<Warning>,
     only_local: bool,
     only_alone: bool,
+    /// More was to be asked than one turn may ask.
+    calls_refused: bool,
 }
 
 /// What a model is asked for in one round.

@@ -32,6 +32,8 @@ pub struct Words {
     pub model_not_local: &'static str,
     pub broke_off: &'static str,
     pub no_source_asked: &'static str,
+    pub only_part: &'static str,
+    pub calls_used_up: &'static str,
 }
 
 impl Words {
@@ -65,7 +67,7 @@ static ENGLISH: Words = Words {
     proposed: "Proposed, not done: {}. It waits for approval.",
     left_out_one: "One sentence was left out: it could not be traced to a source.",
     left_out: "{} sentences were left out: they could not be traced to a source.",
-    over_budget: "this month's budget is used up",
+    over_budget: "what is left of this month’s budget does not hold this question",
     too_often: "Too many questions at once: {}.",
     no_tools: "I may not ask any source for you here.",
     too_long: "Please ask in fewer words: at most {} characters.",
@@ -79,6 +81,8 @@ static ENGLISH: Words = Words {
     model_not_local: "this may be shown to a local model only, and none is set up",
     broke_off: "The answer breaks off here: {}.",
     no_source_asked: "No source was asked for this.",
+    only_part: "Only the first {} rows of {} were read; there are more.",
+    calls_used_up: "Not everything was asked: one question may ask sources {} times.",
 };
 
 static GERMAN: Words = Words {
@@ -96,7 +100,7 @@ static GERMAN: Words = Words {
     proposed: "Vorgeschlagen, nicht ausgeführt: {}. Es wartet auf Freigabe.",
     left_out_one: "Ein Satz wurde weggelassen: er ließ sich auf keine Quelle zurückführen.",
     left_out: "{} Sätze wurden weggelassen: sie ließen sich auf keine Quelle zurückführen.",
-    over_budget: "das Budget dieses Monats ist aufgebraucht",
+    over_budget: "was vom Budget dieses Monats übrig ist, reicht für diese Frage nicht",
     too_often: "Das waren viele Fragen auf einmal: {}.",
     no_tools: "Ich darf hier keine Quelle für Sie fragen.",
     too_long: "Bitte fragen Sie kürzer: höchstens {} Zeichen.",
@@ -110,6 +114,8 @@ static GERMAN: Words = Words {
     model_not_local: "dies darf nur einem lokalen Modell gezeigt werden, und keines ist eingerichtet",
     broke_off: "Die Antwort bricht hier ab: {}.",
     no_source_asked: "Dazu wurde keine Quelle gefragt.",
+    only_part: "Nur die ersten {} Zeilen von {} wurden gelesen; es gibt mehr.",
+    calls_used_up: "Es wurde nicht alles gefragt: eine Frage darf Quellen {}-mal fragen.",
 };
 
 static FRENCH: Words = Words {
@@ -127,7 +133,7 @@ static FRENCH: Words = Words {
     proposed: "Proposé, non exécuté : {}. En attente d’approbation.",
     left_out_one: "Une phrase a été omise : elle n’a pu être rattachée à aucune source.",
     left_out: "{} phrases ont été omises : elles n’ont pu être rattachées à aucune source.",
-    over_budget: "le budget de ce mois est épuisé",
+    over_budget: "ce qui reste du budget de ce mois ne suffit pas pour cette question",
     too_often: "Cela fait beaucoup de questions à la fois : {}.",
     no_tools: "Je ne peux interroger aucune source pour vous ici.",
     too_long: "Posez la question en moins de mots : {} caractères au plus.",
@@ -141,6 +147,8 @@ static FRENCH: Words = Words {
     model_not_local: "cela ne peut être montré qu’à un modèle local, et aucun n’est configuré",
     broke_off: "La réponse s’interrompt ici : {}.",
     no_source_asked: "Aucune source n’a été interrogée pour cela.",
+    only_part: "Seules les {} premières lignes de {} ont été lues ; il y en a d’autres.",
+    calls_used_up: "Tout n’a pas été demandé : une question peut interroger des sources {} fois.",
 };
 
 static SPANISH: Words = Words {
@@ -158,7 +166,7 @@ static SPANISH: Words = Words {
     proposed: "Propuesto, no ejecutado: {}. Espera aprobación.",
     left_out_one: "Se omitió una frase: no pudo atribuirse a ninguna fuente.",
     left_out: "Se omitieron {} frases: no pudieron atribuirse a ninguna fuente.",
-    over_budget: "el presupuesto de este mes está agotado",
+    over_budget: "lo que queda del presupuesto de este mes no alcanza para esta pregunta",
     too_often: "Son muchas preguntas a la vez: {}.",
     no_tools: "Aquí no puedo consultar ninguna fuente para usted.",
     too_long: "Pregunte con menos palabras: {} caracteres como máximo.",
@@ -172,4 +180,6 @@ static SPANISH: Words = Words {
     model_not_local: "esto solo puede mostrarse a un modelo local, y no hay ninguno configurado",
     broke_off: "La respuesta se interrumpe aquí: {}.",
     no_source_asked: "No se consultó ninguna fuente para esto.",
+    only_part: "Solo se leyeron las primeras {} filas de {}; hay más.",
+    calls_used_up: "No se preguntó todo: una pregunta puede consultar fuentes {} veces.",
 };

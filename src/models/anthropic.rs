@@ -116,6 +116,14 @@ impl Model for Anthropic {
     }
 }
 
+/// Arguments as the API takes them back: an object, also where the model wrote none.
+fn object(args: &Value) -> Value {
+    match args {
+        Value::Object(_) => args.clone(),
+        other => json!({ "not_an_object": other }),
+    }
+}
+
 /// The request in the API's own form.
 fn body(settings: &settings::Model, request: &Request) -> Value {
     let messages: Vec<Value> = request
@@ -126,7 +134,7 @@ fn body(settings: &settings::Model, request: &Request) -> Value {
             Message::Assistant { text, calls } => {
                 let text = (!text.is_empty()).then(|| json!({ "type": "text", "text": text }));
                 let calls = calls.iter().map(|call| {
-                    json!({ "type": "tool_use", "id": call.id, "name": call.name, "input": call.args })
+                    json!({ "type": "tool_use", "id": call.id, "name": call.name, "input": object(&call.args) })
                 });
                 let content: Vec<Value> = text.into_iter().chain(calls).collect();
                 json!({ "role": "assistant", "content": content })
@@ -238,15 +246,8 @@ impl Assembly {
             },
             "content_block_stop" => match self.call.take() {
                 Some((id, name, arguments)) if self.schema.as_ref() != Some(&name) => {
-                    let text = if arguments.trim().is_empty() {
-                        "{}"
-                    } else {
-                        &arguments
-                    };
-                    match serde_json::from_str(text) {
-                        Ok(args) => vec![Ok(Event::Call(ToolCall { id, name, args }))],
-                        Err(_) => broken("the arguments of a call are no JSON"),
-                    }
+                    let args = wire::arguments(&arguments);
+                    vec![Ok(Event::Call(ToolCall { id, name, args }))]
                 }
                 _ => Vec::new(),
             },

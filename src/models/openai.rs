@@ -293,17 +293,8 @@ impl Assembly {
         };
         let mut events = Vec::new();
         for (id, name, arguments) in std::mem::take(&mut self.calls).into_values() {
-            let text = if arguments.trim().is_empty() {
-                "{}"
-            } else {
-                &arguments
-            };
-            events.push(match serde_json::from_str(text) {
-                Ok(args) => Ok(Event::Call(ToolCall { id, name, args })),
-                Err(_) => Err(ModelError::Shape {
-                    what: "the arguments of a call are no JSON".to_owned(),
-                }),
-            });
+            let args = wire::arguments(&arguments);
+            events.push(Ok(Event::Call(ToolCall { id, name, args })));
         }
         let usage = self.usage.unwrap_or(Usage {
             tokens_in: u64::try_from(sent / 4).unwrap_or(u64::MAX),

@@ -170,6 +170,16 @@ pub(super) fn bytes_of_words(request: &Request) -> usize {
     bytes_of(request) - tools
 }
 
+/// The arguments of a call as the model wrote them. What is no JSON stays a text: it is no object, so the call is refused
+/// and the model is told.
+pub(super) fn arguments(text: &str) -> serde_json::Value {
+    let text = text.trim();
+    if text.is_empty() {
+        return serde_json::Value::Object(serde_json::Map::new());
+    }
+    serde_json::from_str(text).unwrap_or_else(|_| serde_json::Value::String(text.to_owned()))
+}
+
 /// Did the server read all of the prompt? By its own count of tokens against what was sent.
 pub(super) fn read_whole(bytes: usize, read: u64, window: u32) -> Result<(), ModelError> {
     let fewest = u64::try_from(bytes / MOST_BYTES_OF_A_TOKEN).unwrap_or(u64::MAX);

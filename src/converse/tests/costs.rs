@@ -58,7 +58,11 @@ async fn of_a_thousand_questions_at_once_a_budget_for_a_hundred_answers_a_hundre
             answered += 1;
         } else {
             assert_eq!(told.done.outcome, TurnOutcome::Failed);
-            assert!(told.text().contains("budget is used up"), "{}", told.text());
+            assert!(
+                told.text().contains("budget does not hold this question"),
+                "{}",
+                told.text()
+            );
             refused += 1;
         }
     }

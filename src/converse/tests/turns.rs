@@ -414,7 +414,11 @@ async fn a_budget_that_is_used_up_asks_no_model_and_says_so() {
     assert_eq!(model.heard().len(), 2);
     assert_eq!(told.done.outcome, TurnOutcome::WithoutModel);
     let text = told.text();
-    assert!(text.contains("this month's budget is used up"), "{text}");
+    assert!(
+        text.contains("budget does not hold this question (1,500 / 3,000)"),
+        "{text}"
+    );
+    assert!(!text.contains("% of your"), "{text}");
     assert!(told.all().contains("48,200"), "{text}");
     assert!(
         bench
@@ -449,6 +453,69 @@ async fn more_calls_than_a_turn_may_make_are_refused() {
         })
         .count();
     assert_eq!(refused, 6);
+    // The reader is told, too.
+    assert_eq!(told.done.outcome, TurnOutcome::InPart);
+    let text = told.text();
+    assert!(
+        text.contains("one question may ask sources 12 times"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn a_sum_over_a_part_of_the_rows_is_told_with_what_it_is_of() {
+    let bench = Bench::new().await;
+    bench.tool("crm", "list_deals", |tool| {
+        tool["answer"]["has_more"] = json!(true);
+    });
+    let model = Scripted::steps(vec![
+        vec![call("crm__list_deals", json!({}))],
+        vec![call(
+            "compute",
+            json!({ "from": "R1", "measures": [{ "op": "sum", "column": "amount", "name": "total" }] }),
+        )],
+        vec![say("All deals together are worth {C1.1.total}.")],
+    ]);
+    let told = ask(
+        &bench.converse(vec![model.clone()]),
+        question("mara", "vp", "What are all deals worth?"),
+    )
+    .await;
+    assert_eq!(told.done.outcome, TurnOutcome::InPart, "{told:#?}");
+    let text = told.text();
+    assert!(text.contains("worth 60,950 [1]"), "{text}");
+    assert!(
+        text.contains("Only the first 2 rows of CRM were read; there are more."),
+        "{text}"
+    );
+    let shown = &results(&model.heard()[1])[0];
+    assert!(shown["partial"].is_string(), "{shown}");
+}
+
+#[tokio::test]
+async fn an_all_clear_is_not_told_of_a_source_that_did_not_answer() {
+    let bench = Bench::new().await;
+    bench.tool("crm", "list_deals", |tool| tool["error"] = json!("locked"));
+    let model = Scripted::steps(vec![
+        vec![call("crm__list_deals", json!({}))],
+        vec![say("No deals are late. I have cancelled the rest.")],
+    ]);
+    let told = ask(
+        &bench.converse(vec![model]),
+        question("mara", "vp", "Which deals are late?"),
+    )
+    .await;
+    let text = told.text();
+    assert!(
+        !text.contains("No deals") && !text.contains("cancelled"),
+        "{text}"
+    );
+    assert!(text.contains("Not checked: CRM"), "{text}");
+    assert!(!text.contains("No source was asked"), "{text}");
+    assert_eq!(
+        told.reasons(),
+        ["an all-clear that no source gave", "an act that nobody did"]
+    );
 }
 
 #[tokio::test]

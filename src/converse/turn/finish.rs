@@ -11,8 +11,9 @@ use crate::{
     },
     domain::turn::{Conversation, Done, Said, TurnEvent, TurnOutcome},
     error::Problem,
-    limits::{Budget, Warning},
+    limits::{Budget, OverBudget, Warning},
     models::{ModelError, Tried},
+    text::Language,
 };
 
 /// Results that are shown as they are.
@@ -26,7 +27,7 @@ impl Turn<'_> {
         let words = self.words;
         End::NoModel(match tried.last() {
             Some(Tried::Stopped(_)) => return End::Stopped,
-            Some(Tried::OverBudget(..)) => words.over_budget.to_owned(),
+            Some(Tried::OverBudget(_, over)) => over_budget(over, words, self.question.language),
             Some(Tried::Failed(_, ModelError::Timeout { seconds })) => {
                 with(words.model_slow, &seconds.to_string())
             }
@@ -45,7 +46,13 @@ impl Turn<'_> {
         let words = self.words;
         let mut lines: Vec<String> = Vec::new();
         let mut outcome = match &end {
-            End::Said | End::Cut if self.missing.is_empty() => TurnOutcome::Answered,
+            End::Said | End::Cut
+                if self.missing.is_empty()
+                    && self.reading.partial().is_empty()
+                    && !self.calls_refused =>
+            {
+                TurnOutcome::Answered
+            }
             End::Said | End::Cut => TurnOutcome::InPart,
             End::NoModel(_) => TurnOutcome::WithoutModel,
             End::Stopped => TurnOutcome::Cancelled,
@@ -97,14 +104,22 @@ impl Turn<'_> {
                     .collect();
                 lines.push(with(words.not_reached, &missing.join(", ")));
             }
+            for (source, rows) in self.reading.partial() {
+                let rows = self.question.language.number(rows.into(), None);
+                lines.push(with(&with(words.only_part, &rows), &source));
+            }
+            if self.calls_refused {
+                let most = self.converse.turn_limits.calls.to_string();
+                lines.push(with(words.calls_used_up, &most));
+            }
             for proposal in &self.proposals {
                 lines.push(with(words.proposed, proposal));
             }
-            lines.extend(
-                self.warnings
-                    .iter()
-                    .filter_map(|warning| nearly_used(warning, words)),
-            );
+            // Who was told what is left need not hear that it is little.
+            if !matches!(end, End::NoModel(_)) {
+                let warnings = self.warnings.iter();
+                lines.extend(warnings.filter_map(|warning| nearly_used(warning, words)));
+            }
             if self.only_alone {
                 lines.push(words.only_alone.to_owned());
             }
@@ -144,6 +159,7 @@ impl Turn<'_> {
     /// Did the model say something, and not merely ask back, though nothing was read that it could rest on?
     fn rests_on_no_source(&self, speech: &Speech) -> bool {
         let nothing_known = self.reading.sources().is_empty()
+            && self.missing.is_empty()
             && self.about.is_none()
             && self.earlier.is_empty()
             && self.proposals.is_empty();
@@ -246,6 +262,23 @@ impl Turn<'_> {
             .await?;
         Ok(())
     }
+}
+
+/// That a budget does not hold the question, and what is left of it where it is the asker's.
+fn over_budget(over: &OverBudget, words: &Words, language: Language) -> String {
+    let left = match over {
+        OverBudget::Tokens {
+            budget: Budget::User(_) | Budget::Role(_),
+            left,
+            cap,
+            ..
+        } => {
+            let number = |tokens: u64| language.number(tokens.into(), None);
+            format!(" ({} / {})", number(*left), number(*cap))
+        }
+        _ => String::new(),
+    };
+    format!("{}{left}", words.over_budget)
 }
 
 /// What the asker is told of a budget that is theirs; the company's is the admin's to know.

@@ -212,6 +212,9 @@ impl Turn<'_> {
         for connector in self.connectors.values() {
             evidence.allow(&connector.title, language);
         }
+        if self.about.is_some() || !self.earlier.is_empty() {
+            evidence.goes_on();
+        }
         for turn in &self.earlier {
             evidence.allow(&turn.said.question, language);
         }
@@ -247,6 +250,7 @@ impl Turn<'_> {
                 Ok(tools) => tools,
                 Err(why) => {
                     self.missing.insert(connector.title.clone(), why);
+                    self.reading.evidence.failed();
                     continue;
                 }
             };

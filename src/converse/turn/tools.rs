@@ -60,6 +60,7 @@ impl Turn<'_> {
                 continue;
             };
             if self.usage.tool_calls >= limits.calls {
+                self.calls_refused = true;
                 set(
                     &mut results,
                     at,
@@ -259,6 +260,7 @@ impl Turn<'_> {
         } else if decision.allowed {
             let clause = failure.cause.clause().to_owned();
             self.missing.insert(connector.title.clone(), clause);
+            self.reading.evidence.failed();
         }
     }
 
