@@ -8,17 +8,20 @@ use super::{
     pattern::{Patterns, compile},
 };
 
+/// Digits that a code has.
+const FEWEST_DIGITS: usize = 3;
+
 /// Things that a code opens, with the word that says so. One for each kind of value, in the order of [`Kind`].
 static LOCKED: LazyLock<Patterns> = LazyLock::new(|| {
     compile(&[
         // A door, an alarm.
-        r"(?:\b(?:keypad|alarm|intruder|panel|door|gate|safe|vault|padlock|lockers?|barrier|depot|warehouse|tastenfeld|bedienteil|alarmanlage|tresor|schlie(?:ß|ss)fach|schranke|tor|portail|alarme|coffre|porte|serrure|casier|entrep(?:ô|o)t|d(?:é|e)p(?:ô|o)t|port(?:ó|o)n|puerta|alarma|caja\s+fuerte|almac(?:é|e)n|teclado|taquilla|candado|t(?:ü|ue)r)\b[^.!?\n]*?(?:\b(?:opens?|opened|unlock\w*|disarm\w*|takes|switched\s+off|s'ouvre|se\s+coupe|d(?:é|e)sactiv\w*|d(?:é|e)verrouill\w*|abre\w*|desconect\w*|desactiv\w*|desbloque\w*|unscharf|entsch(?:ä|ae)rf\w*|entsperr\w*)\b|ffnet\b|ffnen\b))|\b(?:unscharf|disarm\w*|desconectar|d(?:é|e)sarmer)\b",
+        r"(?:\b(?:keypad|key\s+box|key\s+safe|mailbox|voicemail|alarm|intruder|hofeinfahrt|anlage|bo(?:î|i)te\s+(?:à|a)\s+cl(?:é|e)s?|bo(?:î|i)te\s+murale|clavier|r(?:é|e)pondeur|immeuble|ascenseur|portero|buz(?:ó|o)n|panel|door|gate|safe|vault|padlock|lockers?|barrier|depot|warehouse|tastenfeld|bedienteil|alarmanlage|tresor|schlie(?:ß|ss)fach|schranke|tor|portail|alarme|coffre|porte|serrure|casier|entrep(?:ô|o)t|d(?:é|e)p(?:ô|o)t|port(?:ó|o)n|puerta|alarma|caja\s+fuerte|almac(?:é|e)n|teclado|taquilla|candado|t(?:ü|ue)r)\b[^.!?\n]*?(?:\b(?:opens?|opened|unlock\w*|disarm\w*|takes|switched\s+off|s'ouvre|se\s+coupe|d(?:é|e)sactiv\w*|d(?:é|e)verrouill\w*|abre\w*|desconect\w*|desactiv\w*|desbloque\w*|unscharf|entsch(?:ä|ae)rf\w*|entsperr\w*|eintippen|eingeben|tippen|w(?:ä|ae)hlen|taper|tapant|tapez|compose[rz]?|marcar?|teclear?|enter|dial|punch|press)\b|ffnet\b|ffnen\b))|\b(?:unscharf|disarm\w*|desconectar|d(?:é|e)sarmer)\b|\b(?:taper|tapant|tapez|compose[rz]?|enter|press|marcar?|teclear?)\b[^.!?\n]*?\b(?:clavier|keypad|teclado|annonce|mailbox|voicemail|r(?:é|e)pondeur|portero)\b",
         // A safe with a wheel.
         r"\b(?:safe|vault|padlock|lockers?|tresor|schloss|schlie(?:ß|ss)fach|coffre|cadenas|caja\s+fuerte|candado)\b[^.!?\n]*?\b(?:combination|kombination|combinaison|combinaci(?:o|ó)n)\b|\b(?:combination|kombination|combinaison|combinaci(?:o|ó)n)\b[^.!?\n]*?\b(?:safe|vault|padlock|tresor|schloss|coffre|cadenas|caja\s+fuerte|candado)\b",
         // A code that is good once.
-        r"\b(?:one-time\s+(?:code|password|pin|passcode)|einmal(?:code|passwort|kennwort|pin)|code\s+(?:re(?:ç|c)u|envoy(?:é|e))\s+par\s+(?:sms|texto)|code\s+(?:à|a)\s+usage\s+unique|(?:clave|c(?:ó|o)digo|contrase(?:ñ|n)a)\s+de\s+un\s+solo\s+uso|(?:photo|push|sms|mobile)?-?tan|sms-?code|verification\s+code|best(?:ä|ae)tigungscode|code\s+de\s+(?:v(?:é|e)rification|confirmation)|c(?:ó|o)digo\s+de\s+verificaci(?:ó|o)n|otp)\b",
+        r"\b(?:one-time\s+(?:code|password|pin|passcode)|einmal(?:code|passwort|kennwort|pin)|code\s+(?:re(?:ç|c)u|envoy(?:é|e))\s+par\s+(?:sms|texto)|code\s+(?:à|a)\s+usage\s+unique|(?:clave|c(?:ó|o)digo|contrase(?:ñ|n)a)\s+de\s+un\s+solo\s+uso|(?:photo|push|sms|mobile)?-?tan|sms-?code|verification\s+code|passcode|best(?:ä|ae)tigungscode|code\s+de\s+(?:v(?:é|e)rification|confirmation)|c(?:ó|o)digo\s+de\s+verificaci(?:ó|o)n|otp)\b",
         // A network.
-        r"\b(?:wi-?fi|w-?lan|network|netzwerk|g(?:ä|ae)stenetz|r(?:é|e)seau|red)\b[^.!?\n]*?\b(?:cl\xc3\xa9|(?:key|schl(?:ü|ue)ssel|cle|clave|password|passphrase|passwort|kennwort|mot\s+de\s+passe|contrase(?:ñ|n)a)\b)",
+        r"\b(?:wi-?fi|w-?lan|network|netzwerk|g(?:ä|ae)stenetz|r(?:é|e)seau|red)\b[^.!?\n]*?\b(?:cl\xc3\xa9|(?:key|schl(?:ü|ue)ssel|cle|clave|password|passphrase|passwort|kennwort|mot\s+de\s+passe|phrase\s+de\s+passe|contrase(?:ñ|n)a)\b)",
         // A card.
         r"\b(?:bank|debit|credit|fuel|purchasing|corporate)?\s?(?:card|karte|\w+karte|carte|tarjeta)\b[^.!?\n]*?\b(?:code|code\s+pin|geheimzahl|geheimnummer|clave|c(?:ó|o)digo|pin)\b",
     ])
@@ -45,10 +48,10 @@ const KINDS: [Kind; 5] = [
 /// The values, in the order of [`Kind`].
 static VALUES: LazyLock<Patterns> = LazyLock::new(|| {
     compile(&[
-        r"\b(?:with|mit|avec|con|takes|par|using|code|c(?:ó|o)digo)\s+(?:the\s+|den\s+|dem\s+|le\s+|el\s+)?([A-Za-z]?\d{3,8}(?:[ *-]\d{1,4})?[#*]?)|,\s+(\d{4,8}[#*]?)\s*(?:[.;,]|$)",
+        r"(?i)\b(?:with|mit|avec|con|takes|par|using|code|c(?:ó|o)digo|taper|tapant|tapez|compose[rz]?|marcar?|teclear?|enter|punch\s+in|press)\s+(?:the\s+|den\s+|dem\s+|le\s+|el\s+)?((?:[A-Za-z][ -]?)?\d{1,8}(?:[ #*A-Za-z-]\d{1,6}){0,4}[#*]?)|\s(\d{3,8}[#*]?|\d+[#*]\d+)\s+(?:eintippen|eingeben|tippen|w(?:ä|ae)hlen)\b|,\s+(\d{4,8}[#*]?)\s*(?:[.;,]|$)",
         r"((?:\d{2})(?:\s?(?:-|\xe2\x80\x93|\s|/)\s?\d{2}){2,5})\b",
         r"\b(\d{3}[ -]\d{3}|\d{6}|\d{4}|\d{8})\b",
-        r"(?i)\b(?:cl\xc3\xa9|(?:key|schl(?:ü|ue)ssel|cle|clave|password|passphrase|passwort|kennwort|mot\s+de\s+passe|contrase(?:ñ|n)a)\b)(?:\s+\S+){0,6}?[\s:,]+([^\s\x22]*[a-z][^\s\x22]*[0-9][^\s\x22]*)",
+        r"(?i)\b(?:cl\xc3\xa9|(?:key|schl(?:ü|ue)ssel|cle|clave|password|passphrase|passwort|kennwort|mot\s+de\s+passe|phrase\s+de\s+passe|contrase(?:ñ|n)a)\b)(?:\s+\S+){0,6}?[\s:,]+([^\s\x22]*[a-z][^\s\x22]*[0-9][^\s\x22]*)",
         r"(?i)\b(?:code|code\s+pin|geheimzahl|geheimnummer|clave|c(?:ó|o)digo|pin)\b(?:\s+\S+){0,4}?\s+(\d{4})\b",
     ])
 });
@@ -69,7 +72,7 @@ pub fn values(folded: &Folded<'_>) -> Vec<Range<usize>> {
             let text = plain.get(sentence.clone()).unwrap_or_default();
             let values = value
                 .captures_iter(text)
-                .filter_map(|found| found.get(1).or(found.get(2)));
+                .filter_map(|found| found.get(1).or(found.get(2)).or(found.get(3)));
             for value in values {
                 let (before, after) = text.split_at(value.start());
                 let after = after.get(value.len()..).unwrap_or_default();
@@ -126,7 +129,9 @@ fn is_value(kind: Kind, value: &[u8], before: &[u8], after: &[u8]) -> bool {
             let letters = bare.iter().filter(|byte| byte.is_ascii_lowercase()).count();
             digits > 0 && letters > 1 && bare.len() >= 8
         }
-        Kind::Door => !part_before && !part_after && !is_year && ends_clause(after),
+        Kind::Door => {
+            digits >= FEWEST_DIGITS && !part_before && !part_after && !is_year && ends_clause(after)
+        }
         Kind::Wheel => true,
         Kind::Once => !part_before && !spaced_digit && !part_after && !is_year && !counts(after),
         Kind::Card => !part_before && !part_after && !is_year && !counts(after),
@@ -136,7 +141,8 @@ fn is_value(kind: Kind, value: &[u8], before: &[u8], after: &[u8]) -> bool {
 /// Does the clause end here, or go on with a word that does not say what was counted?
 fn ends_clause(after: &[u8]) -> bool {
     const GOING_ON: &str = "and und et y within unscharf scharf on en am in to zu at now then from until since jetzt dann \
-        wieder ab bis seit depuis ahora desde hasta after nach instead statt";
+        wieder ab bis seit depuis ahora desde hasta after nach instead statt when \
+        wenn quand cuando sur auf pendant puis après eintippen eingeben tippen wählen";
     let after = after.trim_ascii_start();
     let word = after
         .split(|byte| !byte.is_ascii_alphabetic() && *byte < 0x80)

@@ -14,6 +14,10 @@ pub static TELLS: LazyLock<Patterns> = LazyLock::new(|| {
         r"^\s*(?:system|template)\s+\x22\x22\x22",
         r"-{3,}\s*(?:begin|start|end|principio|inicio|fin|beginn|anfang|ende|d(?:e|é)but)\s+(?:\S+\s+){0,3}(?:instructions?|instrucciones|anweisungen|consignes|prompt)\b",
         r"\bbelow\s+is\s+an\s+instruction\s+that\s+describes\b|\ba\s+chat\s+between\s+a\s+(?:curious\s+)?(?:user|human)\b|\bhelpful,\s+detailed,?\s+and\s+polite\b",
+        // Somebody gives orders to whoever reads.
+        r"\[?system\s+override\]?|\b(?:ai|ki|ia)\s+(?:assistants?|assistenten?|systems?|agents?)\s+(?:processing|reading|handling|that\s+(?:process|read))\b|\b(?:directive|orders?|instructions?|rules)\s+for\s+(?:the\s+)?(?:language\s+models?|ai|assistant|llm)\b|\b(?:assistent|assistant|asistente),?\s+(?:ab\s+(?:hier|jetzt|sofort)\s+gelten|from\s+now\s+on|desde\s+ahora|(?:à|a)\s+partir\s+de\s+maintenant)\b|\b(?:omite|ignora|olvida|salta)\s+tus\s+(?:reglas|instrucciones|directrices)\b|\b(?:ignore|oublie)\s+tes\s+(?:r(?:è|e)gles|instructions|consignes)\b|\b(?:ignoriere|vergiss)\s+deine\s+(?:regeln|anweisungen|vorgaben)\b",
+        // Who it is told to be, by a name of its own.
+        r"^\s*(?:you\s+are|du\s+bist|tu\s+es|vous\s+(?:ê|e)tes|eres)\s+(?:\xc2\xab\s*|\x22)?[\w\x80-\xff-]+(?:\s*\xc2\xbb|\x22)?,\s+(?:the\s+|an?\s+|l'|le\s+|la\s+|el\s+|der\s+|die\s+)?(?:[\w\x80-\xff-]+\s+){0,3}(?:assistant|assistante|asistente|assistent|assistentin|copilote?|kopilot|copiloto|agent|agente)\b",
         // What a model thinks before it answers.
         r"\xe2\x97\x81/?think|</?(?:think|thinking|reasoning|scratchpad)>",
         r"\b(?:note|nota|hinweis|nachricht|message|mensaje)\s+(?:to|for|an|au|al|f(?:ü|ue)r)\s+(?:the\s+|das\s+)?(?:model|modell|mod(?:è|e)le|modelo)\s*:",
