@@ -69,6 +69,8 @@ enum Look {
     Joined,
     /// The value right after the word.
     Right,
+    /// The value before its word.
+    Before,
     /// A short password right after its word.
     Short,
     /// A long token anywhere.
@@ -94,12 +96,17 @@ static TOLD: LazyLock<Patterns<Look>> = LazyLock::new(|| {
             // The word, what joins, and the value.
             (
                 Look::Joined,
-                r#"(?i)\b((?:[a-z0-9]+[_-])*(?:passwords?|passwd|passwort|pwd|kennwort|mot\s+de\s+passe|contrase(?:n|\xc3\xb1)a|clave|secrets?|secreto|api[\s_-]?keys?|api-?schl(?:u|\xc3\xbc)ssel|apikey|(?:access|auth|refresh|bearer|session|bot|api|csrf|id)?[\s_-]?token|client[\s_-]?secret|(?:access|secret|private|signing|encryption|master|license)[\s_-]?key|passphrase|credentials?|geheimnis|zugangsdaten|pin|pat|pass|webhook[\s_-]?secret|dsn|login)(?:[_-](?:key|id|secret|hash|prod|live|value))?)["'`*]{0,3}(?:\s+(?:for|of|to|on|at|in|f(?:u|\xc3\xbc)r|von|vom|zu|zum|zur|im|am|pour|de|du|des|para|del|al|en)\s+(?:the\s+|our\s+|your\s+|die\s+|das\s+|den\s+|der\s+|dem\s+|le\s+|la\s+|les\s+|l'|el\s+|los\s+)?[^\s:=\x22'`]+){0,4}\s*(:=|=>|->|=|:|\bis\b|\bwas\b|\blautet\b|\bist\b|\best\b|\bes\b|\breads\b|\bset to\b|\bchanged to\b)\s*(?:(?:now|set to|currently|still|jetzt|nun)\s+)?["'`*]{0,3}([^\s"'`<>|*]+)"#,
+                r#"(?i)\b((?:[a-z0-9]+[_-])*(?:passwords?|passwd|passwort|pwd|kennwort|mot\s+de\s+passe|contrase(?:n|\xc3\xb1)a|clave|secrets?|secreto|api[\s_-]?keys?|api-?schl(?:u|\xc3\xbc)ssel|apikey|(?:access|auth|refresh|bearer|session|bot|api|csrf|id)?[\s_-]?token|client[\s_-]?secret|(?:access|secret|private|signing|encryption|master|license)[\s_-]?key|passphrase|credentials?|geheimnis|zugangsdaten|pin|pat|pass|webhook[\s_-]?secret|dsn|login)(?:[_-](?:key|id|secret|hash|prod|live|value))?)["'`*]{0,3}(?:\s+(?:for|of|to|on|at|in|f(?:u|\xc3\xbc)r|von|vom|zu|zum|zur|im|am|pour|de|du|des|para|del|al|en)\s+(?:the\s+|our\s+|your\s+|die\s+|das\s+|den\s+|der\s+|dem\s+|le\s+|la\s+|les\s+|l'|el\s+|los\s+)?[^\s:=\x22'`]+){0,4}\s*(:=|=>|->|=|:|\b(?:is|was|were|has\s+been|have\s+been|wurde|a\s+\xc3\xa9t\xc3\xa9|fue|se)\s+(?:(?:re)?set|changed|ge\xc3\xa4ndert|chang\xc3\xa9e?|cambi\S+)\s+(?:to|auf|en|pour|a)\b|\blautet\s*:|\bis\s*:|\best\s*:|\bist\s*:|\bes\s*:|\bis\b|\bwas\b|\blautet\b|\bist\b|\best\b|\bes\b|\breads\b|\bset to\b|\bchanged to\b)\s*(?:(?:now|set to|currently|still|jetzt|nun)\s+)?["'`*]{0,3}([^\s"'`<>|*]+)"#,
             ),
             // A word for one with the value right after it.
             (
                 Look::Right,
                 r#"(?i)\b(?:passwords?|passwd|passwort|pwd|kennwort|passphrase|api[\s_-]?key|token|secret|credentials?|mot\s+de\s+passe|contrase(?:n|\xc3\xb1)a|key|schl(?:u|\xc3\xbc)ssel|pat|login|clave)\b[\s"'`(:=-]{1,4}([A-Za-z0-9+/_!@#$%^&*.~=-]{8,})"#,
+            ),
+            // The value before its word.
+            (
+                Look::Before,
+                r"(?i)([^\s\x22'`(]{6,40})[\x22'`)]?\s+(?:as|als|comme|como)\s+(?:the\s+|das\s+|le\s+|la\s+)?(?:new\s+|neues\s+|nouveau\s+|nueva\s+)?(?:password|passwort|kennwort|mot\s+de\s+passe|contrase(?:n|\xc3\xb1)a|passphrase|pin)\b",
             ),
             // A short password right after its word.
             (
@@ -172,6 +179,7 @@ pub fn find(folded: &Folded<'_>, spans: &mut Spans) {
                     is_random(all.as_bytes())
                         && (has_word_before(plain, all.start()) || is_long(all.as_bytes()))
                 }
+                Some(Look::Before) => mixed(text(1), 6),
                 Some(Look::Short) => {
                     let has = |is: fn(&u8) -> bool| text(1).iter().any(is);
                     has(u8::is_ascii_digit) && has(u8::is_ascii_lowercase)
