@@ -80,6 +80,14 @@ pub struct Proposed {
     pub text: String,
 }
 
+impl Proposed {
+    /// What an answer suggested.
+    pub fn all(proposed: Vec<(ProposalId, String)>) -> Vec<Self> {
+        let proposed = proposed.into_iter();
+        proposed.map(|(id, text)| Self { id, text }).collect()
+    }
+}
+
 /// Answers a question: a stream of events, or one document where the request accepts JSON alone.
 pub async fn ask(
     State(programs): State<Programs>,
@@ -168,12 +176,11 @@ async fn whole(mut turn: Turn) -> Result<AskResponse, Refusal> {
         answer.add(told);
     }
     let answer = answer.whole()?;
-    let proposals = answer.proposed.into_iter();
     Ok(AskResponse {
         text: answer.text,
         citations: answer.citations,
         tables: answer.tables,
-        proposals: proposals.map(|(id, text)| Proposed { id, text }).collect(),
+        proposals: Proposed::all(answer.proposed),
         held_back: answer.held_back,
         done: answer.done,
     })

@@ -37,7 +37,7 @@ use super::{
 };
 use crate::{
     access::Surface,
-    domain::turn::{Citation, TurnEvent, TurnOutcome},
+    domain::turn::{Citation, Table, TurnEvent, TurnOutcome},
     ids::{BriefingId, ConversationId},
     store::Scope,
 };
@@ -108,6 +108,9 @@ struct AskResult {
     /// The answer. `[1]` stands for the citation of that number.
     text: String,
     citations: Vec<Citation>,
+    tables: Vec<Table>,
+    /// Actions that the answer suggests. None is done before a person with the right has approved it.
+    proposals: Vec<ask::Proposed>,
     conversation: ConversationId,
     outcome: TurnOutcome,
 }
@@ -199,6 +202,8 @@ impl Server {
         structured(&AskResult {
             text: answer.text,
             citations: answer.citations,
+            tables: answer.tables,
+            proposals: ask::Proposed::all(answer.proposed),
             conversation: answer.done.conversation,
             outcome: answer.done.outcome,
         })
@@ -228,9 +233,11 @@ fn tool<A: JsonSchema, R: JsonSchema>(
     name: &'static str,
     title: &str,
     description: &'static str,
+    only_reads: bool,
 ) -> Tool {
     let annotations = ToolAnnotations::with_title(title)
-        .read_only(true)
+        .read_only(only_reads)
+        .destructive(false)
         .open_world(false);
     Tool::new(name, description, schema::<A>())
         .with_raw_output_schema(Arc::new(schema::<R>()))
@@ -253,12 +260,14 @@ impl ServerHandler for Server {
             tool::<AskArguments, AskResult>(
                 "ask",
                 "Ask the company's systems",
-                "Answers one question from the company's own systems, with its sources. It changes nothing.",
+                "Answers one question from the company's own systems, with its sources. Asked for an action, it suggests the exact call to a person, who decides; by itself it changes nothing in these systems.",
+                false,
             ),
             tool::<BriefArguments, BriefResult>(
                 "latest_brief",
                 "The latest brief",
                 "The newest brief that went to this person: what could go wrong today, by severity.",
+                true,
             ),
         ]))
     }

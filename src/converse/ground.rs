@@ -455,6 +455,7 @@ impl Reader<'_> {
         self.names(sentence, &figures)?;
         self.rows(sentence, &placed, &mut rests_on)?;
         self.direction(sentence, &figures)?;
+        compares_rightly(sentence, &placed)?;
         if rests_on.is_empty() {
             rests_on.extend(self.named(sentence));
         }
@@ -746,6 +747,106 @@ fn says_it_acted(sentence: &str, language: Language) -> bool {
     clauses.into_iter().any(acted) || WAITS.iter().any(|waits| lower.contains(waits))
 }
 
+/// Words between two figures that say which of them is greater; "than" and its like stand between them, too.
+const GREATER: [&str; 22] = [
+    "more",
+    "greater",
+    "higher",
+    "larger",
+    "bigger",
+    "above",
+    "exceeds",
+    "longer",
+    "older",
+    "mehr",
+    "größer",
+    "höher",
+    "länger",
+    "über",
+    "plus",
+    "supérieur",
+    "supérieure",
+    "dépasse",
+    "más",
+    "mayor",
+    "superior",
+    "supera",
+];
+const LESS: [&str; 21] = [
+    "less",
+    "fewer",
+    "smaller",
+    "lower",
+    "below",
+    "shorter",
+    "under",
+    "younger",
+    "weniger",
+    "kleiner",
+    "niedriger",
+    "kürzer",
+    "unter",
+    "moins",
+    "inférieur",
+    "inférieure",
+    "menos",
+    "menor",
+    "inferior",
+    "bajo",
+    "debajo",
+];
+const THAN: [&str; 4] = ["than", "als", "que", "exceeds"];
+
+/// "5 is more than 6": two figures of one kind with one such word and one "than" between them. What compares by how much
+/// ("3 more than last week") has one figure before it and is not judged.
+fn compares_rightly(sentence: &str, placed: &[(&Found, Vec<Place>)]) -> Result<(), Struck> {
+    let columns = |places: &[Place]| -> BTreeSet<String> {
+        places.iter().map(|place| place.column.clone()).collect()
+    };
+    // What names a row is no amount.
+    let amounts: Vec<(&figures::Number, &Found, BTreeSet<String>)> = placed
+        .iter()
+        .filter_map(|(found, places)| match &found.figure {
+            Figure::Number(number) if !places.iter().any(|place| is_key(&place.column)) => {
+                Some((number, *found, columns(places)))
+            }
+            _ => None,
+        })
+        .collect();
+    let [(first, at_first, of_first), (second, at_second, of_second)] = amounts.as_slice() else {
+        return Ok(());
+    };
+    let between = sentence
+        .get(at_first.at.end..at_second.at.start)
+        .unwrap_or_default()
+        .to_lowercase();
+    let words: Vec<&str> = between
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .collect();
+    let says = |list: &[&str]| words.iter().any(|word| list.contains(word));
+    let negated = says(&["not", "nicht", "pas", "no", "never", "kein", "nie"]);
+    let (greater, less) = (says(&GREATER), says(&LESS));
+    // A word that compares right after the first figure tells by how much.
+    let by_how_much = words
+        .first()
+        .is_some_and(|word| GREATER.contains(word) || LESS.contains(word));
+    if greater == less || negated || by_how_much || !says(&THAN) || of_first.is_disjoint(of_second)
+    {
+        return Ok(());
+    }
+    let right = if greater {
+        first.value > second.value
+    } else {
+        first.value < second.value
+    };
+    if right {
+        Ok(())
+    } else {
+        Err(Struck::Direction)
+    }
+}
+
 /// The clauses of a sentence, by their bytes: parted by marks and by words that join equals.
 fn clauses(sentence: &str) -> Vec<std::ops::Range<usize>> {
     const JOINS: [&str; 14] = [
@@ -826,6 +927,8 @@ mod tests {
             "The top 3 are ERNSH, LINOD and RANCH",
             "I found that order 11008 was cancelled",
             "He cancelled order 11008",
+            "ERNSH is worth 4,680.90, which is more than the 3,090.00 of LINOD",
+            "With 14 days ERNSH is late for longer than RANCH with 9 days",
             "Order 11008 is 14 days late, 11019 is 9 days late",
         ] {
             assert!(check(sentence).is_ok(), "{sentence}: {:?}", check(sentence));
@@ -892,6 +995,14 @@ mod tests {
             ("ERNSH is worth 3,090.00 and LINOD 4,680.90", Struck::Row),
             ("The days late of ERNSH are 4,680.90", Struck::Column),
             ("Revenue rose by 5,000", Struck::Direction),
+            (
+                "With 3,090.00 LINOD is worth more than ERNSH with 4,680.90",
+                Struck::Direction,
+            ),
+            (
+                "ERNSH is worth 4,680.90, which is less than the 3,090.00 of LINOD",
+                Struck::Direction,
+            ),
             ("Revenue was 123,798.86", Struck::Figure),
             ("I have cancelled order 11008", Struck::Act),
             ("I've just sent it to ERNSH", Struck::Act),

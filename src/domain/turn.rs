@@ -92,7 +92,7 @@ pub struct Done {
 #[serde(rename_all = "kebab-case")]
 pub enum TurnOutcome {
     Answered,
-    /// Answered, but some source could not be asked.
+    /// Answered, but some source could not be asked, or gave a part of its rows, or more was to be asked than may be.
     InPart,
     /// No model answered; what the sources said is shown without one.
     WithoutModel,
