@@ -337,7 +337,9 @@ impl Reading {
                     (format!("C{computed}"), answer.table().len())
                 }
             };
-            if rows > 0 {
+            // What was asked twice and gave the same is there once.
+            let again = self.kept.iter().take(at).any(|before| before.is_same(kept));
+            if rows > 0 && !again {
                 results.push((at, handle));
             }
         }
@@ -432,6 +434,18 @@ impl Reading {
                 .filter_map(|(handle, row)| Some((self.find(&handle)?.0, row)))
                 .collect(),
             None => Vec::new(),
+        }
+    }
+}
+
+impl Kept {
+    /// Did the same source give the same?
+    fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Read(one), Self::Read(other)) => {
+                one.connector == other.connector && one.value == other.value
+            }
+            _ => false,
         }
     }
 }

@@ -33,6 +33,7 @@ pub struct Words {
     pub broke_off: &'static str,
     pub no_source_asked: &'static str,
     pub only_part: &'static str,
+    pub other_role: &'static str,
     pub calls_used_up: &'static str,
 }
 
@@ -81,6 +82,7 @@ static ENGLISH: Words = Words {
     model_not_local: "this may be shown to a local model only, and none is set up",
     broke_off: "The answer breaks off here: {}.",
     no_source_asked: "No source was asked for this.",
+    other_role: "This conversation is held under your role {}: go on under it, or begin a new one.",
     only_part: "Only the first {} rows of {} were read; there are more.",
     calls_used_up: "Not everything was asked: one question may ask sources {} times.",
 };
@@ -114,6 +116,7 @@ static GERMAN: Words = Words {
     model_not_local: "dies darf nur einem lokalen Modell gezeigt werden, und keines ist eingerichtet",
     broke_off: "Die Antwort bricht hier ab: {}.",
     no_source_asked: "Dazu wurde keine Quelle gefragt.",
+    other_role: "Dieses Gespräch läuft unter Ihrer Rolle {}: führen Sie es darunter fort, oder beginnen Sie ein neues.",
     only_part: "Nur die ersten {} Zeilen von {} wurden gelesen; es gibt mehr.",
     calls_used_up: "Es wurde nicht alles gefragt: eine Frage darf Quellen {}-mal fragen.",
 };
@@ -147,6 +150,7 @@ static FRENCH: Words = Words {
     model_not_local: "cela ne peut être montré qu’à un modèle local, et aucun n’est configuré",
     broke_off: "La réponse s’interrompt ici : {}.",
     no_source_asked: "Aucune source n’a été interrogée pour cela.",
+    other_role: "Cette conversation se tient sous votre rôle {} : poursuivez-la sous ce rôle ou commencez-en une autre.",
     only_part: "Seules les {} premières lignes de {} ont été lues ; il y en a d’autres.",
     calls_used_up: "Tout n’a pas été demandé : une question peut interroger des sources {} fois.",
 };
@@ -180,6 +184,7 @@ static SPANISH: Words = Words {
     model_not_local: "esto solo puede mostrarse a un modelo local, y no hay ninguno configurado",
     broke_off: "La respuesta se interrumpe aquí: {}.",
     no_source_asked: "No se consultó ninguna fuente para esto.",
+    other_role: "Esta conversación se mantiene con su función {}: continúe con ella o empiece otra.",
     only_part: "Solo se leyeron las primeras {} filas de {}; hay más.",
     calls_used_up: "No se preguntó todo: una pregunta puede consultar fuentes {} veces.",
 };

@@ -63,11 +63,17 @@ pub(super) fn admit<'o>(
         return Err(revoked("the role is not there"));
     };
     // A conversation belongs to one person and one role.
-    let foreign = conversation.is_some_and(|conversation| {
-        Some(&conversation.user) != principal.user.as_ref() || conversation.role != role.id
-    });
-    if foreign {
-        return Err(refused("the conversation is another's", words.revoked));
+    if let Some(conversation) = conversation {
+        if Some(&conversation.user) != principal.user.as_ref() {
+            return Err(refused("the conversation is another's", words.revoked));
+        }
+        if conversation.role != role.id {
+            let text = with(words.other_role, conversation.role.as_str());
+            return Err(refused(
+                "the conversation is held under another role",
+                &text,
+            ));
+        }
     }
     if question.text.chars().count() > QUESTION_CHARACTERS {
         let text = with(words.too_long, &QUESTION_CHARACTERS.to_string());
