@@ -7,9 +7,10 @@
 //!
 //! A row names tools, people and outcomes; of arguments it holds a keyed hash, of answers size and hash, never their
 //! content. Persons stand in it by a random handle, and what they wrote stands beside it in a document of its own, of
-//! which the chain holds a salted seal. So a person can be erased, and the chain still verifies.
+//! which the chain holds a salted seal. So a person can be erased, and the chain still verifies. Who stands behind a handle
+//! is under a seal too, and who is named by a row is there or was erased by a row.
 //!
-//! **What it cannot see:** who puts back an older copy of the whole store. Rows that were sent on (syslog, OTLP) or
+//! **What it cannot see:** who puts back an older copy of the whole store, or empties it. Rows that were sent on (syslog, OTLP) or
 //! exported carry their hashes: compared with those, an older copy shows.
 
 mod chain;
