@@ -136,10 +136,18 @@ impl Audit {
     /// Reads the whole trail and recomputes its chain, from the checkpoint on if there is one, to the row that the head
     /// names; and looks whether those are there whom it names. Rows that are written meanwhile do not disturb it.
     pub async fn verify(&self) -> Result<Verified, StoreError> {
-        let (mut walk, all_sealed) = match self.verify_chain().await? {
-            Ok(walked) => walked,
-            Err(verified) => return Ok(verified),
-        };
+        match self.verify_chain().await? {
+            Ok((walk, all_sealed)) => self.verify_people(walk, all_sealed).await,
+            Err(verified) => Ok(verified),
+        }
+    }
+
+    /// Are those there whom the walked rows name?
+    pub(super) async fn verify_people(
+        &self,
+        mut walk: Walk,
+        all_sealed: bool,
+    ) -> Result<Verified, StoreError> {
         let mut looked = self.look_at(&walk.people, all_sealed).await?;
         if let Err(Wrong { what, .. }) = looked
             && what == Broken::PersonMissing
@@ -170,7 +178,7 @@ impl Audit {
     }
 
     /// The walk over all rows, and whether everybody they name must be under a seal; or what is wrong.
-    async fn verify_chain(&self) -> Result<Result<(Walk, bool), Verified>, StoreError> {
+    pub(super) async fn verify_chain(&self) -> Result<Result<(Walk, bool), Verified>, StoreError> {
         let mut walk = match self.walk_from_checkpoint().await? {
             Ok(walk) => walk,
             Err(verified) => return Ok(Err(verified)),

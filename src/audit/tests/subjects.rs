@@ -187,6 +187,16 @@ async fn who_was_erased_is_not_missed_and_another_cannot_take_their_place() {
 }
 
 #[tokio::test]
+async fn who_is_erased_while_a_trail_is_verified_is_not_missed() {
+    let store = asked().await;
+    let audit = Audit::new(store.clone(), KEY);
+    let (walk, all_sealed) = audit.verify_chain().await.unwrap().unwrap();
+    audit.erase_person("bob", &reader(), start()).await.unwrap();
+    let verified = audit.verify_people(walk, all_sealed).await.unwrap();
+    assert!(verified.ok, "{verified:?}");
+}
+
+#[tokio::test]
 async fn a_trail_from_before_seals_is_whole_and_sealed_by_its_next_row() {
     let store = asked().await;
     unseal(&store).await;
