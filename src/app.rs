@@ -258,7 +258,8 @@ impl App {
             vault: Arc::new(vault),
         };
         let audit = Audit::new(store.clone(), derive(&root, "audit"))
-            .keeping(settings.audit.keep_arguments);
+            .keeping(settings.audit.keep_arguments)
+            .coming_first();
         let zone = TimeZone::get(&settings.instance.zone).map_err(|_| {
             one(Problem::new(
                 "unknown-zone",

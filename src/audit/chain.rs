@@ -7,14 +7,24 @@ use sha2::Sha256;
 
 use crate::{
     ids::hex,
-    store::{AuditCheckpoint, AuditRow, StoreError},
+    store::{AuditCheckpoint, AuditHead, AuditRow, StoreError},
 };
 
 /// Who has it can write rows that verify.
 pub(super) struct Key(pub [u8; 32]);
 
+/// Who wrote a head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    Ours,
+    /// This instance, with a version that did not seal who stands behind a handle.
+    BeforeSeals,
+    /// Somebody who has not the key.
+    Foreign,
+}
+
 impl Key {
-    fn sum(&self, label: &str, parts: &[&[u8]]) -> String {
+    pub(super) fn sum(&self, label: &str, parts: &[&[u8]]) -> String {
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.0) else {
             unreachable!("HMAC takes keys of every length (RFC 2104)")
         };
@@ -55,9 +65,29 @@ impl Key {
         )
     }
 
-    /// Says which row is the last.
+    /// Says which row is the last, and that whoever stands behind a handle is sealed.
     pub fn head(&self, number: u64, hash: &str) -> String {
-        self.sum("head", &[&number.to_be_bytes(), hash.as_bytes()])
+        self.sum(
+            "head-and-subjects",
+            &[&number.to_be_bytes(), hash.as_bytes()],
+        )
+    }
+
+    /// Whose a head is.
+    pub fn origin(&self, head: &AuditHead) -> Origin {
+        let parts: &[&[u8]] = &[&head.number.to_be_bytes(), head.hash.as_bytes()];
+        if self.head(head.number, &head.hash) == head.seal {
+            Origin::Ours
+        } else if self.sum("head", parts) == head.seal {
+            Origin::BeforeSeals
+        } else {
+            Origin::Foreign
+        }
+    }
+
+    /// Says who stands behind a handle.
+    pub fn subject(&self, user: &str, handle: &str) -> String {
+        self.sum("subject", &[user.as_bytes(), handle.as_bytes()])
     }
 
     /// Says up to where rows were removed, and what the chain goes on from.

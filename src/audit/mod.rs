@@ -7,9 +7,10 @@
 //!
 //! A row names tools, people and outcomes; of arguments it holds a keyed hash, of answers size and hash, never their
 //! content. Persons stand in it by a random handle, and what they wrote stands beside it in a document of its own, of
-//! which the chain holds a salted seal. So a person can be erased, and the chain still verifies.
+//! which the chain holds a salted seal. So a person can be erased, and the chain still verifies. Who stands behind a handle
+//! is under a seal too, and who is named by a row is there or was erased by a row.
 //!
-//! **What it cannot see:** who puts back an older copy of the whole store. Rows that were sent on (syslog, OTLP) or
+//! **What it cannot see:** who puts back an older copy of the whole store, or empties it. Rows that were sent on (syslog, OTLP) or
 //! exported carry their hashes: compared with those, an older copy shows.
 
 mod chain;
@@ -19,6 +20,7 @@ mod forward;
 mod person;
 mod retention;
 mod search;
+mod subjects;
 #[cfg(test)]
 mod tests;
 mod verify;
@@ -28,6 +30,7 @@ pub use export::{Exported, Format};
 pub use forward::{Target, forward};
 pub use person::{Erasure, PersonError};
 pub use search::{AuditError, Page, Query, Reader, Seen};
+pub use subjects::FORGED;
 pub use verify::{Broken, Verified};
 
 use std::{
@@ -43,7 +46,8 @@ use crate::{
     settings::KeepArguments,
     store::{AuditHead, AuditRow, AuditText, FoundRow, Store, StoreError, Subject},
 };
-use chain::{Key, handle, random};
+use chain::{Key, Origin, random};
+use subjects::Proven;
 
 /// So often an append is tried that lost against another node's.
 const MOST_APPENDS: usize = 50;
@@ -56,6 +60,8 @@ pub struct Audit {
     store: Store,
     key: Arc<Key>,
     keep: KeepArguments,
+    /// Nothing is written into the store before a row.
+    comes_first: bool,
     /// What this node believes to be the end: saves reading it for each append.
     last: Arc<Mutex<Option<End>>>,
     /// Who this node believes to stand behind rows, by person: a row is appended only where that is so.
@@ -98,6 +104,7 @@ impl Audit {
             store,
             key: Arc::new(Key(key)),
             keep: KeepArguments::default(),
+            comes_first: false,
             last: Arc::default(),
             subjects: Arc::default(),
             lane: Lane::default(),
@@ -109,6 +116,16 @@ impl Audit {
     #[must_use]
     pub fn keeping(self, keep: KeepArguments) -> Self {
         Self { keep, ..self }
+    }
+
+    /// The same trail, of a store into which nothing else is written before a row: where something is, and no mark of the
+    /// last row, the trail was removed.
+    #[must_use]
+    pub fn coming_first(self) -> Self {
+        Self {
+            comes_first: true,
+            ..self
+        }
     }
 
     /// What is kept of a call's arguments: a keyed hash, their names, and what the settings keep besides.
@@ -322,8 +339,10 @@ impl Audit {
             .filter(|person| !known.contains_key(*person))
             .collect();
         if !unknown.is_empty() {
-            for subject in trail.subjects(&unknown).await? {
-                known.insert(subject.user.clone(), subject);
+            for found in trail.subjects(&unknown).await? {
+                if let Proven::Yes(subject) = self.proven(found) {
+                    known.insert(subject.user.clone(), subject);
+                }
             }
         }
         let mut subjects = Vec::with_capacity(people.len());
@@ -331,7 +350,7 @@ impl Audit {
             let subject = match known.get(person) {
                 Some(subject) => subject.clone(),
                 None => {
-                    let subject = trail.make_subject(person, handle()?).await?;
+                    let subject = self.settled(person).await?;
                     known.insert(person.to_owned(), subject.clone());
                     subject
                 }
@@ -349,7 +368,17 @@ impl Audit {
     async fn end(&self) -> Result<End, StoreError> {
         let rows = self.store.audit();
         // In this order: a head never names a row that is not yet there.
-        let (head, version) = rows.versioned_head().await?;
+        let (mut head, mut version) = rows.versioned_head().await?;
+        let mut begun = false;
+        if head.is_none() {
+            begun = self.has_begun().await?;
+            (head, version) = rows.versioned_head().await?;
+        }
+        if let Some(head) = &head
+            && self.key.origin(head) == Origin::BeforeSeals
+        {
+            self.seal_subjects().await?;
+        }
         let at = |number, hash| End {
             number,
             hash,
@@ -357,7 +386,7 @@ impl Audit {
         };
         let last = rows.last().await?;
         let head = head.map(|head| {
-            let ours = self.key.head(head.number, &head.hash) == head.seal;
+            let ours = self.key.origin(&head) != Origin::Foreign;
             (head, ours)
         });
         let begin = match rows.checkpoint().await?.ok().flatten() {
@@ -382,9 +411,9 @@ impl Audit {
                 self.caught_up(row).await
             }
             (Some((head, true)), _) => Ok(at(head.number, head.hash)),
-            (None, None) if begin.0 == 0 => Ok(at(begin.0, begin.1)),
+            (None, None) if begin.0 == 0 && !begun => Ok(at(begin.0, begin.1)),
             // The first batch of all: its head was still to be written.
-            (None, Some(row)) if row.first == 1 => self.caught_up(row).await,
+            (None, Some(row)) if row.first == 1 && !begun => self.caught_up(row).await,
             (_, row) => {
                 tracing::error!(
                     "the audit trail's head is missing or was changed: run `daybrief audit verify`"
@@ -393,6 +422,12 @@ impl Audit {
                 Ok(at(number + 1, hash))
             }
         }
+    }
+
+    /// Does the store hold what comes only after a row and its head? Then a head that is read after asking this is there,
+    /// unless somebody took it.
+    async fn has_begun(&self) -> Result<bool, StoreError> {
+        Ok(self.comes_first && self.store.audit().has_effects().await?)
     }
 
     /// The end once the head, which was behind, names this row.
@@ -417,9 +452,8 @@ impl Audit {
     /// Says that this row is the last, unless a later one is said to be.
     async fn advance(&self, number: u64, hash: &str) -> Result<(), StoreError> {
         let head = self.head(number, hash);
-        let later = |before: &AuditHead| {
-            before.number >= number && self.key.head(before.number, &before.hash) == before.seal
-        };
+        let later =
+            |before: &AuditHead| before.number >= number && self.key.origin(before) == Origin::Ours;
         self.store.audit().set_head(&head, later).await
     }
 }

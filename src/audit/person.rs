@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::{
     Act, Audit, AuditError, Entry, Outcome, PAGE, Query, Reader, Verified,
-    chain::handle,
     search::{Kept, Names, Wanted},
+    subjects::Proven,
 };
 use crate::store::{AuditRow, AuditText, Erased, Identity, StoreError};
 
@@ -25,6 +25,8 @@ pub enum PersonError {
     Store(#[from] StoreError),
     #[error("nothing is kept of a person `{0}`")]
     Unknown(String),
+    #[error("who stands behind the rows of `{0}` was changed: none can be shown as theirs")]
+    Forged(String),
     #[error("the output cannot be written: {0}")]
     Output(#[from] std::io::Error),
 }
@@ -33,6 +35,7 @@ impl From<AuditError> for PersonError {
     fn from(error: AuditError) -> Self {
         match error {
             AuditError::Store(error) => Self::Store(error),
+            AuditError::Forged(person) => Self::Forged(person),
             error => Self::Output(std::io::Error::other(error.to_string())),
         }
     }
@@ -44,6 +47,7 @@ impl From<PersonError> for crate::error::Problem {
             PersonError::Store(error) => error.into(),
             PersonError::Unknown(_) => Self::new("unknown-person", error.to_string())
                 .advise("name the id of a user: `daybrief data export --user ID`"),
+            PersonError::Forged(person) => AuditError::Forged(person).into(),
             PersonError::Output(_) => Self::new("output", error.to_string()),
         }
     }
@@ -92,6 +96,10 @@ impl Audit {
         now: Timestamp,
     ) -> Result<(), PersonError> {
         let identity = self.known(user).await?;
+        self.seal_subjects().await?;
+        if self.subject(user).await? == Proven::Forged {
+            return Err(PersonError::Forged(user.to_owned()));
+        }
         let record = reader.record(Act::DataExport, "person", now).about(user);
         self.record(&[record]).await?;
         let mut result = Ok(());
@@ -104,8 +112,10 @@ impl Audit {
             })
             .await?;
         result?;
-        let Some(subject) = self.store.audit().subject(user).await? else {
-            return Ok(());
+        let subject = match self.subject(user).await? {
+            Proven::Yes(subject) => subject,
+            Proven::Nobody => return Ok(()),
+            Proven::Forged => return Err(PersonError::Forged(user.to_owned())),
         };
         let wanted = Wanted::new(&Query::default(), Some(subject.handle));
         let (mut number, mut names) = (self.border(Timestamp::MIN).await?, Names::new());
@@ -160,11 +170,9 @@ impl Audit {
         let file = file.and_then(|object| object.file);
         store.person().disable(user).await?;
         // Read anew: what this node believes may be from before they were erased elsewhere.
-        let trail = store.audit();
-        let subject = match trail.subject(user).await? {
-            Some(subject) => subject,
-            None => trail.make_subject(user, handle()?).await?,
-        };
+        self.seal_subjects().await?;
+        // Where another was put in their place, their rows cannot be told from others': the trail stays not whole.
+        let subject = self.settled(user).await?;
         let handle = subject.handle.as_str();
 
         let mut record = reader.record(Act::DataErase, "person", now);

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{Act, Arguments, Audit, Entry, Outcome, PAGE, Record, ResultFacts};
-use crate::store::{AuditRow, AuditText, ERASED, FoundRow, StoreError};
+use super::{Act, Arguments, Audit, Entry, Outcome, PAGE, Record, ResultFacts, subjects::Proven};
+use crate::store::{AuditRow, AuditText, FoundRow, StoreError};
 
 /// A reason is at least so many characters.
 const SHORTEST_REASON: usize = 8;
@@ -24,6 +24,8 @@ pub enum AuditError {
     Store(#[from] StoreError),
     #[error("a reason of at least {least} characters is needed before anybody may read the trail")]
     NoReason { least: usize },
+    #[error("who stands behind the rows of `{0}` was changed: none can be shown as theirs")]
+    Forged(String),
     #[error("the output cannot be written: {0}")]
     Output(#[from] std::io::Error),
     #[error("the output cannot be written: {0}")]
@@ -36,6 +38,8 @@ impl From<AuditError> for crate::error::Problem {
             AuditError::Store(error) => error.into(),
             AuditError::NoReason { .. } => Self::new("no-reason", error.to_string())
                 .advise("say why you look: `--reason \"…\"`; it is kept in the trail"),
+            AuditError::Forged(_) => Self::new("forged-person", error.to_string())
+                .advise("run `daybrief audit verify`, and look into a backup of the store"),
             AuditError::Output(_) | AuditError::Csv(_) => Self::new("output", error.to_string()),
         }
     }
@@ -174,7 +178,7 @@ pub(super) struct KeptText {
 }
 
 /// Who stands behind which handle, as far as it was asked.
-pub(super) type Names = BTreeMap<String, Option<String>>;
+pub(super) type Names = BTreeMap<String, String>;
 
 /// When a row was written.
 pub(super) fn instant(row: &AuditRow) -> Option<Timestamp> {
@@ -230,6 +234,7 @@ impl Audit {
         query: &Query,
         now: Timestamp,
     ) -> Result<u64, StoreError> {
+        self.seal_subjects().await?;
         let mut record = reader.record(Act::AuditRead, "audit", now);
         // Who was looked up and for which words is personal: it stands beside the chain.
         let shown = Query {
@@ -248,7 +253,7 @@ impl Audit {
         }
         // Only a person who has rows: a look-up must not leave a name behind that was nowhere before.
         if let Some(person) = &query.person
-            && self.store.audit().subject(person).await?.is_some()
+            && matches!(self.subject(person).await?, Proven::Yes(_))
         {
             record = record.about(person.clone());
         }
@@ -260,14 +265,15 @@ impl Audit {
     pub(super) async fn handle_asked(
         &self,
         query: &Query,
-    ) -> Result<Option<Option<String>>, StoreError> {
-        Ok(match &query.person {
-            None => Some(None),
-            Some(person) => {
-                let subject = self.store.audit().subject(person).await?;
-                subject.map(|subject| Some(subject.handle))
-            }
-        })
+    ) -> Result<Option<Option<String>>, AuditError> {
+        let Some(person) = &query.person else {
+            return Ok(Some(None));
+        };
+        match self.subject(person).await? {
+            Proven::Yes(subject) => Ok(Some(Some(subject.handle))),
+            Proven::Forged => Err(AuditError::Forged(person.clone())),
+            Proven::Nobody => Ok(None),
+        }
     }
 
     /// The numbers between which a query's rows lie, both inclusive; all of them before the reader's `own` row.
@@ -373,7 +379,7 @@ impl Audit {
         Ok(seen)
     }
 
-    /// The person behind a handle.
+    /// What is shown for a handle.
     async fn name(
         &self,
         handle: Option<String>,
@@ -382,16 +388,12 @@ impl Audit {
         let Some(handle) = handle else {
             return Ok(None);
         };
-        let known = match names.get(&handle) {
-            Some(known) => known.clone(),
-            None => {
-                let subject = self.store.audit().behind(&handle).await?;
-                let user = subject.map(|subject| subject.user);
-                names.insert(handle, user.clone());
-                user
-            }
-        };
-        Ok(Some(known.unwrap_or_else(|| ERASED.to_owned())))
+        if let Some(known) = names.get(&handle) {
+            return Ok(Some(known.clone()));
+        }
+        let shown = self.shown(&handle).await?;
+        names.insert(handle, shown.clone());
+        Ok(Some(shown))
     }
 }
 

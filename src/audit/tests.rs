@@ -4,6 +4,8 @@ mod broken;
 mod person;
 mod retention;
 mod search;
+mod subjects;
+mod wiped;
 
 use std::time::Duration;
 
@@ -112,6 +114,11 @@ async fn drop_row(store: &Store, number: u64) {
 
 async fn last(store: &Store) -> u64 {
     store.audit().last_number().await.unwrap()
+}
+
+async fn handle_of(store: &Store, user: &str) -> String {
+    let found = store.audit().subject(user).await.unwrap().unwrap();
+    found.kept.unwrap().handle
 }
 
 fn reader() -> Reader {

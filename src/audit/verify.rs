@@ -5,7 +5,11 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Audit, PAGE};
+use super::{
+    Audit, PAGE,
+    chain::Origin,
+    subjects::{People, Wrong},
+};
 use crate::store::{AuditText, FoundRow, StoreError};
 
 /// What is wrong with the first row that is not as it was written.
@@ -36,6 +40,12 @@ pub enum Broken {
     HeadForged,
     /// What says which row is the last is older than a crash can have left it.
     HeadBehind,
+    /// It is not there, nor any other, nor what says which row is the last; but there is what comes only after a row.
+    TrailMissing,
+    /// Who stands behind its handle.
+    PersonForged,
+    /// Nobody stands behind its handle, and nothing says that they were erased.
+    PersonMissing,
 }
 
 impl Broken {
@@ -54,6 +64,13 @@ impl Broken {
             Self::HeadMissing => "is the last, and the mark that would say so is missing",
             Self::HeadForged => "is the last, and the mark that would say so was changed",
             Self::HeadBehind => "is behind the mark of the last row, which was put back",
+            Self::TrailMissing => {
+                "is missing, with all others and the mark of the last, and the store holds what comes only after a row"
+            }
+            Self::PersonForged => "names a person in whose place another was put",
+            Self::PersonMissing => {
+                "names a person who is missing, and nothing says that they were erased"
+            }
         }
     }
 }
@@ -68,6 +85,14 @@ pub struct Verified {
     pub first_bad: Option<u64>,
     /// What is wrong with it.
     pub what: Option<Broken>,
+    /// Persons that a version before seals wrote and none has sealed since: until the next row they may be changed unseen.
+    #[serde(skip_serializing_if = "is_none")]
+    pub unsealed: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 impl Verified {
@@ -77,6 +102,7 @@ impl Verified {
             entries,
             first_bad: Some(number),
             what: Some(what),
+            unsealed: 0,
         }
     }
 }
@@ -90,6 +116,8 @@ pub(super) struct Walk {
     pub rows: u64,
     /// The number and hash of the row before the last row's batch.
     before_batch: (u64, String),
+    /// Who is named by the rows walked.
+    people: People,
 }
 
 impl Walk {
@@ -99,17 +127,61 @@ impl Walk {
             number,
             hash,
             rows: 0,
+            people: People::default(),
         }
     }
 }
 
 impl Audit {
     /// Reads the whole trail and recomputes its chain, from the checkpoint on if there is one, to the row that the head
-    /// names. Rows that are written meanwhile do not disturb it.
+    /// names; and looks whether those are there whom it names. Rows that are written meanwhile do not disturb it.
     pub async fn verify(&self) -> Result<Verified, StoreError> {
+        match self.verify_chain().await? {
+            Ok((walk, all_sealed)) => self.verify_people(walk, all_sealed).await,
+            Err(verified) => Ok(verified),
+        }
+    }
+
+    /// Are those there whom the walked rows name?
+    pub(super) async fn verify_people(
+        &self,
+        mut walk: Walk,
+        all_sealed: bool,
+    ) -> Result<Verified, StoreError> {
+        let mut looked = self.look_at(&walk.people, all_sealed).await?;
+        if let Err(Wrong { what, .. }) = looked
+            && what == Broken::PersonMissing
+        {
+            // Somebody who was erased meanwhile: the row that says so was written before they went.
+            let mut later = walk.clone();
+            loop {
+                let page = self.next_page(&later, PAGE).await?;
+                if page.is_empty() || self.step_all(&mut later, &page).await?.is_err() {
+                    break;
+                }
+            }
+            walk.people.erased_also(later.people);
+            looked = self.look_at(&walk.people, all_sealed).await?;
+        }
+        Ok(match looked {
+            Ok(unsealed) => Verified {
+                ok: true,
+                entries: walk.rows,
+                first_bad: None,
+                what: None,
+                unsealed,
+            },
+            Err(Wrong { number, what }) => {
+                Verified::bad(walk.rows, number.unwrap_or(walk.number.max(1)), what)
+            }
+        })
+    }
+
+    /// The walk over all rows, and whether everybody they name must be under a seal; or what is wrong.
+    pub(super) async fn verify_chain(&self) -> Result<Result<(Walk, bool), Verified>, StoreError> {
         let mut walk = match self.walk_from_checkpoint().await? {
             Ok(walk) => walk,
-            Err(verified) => return Ok(verified),
+            Err(verified) => return Ok(Err(verified)),
         };
         // Everything that is there; a trail that grows faster than it is read ends where it stood at the beginning.
         let until = self.store.audit().last_number().await?;
@@ -119,7 +191,7 @@ impl Audit {
                 break;
             }
             if let Err((number, what)) = self.step_all(&mut walk, &page).await? {
-                return Ok(Verified::bad(walk.rows, number, what));
+                return Ok(Err(Verified::bad(walk.rows, number, what)));
             }
             if walk.number >= until {
                 break;
@@ -216,6 +288,7 @@ impl Audit {
         if row.first == row.number {
             walk.before_batch = (walk.number, std::mem::take(&mut walk.hash));
         }
+        walk.people.note(row);
         walk.number = expected;
         walk.hash = row.hash.clone();
         walk.rows += 1;
@@ -242,53 +315,52 @@ impl Audit {
     }
 
     /// Is the last row the one that the head names, or at most one batch behind it?
-    async fn compare_with_head(&self, mut walk: Walk) -> Result<Verified, StoreError> {
-        let whole = |walk: &Walk| Verified {
-            ok: true,
-            entries: walk.rows,
-            first_bad: None,
-            what: None,
-        };
-        let (last, head) = (walk.number, self.store.audit().head().await?);
+    async fn compare_with_head(
+        &self,
+        mut walk: Walk,
+    ) -> Result<Result<(Walk, bool), Verified>, StoreError> {
+        let (last, mut head) = (walk.number, self.store.audit().head().await?);
+        let mut begun = false;
+        if head.is_none() {
+            begun = self.has_begun().await?;
+            head = self.store.audit().head().await?;
+        }
+        let bad = |walk: &Walk, number, what| Ok(Err(Verified::bad(walk.rows, number, what)));
         let Some(head) = head else {
             // Nothing was ever written, or the first batch was and its head was still to come.
             let fresh = last == 0 || walk.before_batch.0 == 0 && walk.rows == last;
-            return Ok(if fresh {
-                whole(&walk)
-            } else {
-                Verified::bad(walk.rows, last, Broken::HeadMissing)
-            });
+            return match last {
+                _ if fresh && !begun => Ok(Ok((walk, false))),
+                0 => bad(&walk, 1, Broken::TrailMissing),
+                _ => bad(&walk, last, Broken::HeadMissing),
+            };
         };
-        if self.key.head(head.number, &head.hash) != head.seal {
-            return Ok(Verified::bad(walk.rows, last, Broken::HeadForged));
+        let origin = self.key.origin(&head);
+        if origin == Origin::Foreign {
+            return bad(&walk, last, Broken::HeadForged);
         }
+        let all_sealed = origin == Origin::Ours;
         if head.number < last {
             let (number, hash) = &walk.before_batch;
-            return Ok(if (head.number, &head.hash) == (*number, hash) {
-                whole(&walk)
-            } else {
-                Verified::bad(walk.rows, last, Broken::HeadBehind)
-            });
+            if (head.number, &head.hash) != (*number, hash) {
+                return bad(&walk, last, Broken::HeadBehind);
+            }
+            return Ok(Ok((walk, all_sealed)));
         }
         // Rows that were written since: the head comes after its rows, so they are there.
         while walk.number < head.number {
             let limit = u32::try_from(head.number - walk.number).unwrap_or(PAGE);
             let page = self.next_page(&walk, limit.min(PAGE)).await?;
             if page.is_empty() {
-                return Ok(Verified::bad(
-                    walk.rows,
-                    walk.number + 1,
-                    Broken::EndMissing,
-                ));
+                return bad(&walk, walk.number + 1, Broken::EndMissing);
             }
             if let Err((number, what)) = self.step_all(&mut walk, &page).await? {
-                return Ok(Verified::bad(walk.rows, number, what));
+                return bad(&walk, number, what);
             }
         }
-        Ok(if walk.hash == head.hash {
-            whole(&walk)
-        } else {
-            Verified::bad(walk.rows, walk.number, Broken::Changed)
-        })
+        if walk.hash != head.hash {
+            return bad(&walk, walk.number, Broken::Changed);
+        }
+        Ok(Ok((walk, all_sealed)))
     }
 }

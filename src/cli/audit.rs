@@ -104,6 +104,10 @@ async fn verify(app: &App, json: bool) -> Result<u8, Problems> {
     } else {
         match (verified.first_bad, verified.what) {
             (Some(bad), Some(what)) => print(&format!("row {bad} {}", what.words())),
+            _ if verified.unsealed > 0 => print(&format!(
+                "{} rows, whole; {} persons behind them are not sealed before the next row is written",
+                verified.entries, verified.unsealed
+            )),
             _ => print(&format!("{} rows, whole", verified.entries)),
         }
     }

@@ -17,6 +17,8 @@ use super::{
 const GROUP: &str = "all";
 const HEAD: &str = "head";
 const CHECKPOINT: &str = "checkpoint";
+/// So many documents are read that say who stands behind one handle. More than one is not our doing.
+const MOST_OF_A_HANDLE: u32 = 100;
 /// Documents read at once.
 const PAGE: u32 = 1_000;
 
@@ -89,9 +91,22 @@ pub struct AuditCheckpoint {
 
 /// Who stands behind a handle.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Subject {
     pub user: String,
     pub handle: String,
+    /// Over both; nothing where a version before seals wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seal: Option<String>,
+}
+
+/// Who stands behind a handle, as it was found, whole or not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundSubject {
+    /// Under whose key it lies.
+    pub user: String,
+    /// Nothing where it cannot be read, or says that it is another's.
+    pub kept: Option<Subject>,
 }
 
 /// How far rows were sent on, and by which node.
@@ -132,6 +147,15 @@ fn subject_content(subject: &Subject) -> Result<Content, StoreError> {
         group: Some(subject.handle.clone()),
         ..Content::default()
     })
+}
+
+fn found_subject(document: &Document) -> FoundSubject {
+    FoundSubject {
+        kept: from_body(Collection::AuditSubjects, document)
+            .ok()
+            .filter(|subject: &Subject| subject.user == document.key),
+        user: document.key.clone(),
+    }
 }
 
 fn head_content(head: &AuditHead) -> Result<Content, StoreError> {
@@ -426,55 +450,106 @@ impl AuditRows<'_> {
             .await
     }
 
-    /// Who stands behind this person's rows.
-    pub async fn subject(&self, user: &str) -> Result<Option<Subject>, StoreError> {
-        self.0
-            .driver
-            .get(Collection::AuditSubjects, user)
-            .await?
-            .map(|document| from_body(Collection::AuditSubjects, &document))
-            .transpose()
-    }
-
-    /// Who stands behind the rows of these persons, as far as they have any.
-    pub async fn subjects(&self, users: &[&str]) -> Result<Vec<Subject>, StoreError> {
-        self.0
-            .driver
-            .get_all(Collection::AuditSubjects, users)
-            .await?
-            .iter()
-            .map(|document| from_body(Collection::AuditSubjects, document))
-            .collect()
-    }
-
-    /// Who stands behind this person's rows from now on: `fresh` where they had no handle.
-    pub async fn make_subject(&self, user: &str, fresh: String) -> Result<Subject, StoreError> {
-        let subject = Subject {
-            user: user.to_owned(),
-            handle: fresh,
-        };
-        let content = subject_content(&subject)?;
+    /// Who stands behind this person's rows, whatever state that is in.
+    pub async fn subject(&self, user: &str) -> Result<Option<FoundSubject>, StoreError> {
         let driver = &self.0.driver;
-        if driver
-            .insert(Collection::AuditSubjects, user, &content)
-            .await?
-        {
-            return Ok(subject);
-        }
-        self.subject(user).await?.ok_or(StoreError::Contended)
+        let document = driver.get(Collection::AuditSubjects, user).await?;
+        Ok(document.as_ref().map(found_subject))
     }
 
-    /// The person behind a handle; nobody where they were erased.
-    pub async fn behind(&self, handle: &str) -> Result<Option<Subject>, StoreError> {
-        let found = self
-            .0
-            .driver
-            .list(Collection::AuditSubjects, handle, Range::all(1))
+    /// Who stands behind the rows of these persons, as far as they have any, whatever state that is in.
+    pub async fn subjects(&self, users: &[&str]) -> Result<Vec<FoundSubject>, StoreError> {
+        let driver = &self.0.driver;
+        let documents = driver.get_all(Collection::AuditSubjects, users).await?;
+        Ok(documents.iter().map(found_subject).collect())
+    }
+
+    /// At most a page of who stands behind handles, those behind `after`; and where to go on.
+    pub async fn scan_subjects(
+        &self,
+        after: Option<&str>,
+    ) -> Result<(Vec<FoundSubject>, Option<String>), StoreError> {
+        let driver = &self.0.driver;
+        let found = driver.scan(Collection::AuditSubjects, after, PAGE).await?;
+        let last = found.last().map(|document| document.key.clone());
+        Ok((found.iter().map(found_subject).collect(), last))
+    }
+
+    /// Who stands behind a person's rows from now on: who does already where `keep` holds of them, else `fresh`.
+    pub async fn settle_subject(
+        &self,
+        fresh: Subject,
+        keep: impl Fn(&Subject) -> bool,
+    ) -> Result<Subject, StoreError> {
+        let content = subject_content(&fresh)?;
+        let mut settled = fresh.clone();
+        self.0
+            .put(Collection::AuditSubjects, &fresh.user, |before| {
+                let kept = before
+                    .and_then(|document| found_subject(document).kept)
+                    .filter(&keep);
+                let write = kept.is_none().then(|| content.clone());
+                settled = kept.unwrap_or_else(|| fresh.clone());
+                Ok(write)
+            })
             .await?;
-        found
-            .first()
-            .map(|document| from_body(Collection::AuditSubjects, document))
-            .transpose()
+        Ok(settled)
+    }
+
+    /// Puts a seal to who stands behind a handle, if that is still so and has none.
+    pub async fn seal_subject(&self, sealed: &Subject) -> Result<(), StoreError> {
+        let content = subject_content(sealed)?;
+        let unsealed = Subject {
+            seal: None,
+            ..sealed.clone()
+        };
+        self.0
+            .put(Collection::AuditSubjects, &sealed.user, |before| {
+                let kept = before.and_then(|document| found_subject(document).kept);
+                Ok((kept.as_ref() == Some(&unsealed)).then(|| content.clone()))
+            })
+            .await
+    }
+
+    /// Who is said to stand behind a handle: one where all is well, nobody where they were erased.
+    pub async fn behind(&self, handle: &str) -> Result<Vec<FoundSubject>, StoreError> {
+        let driver = &self.0.driver;
+        let found = driver
+            .list(
+                Collection::AuditSubjects,
+                handle,
+                Range::all(MOST_OF_A_HANDLE),
+            )
+            .await?;
+        Ok(found.iter().map(found_subject).collect())
+    }
+
+    /// Does the store hold anything that comes after a row? That is all but the trail itself, accepted descriptions of
+    /// tools and the store's own secrets, whose names begin with a dot.
+    pub async fn has_effects(&self) -> Result<bool, StoreError> {
+        for c in Collection::ALL {
+            // Behind the store's own secrets: names begin with a letter or digit, a dot sorts before those.
+            let after = match c {
+                Collection::Audit
+                | Collection::AuditTexts
+                | Collection::AuditMarks
+                | Collection::AuditSubjects
+                | Collection::Pins => continue,
+                Collection::Secrets => Some("/"),
+                Collection::Objects
+                | Collection::Pauses
+                | Collection::Runs
+                | Collection::Outbox
+                | Collection::Usage
+                | Collection::Conversations
+                | Collection::Proposals
+                | Collection::Tokens => None,
+            };
+            if !self.0.driver.scan(c, after, 1).await?.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Forgets who stands behind a handle.

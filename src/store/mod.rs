@@ -23,7 +23,8 @@ mod tokens;
 mod usage;
 
 pub use audit::{
-    Appended, AuditCheckpoint, AuditHead, AuditRow, AuditRows, AuditText, FoundRow, Subject,
+    Appended, AuditCheckpoint, AuditHead, AuditRow, AuditRows, AuditText, FoundRow, FoundSubject,
+    Subject,
 };
 pub use conversations::Conversations;
 pub use objects::{Kind, Objects, Pause, Rows, Stored};

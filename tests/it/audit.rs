@@ -77,12 +77,17 @@ fn position(bytes: &[u8], part: &str) -> Option<usize> {
 
 /// Brings what stands in the log into the file, so that it can be changed there.
 fn settle(folder: &Path) {
+    change(folder, "PRAGMA wal_checkpoint(TRUNCATE)");
+}
+
+/// What somebody does who has the database and nothing else.
+fn change(folder: &Path, statement: &'static str) {
     let url = format!("sqlite://{}", folder.join("daybrief.db").display());
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         use sqlx::Connection;
         let mut connection = sqlx::SqliteConnection::connect(&url).await.unwrap();
-        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
+        sqlx::query(statement)
             .execute(&mut connection)
             .await
             .unwrap();
@@ -211,4 +216,37 @@ fn a_byte_that_is_changed_in_the_file_is_told_with_its_row() {
     }
     fs::write(&path, &good).unwrap();
     assert_eq!(verify().0, Some(0));
+}
+
+#[test]
+fn a_wiped_trail_and_another_person_behind_a_handle_are_told() {
+    let verify = |instance: &Instance| {
+        let output = instance.run(&["audit", "verify", "--json"]);
+        let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+        (output.status.code(), told["what"].clone())
+    };
+    let fresh = Instance(tempfile::tempdir().unwrap());
+    fs::write(fresh.0.path().join("daybrief.toml"), "").unwrap();
+    assert_eq!(verify(&fresh), (Some(0), Value::Null));
+
+    let instance = Instance::new();
+    assert_eq!(verify(&instance), (Some(0), Value::Null));
+    change(
+        &instance.data(),
+        "UPDATE documents SET body = replace(body, '\"user\":\"mara\"', '\"user\":\"eva\"') \
+         WHERE collection = 'audit-subjects'",
+    );
+    assert_eq!(verify(&instance), (Some(1), "person-forged".into()));
+    let search = ["audit", "search", "--reason", "who was changed?", "--json"];
+    let found = lines(&instance.done(&search));
+    assert!(found.iter().any(|row| row["about"] == "forged-person"));
+    assert!(found.iter().all(|row| row["about"] != "eva"));
+
+    change(
+        &instance.data(),
+        "DELETE FROM documents WHERE collection LIKE 'audit%'",
+    );
+    assert_eq!(verify(&instance), (Some(1), "trail-missing".into()));
+    instance.done(&search);
+    assert_eq!(verify(&instance), (Some(1), "beginning-missing".into()));
 }

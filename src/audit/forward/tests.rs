@@ -236,6 +236,7 @@ async fn of_two_nodes_one_sends_until_it_falls_silent() {
     sink.refused.store(1, Ordering::SeqCst);
     let url = format!("{}/v1/logs", collector(sink.clone()).await);
     let (audit, target) = (trail(3).await, Target::Otlp(url));
+    crate::tls::begin();
     let client = reqwest::Client::new();
     let now = Timestamp::now();
     audit.send_batch(&target, "a", &client, now).await.unwrap();

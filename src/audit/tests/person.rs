@@ -272,7 +272,7 @@ async fn who_was_erased_elsewhere_is_another_person_to_a_trail_that_knew_them() 
         Audit::new(store.clone(), KEY),
     );
     let before = daemon.record(&[question("mara", "one")]).await.unwrap()[0];
-    let handle = store.audit().subject("mara").await.unwrap().unwrap().handle;
+    let handle = handle_of(&store, "mara").await;
     let erasure = command.erase_person("mara", &reader(), start()).await;
     assert_eq!(erasure.unwrap().handle, handle);
     assert!(store.audit().subject("mara").await.unwrap().is_none());
@@ -283,7 +283,7 @@ async fn who_was_erased_elsewhere_is_another_person_to_a_trail_that_knew_them() 
         let row = rows.iter().find(|row| row.number == number).unwrap();
         row.entry["user"].as_str().unwrap().to_owned()
     };
-    let now = store.audit().subject("mara").await.unwrap().unwrap().handle;
+    let now = handle_of(&store, "mara").await;
     assert_eq!((user(before), user(after)), (handle.clone(), now.clone()));
     assert_ne!(now, handle);
     assert!(broken(&store).await.is_none());
