@@ -67,6 +67,8 @@ pub struct Evidence {
     failed: bool,
     /// The conversation, or the brief that it is about, told something before.
     told_before: bool,
+    /// An action was suggested.
+    suggested: bool,
     values: usize,
     /// Of the result that is taken in.
     headings: Headings,
@@ -233,6 +235,16 @@ impl Evidence {
         self.told_before
     }
 
+    /// An action was suggested in this turn: nothing of it is done.
+    pub fn suggests(&mut self) {
+        self.suggested = true;
+    }
+
+    /// Was an action suggested, or refused, in this turn?
+    pub fn was_suggested(&self) -> bool {
+        self.suggested
+    }
+
     /// Does what a source would have shown stand out?
     pub fn has_failed(&self) -> bool {
         self.failed
@@ -300,7 +312,9 @@ impl Evidence {
             }
         }
         let length = lower.chars().count();
-        if (SHORTEST_LABEL..=LONGEST_LABEL).contains(&length) {
+        // An amount that a source writes as text names nothing.
+        let names = decimal(&lower).is_none() || is_key(&place.column);
+        if names && (SHORTEST_LABEL..=LONGEST_LABEL).contains(&length) {
             let places = self.labels.entry(lower.clone()).or_default();
             places.push(place.clone());
         }

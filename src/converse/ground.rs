@@ -441,7 +441,9 @@ impl Reader<'_> {
         if calls_somebody(sentence) {
             return Err(Struck::Mention);
         }
-        if says_it_acted(sentence, self.language) {
+        if says_it_acted(sentence, self.language)
+            || self.evidence.was_suggested() && says_it_is_done(sentence)
+        {
             return Err(Struck::Act);
         }
         let figures = figures::figures(sentence, self.language);
@@ -601,7 +603,7 @@ impl Reader<'_> {
         placed: &[(&Found, Vec<Place>)],
         rests_on: &mut BTreeSet<Place>,
     ) -> Result<(), Struck> {
-        let mut carried: Vec<Vec<Place>> = Vec::new();
+        let (mut carried, mut carried_keys): (Vec<Vec<Place>>, bool) = (Vec::new(), false);
         for clause in clauses(sentence) {
             let Some(text) = sentence.get(clause.clone()) else {
                 continue;
@@ -616,13 +618,22 @@ impl Reader<'_> {
                 .filter(of_key)
                 .map(<[Place]>::to_vec)
                 .collect();
+            let is_keyed = !keys.is_empty();
             let own = if keys.is_empty() {
                 labels.iter().map(|(_, places)| places.to_vec()).collect()
             } else {
                 keys
             };
-            if !own.is_empty() {
-                carried = own;
+            // "Order 1007 (Hartmann, EU): 5": what the row that was named holds is no other row.
+            let is_of_carried = |named: &Vec<Place>| {
+                let same =
+                    |name: &Place, key: &Place| (name.result, name.row) == (key.result, key.row);
+                let mut keys = carried.iter().flatten();
+                keys.any(|key| named.iter().any(|name| same(name, key)))
+            };
+            let goes_on = !is_keyed && carried_keys && own.iter().all(is_of_carried);
+            if !own.is_empty() && !goes_on {
+                (carried, carried_keys) = (own, is_keyed);
             }
             let here: Vec<&(&Found, Vec<Place>)> = placed
                 .iter()
@@ -847,6 +858,14 @@ fn compares_rightly(sentence: &str, placed: &[(&Found, Vec<Place>)]) -> Result<(
     }
 }
 
+/// Does a sentence speak of something as done?
+fn says_it_is_done(sentence: &str) -> bool {
+    const IS_DONE: [&str; 6] = ["done", "erledigt", "fait", "faite", "hecho", "hecha"];
+    let lower = sentence.to_lowercase();
+    let mut words = lower.split(|c: char| !c.is_alphanumeric());
+    words.any(|word| DONE.contains(&word) || IS_DONE.contains(&word))
+}
+
 /// The clauses of a sentence, by their bytes: parted by marks and by words that join equals.
 fn clauses(sentence: &str) -> Vec<std::ops::Range<usize>> {
     const JOINS: [&str; 14] = [
@@ -1009,6 +1028,7 @@ mod tests {
             ("Your cancellation waits for approval", Struck::Act),
             ("Order 11008 is worth 3,090.00", Struck::Row),
             ("Order 11008 of RANCH is 9 days late", Struck::Row),
+            ("Order 11008 (ERNSH, worth much): 76.00", Struck::Row),
             ("Nothing else is late", Struck::Absence),
             ("All is well with ERNSH", Struck::Absence),
             ("There are no blockers", Struck::Absence),

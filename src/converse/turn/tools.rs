@@ -388,6 +388,7 @@ impl Turn<'_> {
             pool: &self.converse.pool,
             clock: self.converse.clock.as_ref(),
         };
+        self.reading.evidence.suggests();
         match desk.propose(suggestion).await? {
             Ok(proposal) => {
                 // The tool's name is the server's own.
