@@ -13,7 +13,7 @@ mod table;
 mod tests;
 
 pub use describe::describe;
-pub use page::is_partial;
+pub use page::{is_partial, without_page};
 pub use program::{NAME, Program, schema};
 pub use run::{Answer, run};
 pub use table::{Cell, Table, rows_of_text};

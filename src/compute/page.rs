@@ -69,6 +69,34 @@ fn plain(name: &str) -> String {
     letters.map(|c| c.to_ascii_lowercase()).collect()
 }
 
+/// Arguments that ask for another page of the same.
+const PAGE: [&str; 15] = [
+    "page",
+    "pagenumber",
+    "pagetoken",
+    "nextpagetoken",
+    "offset",
+    "skip",
+    "startat",
+    "start",
+    "cursor",
+    "after",
+    "startingafter",
+    "nextcursor",
+    "token",
+    "from",
+    "nexttoken",
+];
+
+/// What is asked for, whichever page of it.
+pub fn without_page(args: &Map<String, Value>) -> Map<String, Value> {
+    let kept = args
+        .iter()
+        .filter(|(name, _)| !PAGE.contains(&plain(name).as_str()));
+    kept.map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
+}
+
 /// Does the answer say that there are more rows than these?
 pub fn is_partial(value: &Value) -> bool {
     let Value::Object(fields) = value else {

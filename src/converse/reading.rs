@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{Timestamp, tz::TimeZone};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use url::Url;
 
 use super::{
@@ -40,6 +40,8 @@ struct Read {
     connector: ConnectorId,
     source: String,
     value: Value,
+    /// The tool and what it was asked, whichever page of it.
+    asked: String,
     /// It holds not all rows that there are.
     partial: bool,
     as_of: Timestamp,
@@ -107,7 +109,7 @@ impl Reading {
     pub fn read(
         &mut self,
         connector: &Connector,
-        tool: &str,
+        (tool, args): (&str, &Map<String, Value>),
         value: Value,
         as_of: Timestamp,
         view: View<'_>,
@@ -138,6 +140,7 @@ impl Reading {
             connector: connector.id.clone(),
             source: connector.title.clone(),
             value,
+            asked: format!("{tool} {}", Value::Object(compute::without_page(args))),
             partial,
             as_of,
             links: connector.links.clone(),
@@ -202,19 +205,22 @@ impl Reading {
         titles
     }
 
-    /// Of which sources only a part was read, each once, with the rows of it.
-    pub fn partial(&self) -> BTreeMap<String, usize> {
-        let mut rows = BTreeMap::new();
+    /// Of what only a part was read: the source, and how many rows of it. What was read page by page to its end is whole.
+    pub fn partial(&self) -> Vec<(String, usize)> {
+        let mut parts: BTreeMap<(&ConnectorId, &str), (&Read, usize)> = BTreeMap::new();
         for kept in &self.kept {
-            if let Kept::Read(read) = kept
-                && read.partial
-            {
+            if let Kept::Read(read) = kept {
                 let table = compute::Table::from_value(&read.value, None);
-                *rows.entry(read.source.clone()).or_default() +=
-                    table.map_or(0, |table| table.len());
+                let part = parts
+                    .entry((&read.connector, &read.asked))
+                    .or_insert((read, 0));
+                *part = (read, part.1 + table.map_or(0, |table| table.len()));
             }
         }
-        rows
+        let partial = parts.into_values().filter(|(last, _)| last.partial);
+        partial
+            .map(|(last, rows)| (last.source.clone(), rows))
+            .collect()
     }
 
     /// Was something read from another source than this one?

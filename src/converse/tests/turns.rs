@@ -492,6 +492,34 @@ async fn a_sum_over_a_part_of_the_rows_is_told_with_what_it_is_of() {
     assert!(shown["partial"].is_string(), "{shown}");
 }
 
+#[test]
+fn what_was_read_page_by_page_to_its_end_is_whole() {
+    use super::super::reading::{Reading, Sight, View};
+    let zone = jiff::tz::TimeZone::UTC;
+    let view = View {
+        sight: Sight::Values,
+        bytes: 10_000,
+        zone: &zone,
+    };
+    let connector: crate::domain::connector::Connector = serde_json::from_value(
+        json!({ "id": "crm", "title": "CRM", "command": ["x"], "tools": { "list": "read" } }),
+    )
+    .unwrap();
+    let mut reading = Reading::default();
+    let mut read = |args: serde_json::Value, more: bool| {
+        let args = args.as_object().unwrap().clone();
+        let answer = json!({ "rows": [{ "id": 1 }, { "id": 2 }], "has_more": more });
+        let now = jiff::Timestamp::UNIX_EPOCH;
+        reading.read(&connector, ("list", &args), answer, now, view);
+        reading.partial()
+    };
+    let first = read(json!({ "kind": "open", "page": 1 }), true);
+    assert_eq!(first, [("CRM".to_owned(), 2)]);
+    // Another question is no further page.
+    assert_eq!(read(json!({ "kind": "won" }), false), first);
+    assert_eq!(read(json!({ "kind": "open", "page": 2 }), false), []);
+}
+
 #[tokio::test]
 async fn an_all_clear_is_not_told_of_a_source_that_did_not_answer() {
     let bench = Bench::new().await;

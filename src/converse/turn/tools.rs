@@ -178,7 +178,7 @@ impl Turn<'_> {
                         self.reading
                             .read(
                                 &connector,
-                                &ask.tool,
+                                (&ask.tool, &ask.args),
                                 answer.value,
                                 answer.as_of,
                                 View {
