@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use rust_decimal::Decimal;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
@@ -98,10 +99,11 @@ impl Objects {
 
 /// The TOML of one object.
 fn toml_of(kind: Kind, value: &Value) -> String {
-    let mut value = value.clone();
-    remove_nulls(&mut value);
     let mut file = toml::Table::new();
-    let mut table = toml::Table::try_from(&value).unwrap_or_default();
+    let mut table = match value {
+        Value::Object(fields) => toml_table(fields),
+        _ => toml::Table::new(),
+    };
     if kind == Kind::Briefing {
         // A briefing's signals stand beside its table, where they are easier to write.
         let signals = table.remove("signals");
@@ -116,15 +118,38 @@ fn toml_of(kind: Kind, value: &Value) -> String {
 }
 
 /// TOML has no null: what is missing is left out.
-fn remove_nulls(value: &mut Value) {
-    match value {
-        Value::Object(map) => {
-            map.retain(|_, value| !value.is_null());
-            map.values_mut().for_each(remove_nulls);
-        }
-        Value::Array(list) => list.iter_mut().for_each(remove_nulls),
-        _ => {}
-    }
+fn toml_table(fields: &serde_json::Map<String, Value>) -> toml::Table {
+    fields
+        .iter()
+        .filter_map(|(name, value)| Some((name.clone(), toml_value(value)?)))
+        .collect()
+}
+
+/// The value in TOML; nothing for null. A number that TOML cannot hold stands as text, with all its digits.
+fn toml_value(value: &Value) -> Option<toml::Value> {
+    Some(match value {
+        Value::Null => return None,
+        Value::Bool(value) => (*value).into(),
+        Value::Number(number) => match (number.as_i64(), number.as_f64()) {
+            (Some(whole), _) => whole.into(),
+            (None, Some(float)) if says_the_same(float, number) => float.into(),
+            _ => number.to_string().into(),
+        },
+        Value::String(text) => text.as_str().into(),
+        Value::Array(items) => toml::Value::Array(items.iter().filter_map(toml_value).collect()),
+        Value::Object(fields) => toml_table(fields).into(),
+    })
+}
+
+/// Is the float exactly the number, whatever its form?
+fn says_the_same(float: f64, number: &serde_json::Number) -> bool {
+    let exact = |text: &str| {
+        Decimal::from_str_exact(text)
+            .or_else(|_| Decimal::from_scientific(text))
+            .ok()
+    };
+    let float = exact(&float.to_string());
+    float.is_some() && float == exact(number.as_str())
 }
 
 /// What applying `after` over `before` changes, in the order of kinds and ids. Only what came from files is removed

@@ -11,7 +11,7 @@ use sha2::Sha256;
 use super::{
     Assessment, Context, Outcome, Planned, engine, functions, names, plan,
     rules::{LONGEST_TEXT, Let, Rules, eval, key_of, missing, one_line, web_link},
-    status, wording,
+    status, values, wording,
 };
 use crate::{
     domain::{
@@ -190,10 +190,7 @@ fn next_date<'a>(
         .compile_expression_owned(next.query.items.clone())
         .ok()?;
     let items = items
-        .eval(Value::from_pairs([(
-            "result",
-            Value::from(minijinja::value::Serde(value)),
-        )]))
+        .eval(Value::from_pairs([("result", values::of_json(value))]))
         .ok()?;
     let (date, what) = (
         env.compile_expression_owned(format!("({})|date", next.date))
@@ -328,7 +325,7 @@ impl SignalRun<'_, '_, '_, '_> {
                 format!("{}: items `{}`: {what}", self.signal.id, query.items),
             )
         };
-        let result = Value::from(minijinja::value::Serde(value));
+        let result = values::of_json(value);
         let rule = self
             .env
             .compile_expression_owned(query.items.clone())

@@ -3,7 +3,7 @@
 use minijinja::{Environment, UndefinedBehavior, value::Value};
 use serde_json::Value as Json;
 
-use super::{Context, functions, names};
+use super::{Context, functions, names, values};
 use crate::domain::calendar::Calendar;
 
 /// Instructions that one evaluation may take.
@@ -91,7 +91,7 @@ pub(super) fn arguments(
                         .compile_expression_owned(expression.trim().to_owned())
                         .and_then(|expression| expression.eval(values))
                         .map_err(|error| reason(&error))?;
-                    serde_json::to_value(&value).map_err(|error| error.to_string())?
+                    values::to_json(&value).map_err(|error| reason(&error))?
                 }
                 None => Json::String(
                     env.render_str(text, values)

@@ -13,6 +13,7 @@ mod origin;
 mod rehearse;
 mod rules;
 mod status;
+mod values;
 mod wording;
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};

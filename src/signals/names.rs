@@ -269,10 +269,10 @@ mod tests {
     #[test]
     fn a_missing_field_is_named_with_the_nearest_keys_and_no_value() {
         let env = Environment::new();
-        let value = Value::from(minijinja::value::Serde(serde_json::json!({
+        let value = super::super::values::of_json(&serde_json::json!({
             "name": "Secret", "due_date": "2026-01-01", "nested": { "amount": 1 },
             "a customer called Name": 1
-        })));
+        }));
         for (expression, told) in [
             (
                 "item.nmae ~ 'x'",

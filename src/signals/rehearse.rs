@@ -3,16 +3,14 @@
 
 use std::collections::BTreeMap;
 
-use minijinja::{
-    Environment, Expression,
-    value::{Serde, Value},
-};
+use minijinja::{Environment, Expression, value::Value};
 
 use super::{
     Context, Outcome, Planned, RuleProblem,
     assess::SignalRun,
     engine, names, plan,
     rules::{Let, Rules, eval, missing},
+    values,
 };
 use crate::domain::briefing::{Briefing, NextDate, Signal};
 
@@ -174,7 +172,7 @@ fn of_date<'a>(
         Outcome::Answered { value, .. } => value,
         Outcome::Failed { detail, .. } => return Some(("tool", detail.to_owned())),
     };
-    let result = Value::from(Serde(value));
+    let result = values::of_json(value);
     let rule = env
         .compile_expression_owned(next.query.items.clone())
         .ok()?;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use minijinja::{Environment, Expression, value::Value};
 use url::Url;
 
-use super::{engine, names, origin::Origins};
+use super::{engine, names, origin::Origins, values};
 use crate::{
     domain::briefing::Signal,
     text::{shorten, visible},
@@ -67,7 +67,7 @@ impl<'e> Rules<'e> {
                 serde_json::Value::String(expression) => {
                     Let::Rule(compile(&format!("let.{name}"), expression)?)
                 }
-                other => Let::Value(Value::from(minijinja::value::Serde(other))),
+                other => Let::Value(values::of_json(other)),
             };
             lets.push((name.clone(), rule));
         }
