@@ -1,5 +1,9 @@
 //! Text as people read it: languages, numbers, dates, words, cutting.
 
+mod time;
+
+pub use time::Case;
+
 use std::collections::BTreeMap;
 
 use jiff::civil::Date;
@@ -45,8 +49,8 @@ impl Language {
         }
     }
 
-    /// The number with this language's separators (Unicode CLDR): `4,680.9` (en), `4.680,9` (de, es),
-    /// `4 680,9` (fr, with U+202F). `digits` fixes the number of decimals, rounding half away from zero;
+    /// The number with this language's separators (Unicode CLDR): `4,680.9` (en), `4.680,9` (de), `4680,9` and `46.809` (es,
+    /// which groups from five digits on), `4 680,9` (fr, with U+202F). `digits` fixes the number of decimals, rounding half away from zero;
     /// without it the number keeps its own, trailing zeros dropped.
     pub fn number(self, value: Decimal, digits: Option<u32>) -> String {
         let value = match digits {
@@ -69,8 +73,9 @@ impl Language {
         if value.is_sign_negative() && !value.is_zero() {
             text.push('-');
         }
+        let grouped = whole.len() > if self == Self::Spanish { 4 } else { 3 };
         for (index, digit) in whole.chars().enumerate() {
-            if index > 0 && (whole.len() - index).is_multiple_of(3) {
+            if grouped && index > 0 && (whole.len() - index).is_multiple_of(3) {
                 text.push(group);
             }
             text.push(digit);
@@ -99,14 +104,25 @@ impl Language {
         format!("{open}{inside}{close}")
     }
 
-    /// A date with weekday, without a year unless it differs from `today`'s: `Thu 26 Nov`.
-    pub fn date(self, date: Date, today: Date) -> String {
+    /// The weekday of a date: `Thu`.
+    fn weekday(self, date: Date) -> &'static str {
         const WEEKDAYS: [[&str; 7]; 4] = [
             ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"],
             ["Mo.", "Di.", "Mi.", "Do.", "Fr.", "Sa.", "So."],
             ["lun.", "mar.", "mer.", "jeu.", "ven.", "sam.", "dim."],
             ["lun", "mar", "mié", "jue", "vie", "sáb", "dom"],
         ];
+        WEEKDAYS
+            .get(self as usize)
+            .and_then(|names| {
+                let at = usize::try_from(date.weekday().to_monday_zero_offset()).ok()?;
+                names.get(at).copied()
+            })
+            .unwrap_or_default()
+    }
+
+    /// A date with weekday, without a year unless it differs from `today`'s: `Thu 26 Nov`.
+    pub fn date(self, date: Date, today: Date) -> String {
         const MONTHS: [[&str; 12]; 4] = [
             [
                 "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
@@ -123,25 +139,17 @@ impl Language {
                 "ene", "feb", "mar", "abr", "may", "jun", "jul", "ago", "sept", "oct", "nov", "dic",
             ],
         ];
-        let index = self as usize;
-        let name = |table: &[&'static str], at: i8| {
-            usize::try_from(at)
-                .ok()
-                .and_then(|at| table.get(at))
-                .copied()
-                .unwrap_or_default()
-        };
-        let weekday = WEEKDAYS
-            .get(index)
-            .map(|table| name(table, date.weekday().to_monday_zero_offset()))
-            .unwrap_or_default();
         let month = MONTHS
-            .get(index)
-            .map(|table| name(table, date.month() - 1))
+            .get(self as usize)
+            .and_then(|names| {
+                let at = usize::try_from(date.month() - 1).ok()?;
+                names.get(at).copied()
+            })
             .unwrap_or_default();
-        let day = date.day();
+        let (weekday, day) = (self.weekday(date), date.day());
         let text = match self {
             Self::German => format!("{weekday} {day}. {month}"),
+            Self::French if day == 1 => format!("{weekday} 1er {month}"),
             _ => format!("{weekday} {day} {month}"),
         };
         if date.year() == today.year() {
@@ -196,6 +204,22 @@ pub fn canonical(value: &serde_json::Value) -> String {
         ),
         other => other.to_string(),
     }
+}
+
+/// The names of units of time in the languages of a brief, in lower case.
+const UNITS_OF_TIME: &str = "minute minutes min min. hour hours h day days week weeks month months year years \
+    minuten stunde stunden std std. tag tage tagen arbeitstag arbeitstage woche wochen monat monate jahr jahre \
+    heure heures jour jours semaine semaines mois an ans année années \
+    minuto minutos hora horas día días dia dias semana semanas mes meses año años";
+
+/// Does what is counted begin with a unit of time: "days late", "Tage überfällig"?
+pub fn is_unit_of_time(unit: &str) -> bool {
+    let first = unit
+        .split_whitespace()
+        .next()
+        .unwrap_or_default()
+        .to_lowercase();
+    !first.is_empty() && UNITS_OF_TIME.split_whitespace().any(|name| name == first)
 }
 
 /// Records and lines of a text at most.
@@ -292,6 +316,11 @@ mod tests {
         assert_eq!(Language::German.number(number, Some(2)), "-46.809,06");
         assert_eq!(Language::French.number(number, None), "-46\u{202f}809,0555");
         assert_eq!(Language::English.number(Decimal::new(1000, 2), None), "10");
+        let spanish = |number: i64| Language::Spanish.number(Decimal::from(number), None);
+        assert_eq!(
+            (spanish(4680), spanish(46_809)),
+            ("4680".into(), "46.809".into())
+        );
         assert_eq!(
             Language::English.number(Decimal::new(-1, 3), Some(2)),
             "0.00"

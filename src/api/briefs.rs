@@ -175,7 +175,7 @@ fn item(item: &Item) -> ItemView {
         status: match item.status {
             Status::New => "new",
             Status::Ongoing { .. } => "ongoing",
-            Status::Worse { .. } => "worse",
+            Status::Worse { .. } | Status::Raised { .. } => "worse",
             Status::Better { .. } => "better",
         },
         headline: item.headline.text(),

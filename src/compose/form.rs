@@ -47,7 +47,8 @@ pub(super) fn schema(items: &[(String, &Item, &Finding)], form: Form) -> Value {
         if !item.body.is_empty() {
             fields.insert("body".to_owned(), text(320, &own(id, &finding.body)));
         }
-        if !item.next.is_empty() {
+        // What stands where a signal has no step is ours to say.
+        if !item.next.is_empty() && !finding.next.is_empty() {
             fields.insert("next".to_owned(), text(200, &own(id, &finding.next)));
         }
         properties.insert(id.clone(), object(fields));

@@ -5,7 +5,7 @@ mod head;
 mod notices;
 mod quiet;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{Timestamp, civil::Date};
 
@@ -15,11 +15,13 @@ use crate::{
         brief::{Brief, Checked, Edition, Grounding, Item, Open, Resolved, Source},
         briefing::{Briefing, WhenQuiet},
         finding::{
-            Fact, FactValue, Finding, Gap, Mark, Reader, Severity, Status, Wording, WordingPart,
+            Fact, FactValue, Finding, Gap, Mark, Reader, Severity, Stake, Status, Wording,
+            WordingPart,
         },
         rich::Rich,
     },
     ids::{RoleId, RunId},
+    money::Currency,
     text::shorten,
 };
 pub use fit::fit;
@@ -80,16 +82,13 @@ pub struct Inputs<'a> {
 /// Makes the brief in fixed wording.
 pub fn compose(mut inputs: Inputs<'_>) -> Brief {
     let answered = inputs.sources.iter().any(|source| source.as_of.is_some());
-    // What has no next step is no risk.
-    let risks = || {
-        inputs
-            .findings
-            .iter()
-            .filter(|finding| !finding.next.is_empty())
+    let is_fresh = |finding: &Finding| match finding.status {
+        Status::New | Status::Worse { .. } | Status::Raised { .. } => true,
+        Status::Ongoing { .. } | Status::Better { .. } => false,
     };
-    let fresh = risks().any(|finding| matches!(finding.status, Status::New | Status::Worse { .. }));
-    // A day with a high risk is not quiet, however long the risk is known.
-    let high = risks().any(|finding| finding.severity == Severity::High);
+    let fresh = inputs.findings.iter().any(is_fresh);
+    // A day with a high risk is not quiet, however long the risk is known and whatever is not said of it.
+    let high = inputs.findings.iter().any(is_high);
     let gap_is_high = inputs.gaps.iter().any(|gap| gap.high);
     let may_be_quiet = inputs.checked.checked > 0 && !fresh && !high && !gap_is_high;
     let quiet = may_be_quiet && inputs.briefing.when_quiet != WhenQuiet::Full;
@@ -110,9 +109,11 @@ pub fn compose(mut inputs: Inputs<'_>) -> Brief {
         decide: Vec::new(),
         watch: Vec::new(),
         more: 0,
+        more_high: 0,
         rest: Vec::new(),
         resolved: Vec::new(),
         more_resolved: 0,
+        ranked_apart: ranked_apart(inputs.findings),
         sources: std::mem::take(&mut inputs.sources),
         checked: inputs.checked,
         gaps: std::mem::take(&mut inputs.gaps),
@@ -132,7 +133,7 @@ pub fn compose(mut inputs: Inputs<'_>) -> Brief {
         }
         if may_be_quiet && brief.items().next().is_none() {
             brief.edition = Edition::Quiet;
-            brief.more = 0;
+            (brief.more, brief.more_high) = (0, 0);
             brief.rest = rest(&inputs, &[]);
             say_quiet(&mut brief, &inputs);
         }
@@ -202,43 +203,117 @@ fn say_items(brief: &mut Brief, inputs: &Inputs<'_>) {
             days_between(mark.unchanged_since, inputs.reader.today)
         })
     };
-    let said: Vec<(&Finding, bool)> = by_cause(inputs.findings)
-        .into_iter()
-        .filter(|finding| !finding.next.is_empty())
-        .filter_map(|finding| {
-            let days = unchanged(finding);
-            let stays = days < i64::from(LEAVE_AFTER_DAYS) || finding.severity == Severity::High;
-            stays.then_some((finding, days >= i64::from(SHRINK_AFTER_DAYS)))
-        })
-        .take(most)
-        .collect();
-    for (finding, one_line) in &said {
-        let number = brief.decide.len() + brief.watch.len() + 1;
-        let high = finding.severity == Severity::High;
-        let to_decide = high && brief.decide.len() < MOST_TO_DECIDE && brief.watch.is_empty();
-        let item = item(number, finding, inputs.reader, *one_line || !high);
-        if to_decide {
-            brief.decide.push(item)
+    let stays =
+        |finding: &&Finding| unchanged(finding) < i64::from(LEAVE_AFTER_DAYS) || is_high(finding);
+    let mut shown = one_of_each_subject(inputs.findings.iter().filter(stays));
+    shown.truncate(most);
+    let highs = shown.iter().take_while(|finding| is_high(finding)).count();
+    let watch = by_cause(&shown.split_off(highs.min(MOST_TO_DECIDE)));
+    let decide = by_cause(&shown);
+    let said: Vec<&Finding> = decide.iter().chain(&watch).copied().collect();
+    let rest_of = rest(inputs, &said);
+    for (at, finding) in said.iter().enumerate() {
+        let one_line = unchanged(finding) >= i64::from(SHRINK_AFTER_DAYS);
+        let mut item = item(
+            at + 1,
+            finding,
+            inputs.reader,
+            one_line || !is_high(finding),
+        );
+        item.also = also(finding, inputs, &rest_of);
+        if at < decide.len() {
+            brief.decide.push(item);
         } else {
-            brief.watch.push(item)
+            brief.watch.push(item);
         }
     }
+    let high = |findings: &mut dyn Iterator<Item = &Finding>| {
+        findings.filter(|finding| is_high(finding)).count()
+    };
     brief.more = inputs.findings.len().saturating_sub(said.len());
-    brief.rest = rest(inputs, &said);
+    brief.more_high =
+        high(&mut inputs.findings.iter()).saturating_sub(high(&mut said.iter().copied()));
+    brief.rest = rest_of;
     title(brief);
     brief.bottom_line = bottom_line(brief, inputs.findings);
     fit(brief);
     brief.bottom_line = bottom_line(brief, inputs.findings);
 }
 
+fn is_high(finding: &Finding) -> bool {
+    finding.severity == Severity::High
+}
+
+/// The findings in their order, of each subject the first.
+fn one_of_each_subject<'a>(findings: impl Iterator<Item = &'a Finding>) -> Vec<&'a Finding> {
+    let mut subjects = BTreeSet::new();
+    findings
+        .filter(|finding| match &finding.subject {
+            Some(subject) => subjects.insert(subject),
+            None => true,
+        })
+        .collect()
+}
+
+/// How many more findings are about the subject of one that is shown, and under which numbers they are listed.
+fn also(finding: &Finding, inputs: &Inputs<'_>, listed: &[Item]) -> Rich {
+    let Some(subject) = &finding.subject else {
+        return Rich::default();
+    };
+    let others: BTreeSet<_> = inputs
+        .findings
+        .iter()
+        .filter(|other| other.subject.as_ref() == Some(subject))
+        .map(|other| &other.fingerprint)
+        .filter(|other| **other != finding.fingerprint)
+        .collect();
+    if others.is_empty() {
+        return Rich::default();
+    }
+    let words = Words::of(inputs.reader.language);
+    let numbers: Vec<String> = listed
+        .iter()
+        .filter(|item| others.contains(&item.fingerprint))
+        .map(|item| item.number.to_string())
+        .collect();
+    let n = others.len().to_string();
+    let subject = FactValue::Text(shorten(subject, VALUE_CHARS)).display(inputs.reader);
+    let values = [("n", n.as_str()), ("subject", &subject)];
+    let [one, several] = words.about_subject;
+    let said = fill(if others.len() == 1 { one } else { several }, &values);
+    let numbers = match numbers.as_slice() {
+        [] => String::new(),
+        numbers => format!("{}{}", words.colon, numbers.join(", ")),
+    };
+    Rich::plain(format!("{said}{numbers}."))
+}
+
+/// The currencies of what is at stake in their order, where there are several.
+fn ranked_apart(findings: &[Finding]) -> Vec<Currency> {
+    let mut currencies = Vec::new();
+    for finding in findings {
+        if let Some(Stake::Money(money)) = &finding.stake
+            && !currencies.contains(&money.currency)
+        {
+            currencies.push(money.currency);
+        }
+    }
+    if currencies.len() > 1 {
+        currencies
+    } else {
+        Vec::new()
+    }
+}
+
 /// The findings that are not said, each a headline alone, numbered on from those that are.
-fn rest(inputs: &Inputs<'_>, said: &[(&Finding, bool)]) -> Vec<Item> {
-    by_cause(inputs.findings)
-        .into_iter()
+fn rest(inputs: &Inputs<'_>, said: &[&Finding]) -> Vec<Item> {
+    inputs
+        .findings
+        .iter()
         .filter(|finding| {
             !said
                 .iter()
-                .any(|(said, _)| said.fingerprint == finding.fingerprint)
+                .any(|said| said.fingerprint == finding.fingerprint)
         })
         .zip(said.len() + 1..)
         .map(|(finding, number)| headline_alone(item(number, finding, inputs.reader, true)))
@@ -246,19 +321,15 @@ fn rest(inputs: &Inputs<'_>, said: &[(&Finding, bool)]) -> Vec<Item> {
         .collect()
 }
 
-/// The findings in their order, those of one cause or subject next to the worst of them.
-fn by_cause(findings: &[Finding]) -> Vec<&Finding> {
+/// The findings in their order, those of one cause next to the worst of them.
+fn by_cause<'a>(findings: &[&'a Finding]) -> Vec<&'a Finding> {
     let mut ordered: Vec<&Finding> = Vec::with_capacity(findings.len());
     for finding in findings {
-        let one = |of: fn(&Finding) -> Option<&String>| {
-            ordered.iter().rposition(|other| {
-                of(finding).is_some()
-                    && of(other) == of(finding)
-                    && other.severity == finding.severity
-            })
-        };
-        let same = one(|finding| finding.cause.as_ref())
-            .or_else(|| one(|finding| finding.subject.as_ref()));
+        let same = ordered.iter().rposition(|other| {
+            finding.cause.is_some()
+                && other.cause == finding.cause
+                && other.severity == finding.severity
+        });
         match same {
             Some(at) => ordered.insert(at + 1, finding),
             None => ordered.push(finding),
@@ -285,7 +356,12 @@ fn item(number: usize, finding: &Finding, reader: &Reader, one_line: bool) -> It
         } else {
             sentence(&finding.body, BODY_VALUE_CHARS)
         },
-        next: sentence(&finding.next, VALUE_CHARS),
+        next: if finding.next.is_empty() {
+            Rich::plain(Words::of(reader.language).no_next)
+        } else {
+            sentence(&finding.next, VALUE_CHARS)
+        },
+        also: Rich::default(),
         open: finding.link.as_ref().map(|url| Open {
             label: name_of(url, finding, reader).unwrap_or_else(|| "Open".to_owned()),
             url: url.clone(),
@@ -324,7 +400,8 @@ pub(super) fn say(
             }
             WordingPart::Fact(name) => {
                 if let Some(fact) = facts.get(name) {
-                    let mut shown = shorten(&fact.value.display(reader), longest);
+                    let value = fact.value.display_after(&text.text(), reader);
+                    let mut shown = shorten(&value, longest);
                     // A rule may have put marks around it.
                     let inside = shown
                         .strip_prefix(open)

@@ -163,6 +163,7 @@ fn comparisons(items: &[(String, &Item, &Finding)]) -> BTreeMap<String, Vec<Stri
                 FactValue::Count { count, of } => (format!("count {of}"), Decimal::from(*count)),
                 FactValue::Percent(size) => ("percent".to_owned(), *size),
                 FactValue::Days(days) => ("days".to_owned(), Decimal::from(*days)),
+                FactValue::WorkingDays(days) => ("working days".to_owned(), Decimal::from(*days)),
                 FactValue::Hours(size) => ("hours".to_owned(), *size),
                 FactValue::Text(_)
                 | FactValue::Number(_)
@@ -270,15 +271,15 @@ pub fn word(
             (&mut item.next, "next", (NEXT_WORDS, 1, plan::VALUE_CHARS)),
         ];
         for (place, name, limits) in places {
-            // What is one line stays one line.
-            if place.is_empty() || field(name).is_empty() {
-                continue;
-            }
             let own = match name {
                 "headline" => &finding.headline,
                 "body" => &finding.body,
                 _ => &finding.next,
             };
+            // What is one line stays one line, and what the signal does not say is not said by a model.
+            if place.is_empty() || own.is_empty() || field(name).is_empty() {
+                continue;
+            }
             let text = ground_text(field(name), limits, own, &known, reader, |_| Ok(&evidence));
             match report.take(&format!("{id}.{name}"), field(name), text) {
                 Some(mut text) => {

@@ -614,12 +614,12 @@ const HONEST: [(&str, &str, &str); 16] = [
     (
         "F2.body",
         "{F2.rate} of requests against {F2.usual} usually",
-        "4.1\u{a0}% of requests against 0.3\u{a0}% usually.",
+        "4.1% of requests against 0.3% usually.",
     ),
     (
         "F2.body",
         "Since {F2.change} was merged: {F2.rate} of requests against {F2.usual} usually",
-        "Since !2036 was merged: 4.1\u{a0}% of requests against 0.3\u{a0}% usually.",
+        "Since !2036 was merged: 4.1% of requests against 0.3% usually.",
     ),
     ("F2.next", "Revert {F2.change}", "Revert !2036."),
     (

@@ -37,26 +37,30 @@ pub(super) struct Words {
     /// `{title}`.
     pub no_source_subject: &'static str,
     pub no_source: &'static str,
-    /// `{title}`, `{n}`, `{total}`.
-    pub unchecked_subject: &'static str,
+    /// `{title}`, `{n}`, `{total}`: one, several.
+    pub unchecked_subject: [&'static str; 2],
     /// `{title}`, `{risks}`, `{unchecked}`.
     pub degraded_subject: &'static str,
     /// `{source}`.
     pub source_unchecked: &'static str,
-    /// `{n}`, `{of}`, `{source}`.
-    pub source_partly: &'static str,
+    /// `{n}`, `{of}`, `{source}`: one, several.
+    pub source_partly: [&'static str; 2],
     /// `{n}`: one, several.
     pub risks: [&'static str; 2],
-    /// `{n}`.
-    pub more: &'static str,
+    /// `{n}`: one, several.
+    pub more: [&'static str; 2],
     /// `{risks}`, `{n}`.
     pub to_decide: &'static str,
     /// `{risks}`.
     pub none_to_decide: &'static str,
     /// `{numbers}`.
     pub share_cause: &'static str,
-    /// `{numbers}`, `{subject}`.
-    pub share_subject: &'static str,
+    /// `{n}`, `{subject}`: one, several. Others of a subject of which one is shown.
+    pub about_subject: [&'static str; 2],
+    /// Between a label and what it is of.
+    pub colon: &'static str,
+    /// The step where a signal has none.
+    pub no_next: &'static str,
     /// Before the last of several numbers.
     pub and: &'static str,
     /// Before the step of the worst, and before that of the next.
@@ -74,10 +78,10 @@ pub(super) struct Words {
     pub quiet_since: &'static str,
     /// `{what}`, `{date}`.
     pub next_date: &'static str,
-    /// `{n}`, `{names}`.
-    pub unchanged: &'static str,
-    /// `{n}`.
-    pub better: &'static str,
+    /// `{n}`, `{names}`: one, several.
+    pub unchanged: [&'static str; 2],
+    /// `{n}`: one, several.
+    pub better: [&'static str; 2],
     /// `{what}`: a sentence that was said of something that is over.
     pub was: &'static str,
     /// `{what}`: found no more because its date is over.
@@ -146,7 +150,12 @@ static ENGLISH: Words = Words {
     to_decide: "{risks}, {n} to decide today",
     none_to_decide: "{risks} to watch, none to decide today",
     share_cause: "; {numbers} share one cause",
-    share_subject: "; {numbers} are about {subject}",
+    about_subject: [
+        "And {n} more about {subject}",
+        "And {n} more about {subject}",
+    ],
+    colon: ": ",
+    no_next: "decide who looks at it.",
     and: "and",
     first: " First: ",
     then: "; then: ",
@@ -188,29 +197,43 @@ static ENGLISH: Words = Words {
     others_unchecked: "Also not checked in full: {sources}.",
     no_source_subject: "{title}: no brief today, no source answered",
     no_source: "No brief today: no source answered. Nothing is known about this morning's risks.",
-    unchecked_subject: "{title}: {n} of {total} signals not checked",
+    unchecked_subject: [
+        "{title}: {n} of {total} signals not checked",
+        "{title}: {n} of {total} signals not checked",
+    ],
     degraded_subject: "{title}: {risks}, {unchecked}",
     source_unchecked: "{source} not checked",
-    source_partly: "{n} of {of} {source} signals not checked",
+    source_partly: [
+        "{n} of {of} {source} signals not checked",
+        "{n} of {of} {source} signals not checked",
+    ],
     risks: ["{n} risk", "{n} risks"],
-    more: "(+{n} more)",
+    more: ["(+{n} more)", "(+{n} more)"],
     nothing_found: "What was checked shows nothing that needs you; the rest is unknown.",
     nothing_checked: "No signal could be checked: nothing is known about today's risks.",
     quiet_subject: "{title}: nothing needs you today ({checked} of {total} checked)",
     quiet: "Nothing new and nothing worse{since}.",
     quiet_since: " since {when}",
     next_date: "Next date: {what}, {date}.",
-    unchanged: "Ongoing, unchanged: {n} ({names}).",
-    better: "Better: {n}.",
+    unchanged: [
+        "Ongoing, unchanged: {n} ({names}).",
+        "Ongoing, unchanged: {n} ({names}).",
+    ],
+    better: ["Better: {n}.", "Better: {n}."],
     was: "Was: {what}",
     passed: "No longer due: {what}",
 };
 
 static GERMAN: Words = Words {
-    to_decide: "{risks}, {n} heute zu entscheiden",
+    to_decide: "{risks}, davon {n} heute zu entscheiden",
     none_to_decide: "{risks} zu beobachten, heute nichts zu entscheiden",
-    share_cause: "; {numbers} haben eine Ursache",
-    share_subject: "; {numbers} betreffen {subject}",
+    share_cause: "; {numbers} haben dieselbe Ursache",
+    about_subject: [
+        "Und {n} weiteres zu {subject}",
+        "Und {n} weitere zu {subject}",
+    ],
+    colon: ": ",
+    no_next: "entscheiden, wer sich darum kümmert.",
     and: "und",
     first: " Zuerst: ",
     then: "; dann: ",
@@ -226,17 +249,17 @@ static GERMAN: Words = Words {
         "nichts, was das Modell schrieb, war in den Belegen zu finden",
     ],
     too_late_subject: "{title}: heute kein Bericht, zu spät",
-    too_late: "Der Bericht von {due} konnte nicht vor {expired} erstellt werden: Daybrief oder seine Maschine lief nicht. Nichts wurde geprüft; der nächste kommt zur üblichen Zeit.",
+    too_late: "Der Bericht für {due} konnte nicht vor {expired} erstellt werden: Daybrief oder sein Rechner lief nicht. Nichts wurde geprüft; der nächste kommt zur üblichen Zeit.",
     missed: [
-        "{n} Bericht vor diesem wurde nicht erstellt, seit {since}: Daybrief lief nicht.",
-        "{n} Berichte vor diesem wurden nicht erstellt, seit {since}: Daybrief lief nicht.",
+        "Seit {since} wurde {n} Bericht vor diesem nicht erstellt: Daybrief lief nicht.",
+        "Seit {since} wurden {n} Berichte vor diesem nicht erstellt: Daybrief lief nicht.",
     ],
-    not_reached: "Der Bericht von {due} hat vielleicht nicht alle erreicht, für die er war.",
+    not_reached: "Der Bericht für {due} hat vielleicht nicht alle erreicht, für die er bestimmt war.",
     quiet_days: [
         "{n} ruhiger Tag davor: Nichts wurde gesendet.",
         "{n} ruhige Tage davor: Nichts wurde gesendet.",
     ],
-    late: "Dieser Bericht war {due} fällig und wurde {made} erstellt.",
+    late: "Dieser Bericht war um {due} Uhr fällig und wurde um {made} Uhr erstellt.",
     not_checked: "Nicht geprüft: {source} {cause}.",
     partly_checked: "Nicht vollständig geprüft: {source} {cause}.",
     unknown: [
@@ -252,29 +275,40 @@ static GERMAN: Words = Words {
     others_unchecked: "Ebenfalls nicht vollständig geprüft: {sources}.",
     no_source_subject: "{title}: heute kein Bericht, keine Quelle hat geantwortet",
     no_source: "Heute kein Bericht: Keine Quelle hat geantwortet. Über die Risiken von heute ist nichts bekannt.",
-    unchecked_subject: "{title}: {n} von {total} Signalen nicht geprüft",
+    unchecked_subject: [
+        "{title}: {n} von {total} Signalen nicht geprüft",
+        "{title}: {n} von {total} Signalen nicht geprüft",
+    ],
     degraded_subject: "{title}: {risks}, {unchecked}",
     source_unchecked: "{source} nicht geprüft",
-    source_partly: "{n} von {of} Signalen aus {source} nicht geprüft",
+    source_partly: [
+        "{n} von {of} Signalen aus {source} nicht geprüft",
+        "{n} von {of} Signalen aus {source} nicht geprüft",
+    ],
     risks: ["{n} Risiko", "{n} Risiken"],
-    more: "(+{n} weitere)",
-    nothing_found: "Was geprüft wurde, braucht Sie heute nicht; der Rest ist unbekannt.",
+    more: ["(+{n} weiteres)", "(+{n} weitere)"],
+    nothing_found: "Unter dem Geprüften ist heute nichts für Sie zu tun; der Rest ist unbekannt.",
     nothing_checked: "Kein Signal konnte geprüft werden: Über die Risiken von heute ist nichts bekannt.",
-    quiet_subject: "{title}: heute braucht nichts Sie ({checked} von {total} geprüft)",
-    quiet: "Nichts Neues und nichts Schlechteres{since}.",
+    quiet_subject: "{title}: heute nichts für Sie zu tun ({checked} von {total} geprüft)",
+    quiet: "Nichts Neues und nichts schlechter{since}.",
     quiet_since: " seit {when}",
     next_date: "Nächster Termin: {what}, {date}.",
-    unchanged: "Unverändert: {n} ({names}).",
-    better: "Besser: {n}.",
+    unchanged: ["Unverändert: {n} ({names}).", "Unverändert: {n} ({names})."],
+    better: ["Besser: {n}.", "Besser: {n}."],
     was: "War: {what}",
-    passed: "Nicht mehr fällig: {what}",
+    passed: "Termin vorbei: {what}",
 };
 
 static FRENCH: Words = Words {
     to_decide: "{risks}, dont {n} à décider aujourd’hui",
     none_to_decide: "{risks} à surveiller, rien à décider aujourd’hui",
-    share_cause: "\u{202f}; {numbers} ont une même cause",
-    share_subject: "\u{202f}; {numbers} concernent {subject}",
+    share_cause: "\u{202f}; {numbers} ont la même cause",
+    about_subject: [
+        "Et {n} autre concernant {subject}",
+        "Et {n} autres concernant {subject}",
+    ],
+    colon: "\u{a0}: ",
+    no_next: "décider qui s’en occupe.",
     and: "et",
     first: " D’abord\u{a0}: ",
     then: "\u{202f}; puis\u{a0}: ",
@@ -290,12 +324,12 @@ static FRENCH: Words = Words {
         "rien de ce que le modèle a écrit ne se retrouve dans les preuves",
     ],
     too_late_subject: "{title}\u{a0}: pas de point aujourd’hui, trop tard",
-    too_late: "Le point prévu {due} n’a pas pu être établi avant {expired}\u{a0}: Daybrief ou sa machine ne tournait pas. Rien n’a été vérifié\u{202f}; le prochain vient à son heure habituelle.",
+    too_late: "Le point prévu pour {due} n’a pas pu être établi avant {expired}\u{a0}: Daybrief ou sa machine ne tournait pas. Rien n’a été vérifié\u{202f}; le prochain vient à son heure habituelle.",
     missed: [
-        "{n} point avant celui-ci n’a pas été établi, depuis {since}\u{a0}: Daybrief ne tournait pas.",
-        "{n} points avant celui-ci n’ont pas été établis, depuis {since}\u{a0}: Daybrief ne tournait pas.",
+        "Depuis {since}, {n} point avant celui-ci n’a pas été établi\u{a0}: Daybrief ne tournait pas.",
+        "Depuis {since}, {n} points avant celui-ci n’ont pas été établis\u{a0}: Daybrief ne tournait pas.",
     ],
-    not_reached: "Le point de {due} n’est peut-être pas arrivé à tous ses lecteurs.",
+    not_reached: "Le point prévu pour {due} n’est peut-être pas arrivé à tous ses lecteurs.",
     quiet_days: [
         "{n} jour calme avant celui-ci\u{a0}: rien n’a été envoyé.",
         "{n} jours calmes avant celui-ci\u{a0}: rien n’a été envoyé.",
@@ -316,29 +350,40 @@ static FRENCH: Words = Words {
     others_unchecked: "Vérifiés en partie ou pas du tout\u{a0}: {sources}.",
     no_source_subject: "{title}\u{a0}: pas de point aujourd’hui, aucune source n’a répondu",
     no_source: "Pas de point aujourd’hui\u{a0}: aucune source n’a répondu. On ne sait rien des risques de ce matin.",
-    unchecked_subject: "{title}\u{a0}: {n} signaux sur {total} non vérifiés",
+    unchecked_subject: [
+        "{title}\u{a0}: {n} signal sur {total} non vérifié",
+        "{title}\u{a0}: {n} signaux sur {total} non vérifiés",
+    ],
     degraded_subject: "{title}\u{a0}: {risks}, {unchecked}",
     source_unchecked: "{source} non vérifié",
-    source_partly: "{n} signaux sur {of} de {source} non vérifiés",
+    source_partly: [
+        "{n} signal sur {of} de {source} non vérifié",
+        "{n} signaux sur {of} de {source} non vérifiés",
+    ],
     risks: ["{n} risque", "{n} risques"],
-    more: "(+{n} autres)",
-    nothing_found: "Ce qui a été vérifié ne vous demande rien\u{202f}; le reste est inconnu.",
+    more: ["(+{n} autre)", "(+{n} autres)"],
+    nothing_found: "Rien à traiter dans ce qui a été vérifié\u{202f}; le reste est inconnu.",
     nothing_checked: "Aucun signal n’a pu être vérifié\u{a0}: on ne sait rien des risques d’aujourd’hui.",
-    quiet_subject: "{title}\u{a0}: rien ne vous attend aujourd’hui ({checked} sur {total} vérifiés)",
-    quiet: "Rien de nouveau et rien de pire{since}.",
+    quiet_subject: "{title}\u{a0}: rien à traiter aujourd’hui ({checked} sur {total} vérifiés)",
+    quiet: "Rien de nouveau ni d’aggravé{since}.",
     quiet_since: " depuis {when}",
     next_date: "Prochaine date\u{a0}: {what}, {date}.",
-    unchanged: "Inchangés\u{a0}: {n} ({names}).",
-    better: "En mieux\u{a0}: {n}.",
+    unchanged: [
+        "Inchangé\u{a0}: {n} ({names}).",
+        "Inchangés\u{a0}: {n} ({names}).",
+    ],
+    better: ["En amélioration\u{a0}: {n}.", "En amélioration\u{a0}: {n}."],
     was: "C’était\u{a0}: {what}",
     passed: "Échéance passée\u{a0}: {what}",
 };
 
 static SPANISH: Words = Words {
-    to_decide: "{risks}, {n} para decidir hoy",
+    to_decide: "{risks}, de ellos {n} para decidir hoy",
     none_to_decide: "{risks} para vigilar, nada que decidir hoy",
-    share_cause: "; {numbers} tienen una misma causa",
-    share_subject: "; {numbers} tratan de {subject}",
+    share_cause: "; {numbers} tienen la misma causa",
+    about_subject: ["Y {n} más sobre {subject}", "Y {n} más sobre {subject}"],
+    colon: ": ",
+    no_next: "decidir quién se ocupa de ello.",
     and: "y",
     first: " Primero: ",
     then: "; después: ",
@@ -354,12 +399,12 @@ static SPANISH: Words = Words {
         "nada de lo que escribió el modelo se encuentra en las pruebas",
     ],
     too_late_subject: "{title}: hoy no hay informe, demasiado tarde",
-    too_late: "El informe previsto {due} no se pudo hacer antes de {expired}: Daybrief o su máquina no funcionaba. No se comprobó nada; el próximo llega a su hora habitual.",
+    too_late: "El informe previsto para {due} no se pudo hacer antes de {expired}: Daybrief o su máquina no funcionaba. No se comprobó nada; el próximo llega a su hora habitual.",
     missed: [
-        "{n} informe anterior a este no se hizo, desde {since}: Daybrief no funcionaba.",
-        "{n} informes anteriores a este no se hicieron, desde {since}: Daybrief no funcionaba.",
+        "Desde {since}, {n} informe anterior a este no se hizo: Daybrief no funcionaba.",
+        "Desde {since}, {n} informes anteriores a este no se hicieron: Daybrief no funcionaba.",
     ],
-    not_reached: "Puede que el informe de {due} no haya llegado a todos sus lectores.",
+    not_reached: "Puede que el informe previsto para {due} no haya llegado a todos sus lectores.",
     quiet_days: [
         "{n} día tranquilo antes: no se envió nada.",
         "{n} días tranquilos antes: no se envió nada.",
@@ -380,22 +425,28 @@ static SPANISH: Words = Words {
     others_unchecked: "Comprobadas en parte o nada: {sources}.",
     no_source_subject: "{title}: hoy no hay informe, ninguna fuente respondió",
     no_source: "Hoy no hay informe: ninguna fuente respondió. No se sabe nada de los riesgos de esta mañana.",
-    unchecked_subject: "{title}: {n} de {total} señales sin comprobar",
+    unchecked_subject: [
+        "{title}: {n} de {total} señales sin comprobar",
+        "{title}: {n} de {total} señales sin comprobar",
+    ],
     degraded_subject: "{title}: {risks}, {unchecked}",
     source_unchecked: "{source} sin comprobar",
-    source_partly: "{n} de {of} señales de {source} sin comprobar",
+    source_partly: [
+        "{n} de {of} señales de {source} sin comprobar",
+        "{n} de {of} señales de {source} sin comprobar",
+    ],
     risks: ["{n} riesgo", "{n} riesgos"],
-    more: "(+{n} más)",
-    nothing_found: "Lo comprobado no le pide nada; el resto se desconoce.",
+    more: ["(+{n} más)", "(+{n} más)"],
+    nothing_found: "En lo comprobado no hay nada que atender; el resto se desconoce.",
     nothing_checked: "No se pudo comprobar ninguna señal: no se sabe nada de los riesgos de hoy.",
-    quiet_subject: "{title}: hoy nada le espera ({checked} de {total} comprobadas)",
-    quiet: "Nada nuevo y nada peor{since}.",
+    quiet_subject: "{title}: hoy no hay nada que atender ({checked} de {total} comprobadas)",
+    quiet: "Nada nuevo ni nada peor{since}.",
     quiet_since: " desde el {when}",
     next_date: "Próxima fecha: {what}, {date}.",
-    unchanged: "Sin cambios: {n} ({names}).",
-    better: "Mejor: {n}.",
+    unchanged: ["Sin cambios: {n} ({names}).", "Sin cambios: {n} ({names})."],
+    better: ["Ha mejorado: {n}.", "Han mejorado: {n}."],
     was: "Era: {what}",
-    passed: "Ya no vence: {what}",
+    passed: "Plazo cumplido: {what}",
 };
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use crate::{
         rich::Rich,
     },
     ids::{BriefingId, ConnectorId, RoleId, RunId, SignalId},
+    money::Currency,
     text::{Language, word_count},
 };
 
@@ -42,18 +43,29 @@ pub struct Brief {
     pub watch: Vec<Item>,
     /// Risks that are neither to decide nor to watch; counted.
     pub more: usize,
+    /// How many of those are high.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub more_high: usize,
     /// The worst of those, each a headline alone: they stand below the line.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rest: Vec<Item>,
     pub resolved: Vec<Resolved>,
     /// Resolved ones that are not named.
     pub more_resolved: usize,
+    /// Currencies of what is at stake, in the order in which they stand, where there are several: their amounts are not held
+    /// against each other.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ranked_apart: Vec<Currency>,
     pub sources: Vec<Source>,
     pub checked: Checked,
     pub gaps: Vec<Gap>,
     pub grounding: Grounding,
     /// What the next run compares with, of every finding, also those not shown.
     pub marks: Vec<Mark>,
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// Who worded it, or why nobody did.
@@ -89,6 +101,9 @@ pub struct Item {
     /// Empty on an item of one line.
     pub body: Rich,
     pub next: Rich,
+    /// How many more there are of its subject, and under which numbers they stand below the line.
+    #[serde(default, skip_serializing_if = "Rich::is_empty")]
+    pub also: Rich,
     /// The record to open, with its name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub open: Option<Open>,
@@ -170,6 +185,7 @@ impl Brief {
                 + rich(&item.body)
                 + rich(&item.next)
                 + heading(!item.next.is_empty(), labels.next)
+                + rich(&item.also)
         };
         let resolved = |resolved: &Resolved| {
             word_count(&resolved.said) + heading(resolved.open_days > 0, OPEN_DAYS_WORDS)
@@ -185,6 +201,7 @@ impl Brief {
             + heading(!self.watch.is_empty(), labels.watch)
             + self.items().map(item).sum::<usize>()
             + heading(self.more > 0, labels.more)
+            + heading(self.more_high > 0, labels.more_high)
             + heading(any_resolved, RESOLVED_LABEL_WORDS)
             + self.resolved.iter().map(resolved).sum::<usize>()
             + heading(self.more_resolved > 0, MORE_RESOLVED_WORDS)
@@ -216,15 +233,25 @@ struct Labels {
     ongoing: usize,
     unchanged: usize,
     more: usize,
+    more_high: usize,
 }
 
 impl Labels {
     fn of(language: Language) -> Self {
-        let [bottom_line, decide, watch, next, ongoing, unchanged, more] = match language {
-            Language::English => [2, 2, 1, 1, 3, 1, 4],
-            Language::German => [2, 2, 1, 2, 3, 1, 4],
-            Language::French => [1, 3, 2, 2, 3, 1, 4],
-            Language::Spanish => [2, 2, 1, 2, 4, 2, 3],
+        let [
+            bottom_line,
+            decide,
+            watch,
+            next,
+            ongoing,
+            unchanged,
+            more,
+            more_high,
+        ] = match language {
+            Language::English => [2, 2, 1, 1, 3, 1, 4, 1],
+            Language::German => [2, 2, 1, 2, 3, 1, 4, 1],
+            Language::French => [1, 3, 2, 2, 3, 1, 4, 1],
+            Language::Spanish => [2, 2, 1, 2, 4, 2, 3, 2],
         };
         Self {
             bottom_line,
@@ -234,6 +261,7 @@ impl Labels {
             ongoing,
             unchanged,
             more,
+            more_high,
         }
     }
 
@@ -242,6 +270,7 @@ impl Labels {
             Status::New => 1,
             Status::Ongoing { days } if *days < 1 => self.unchanged,
             Status::Ongoing { .. } => self.ongoing,
+            Status::Raised { .. } => 3,
             Status::Worse { unit, .. } | Status::Better { unit, .. } => 3 + word_count(unit),
         }
     }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     domain::finding::Worse,
     ids::{BriefingId, ConnectorId, RoleId, SignalId},
+    money::Currency,
     text::Language,
 };
 
@@ -30,6 +31,11 @@ pub struct Briefing {
     /// What goes out when there is nothing new and nothing worse.
     #[serde(default)]
     pub when_quiet: WhenQuiet,
+    /// Where amounts of several currencies are at stake, those in this one come first (ISO 4217, such as `EUR`); without it
+    /// the currencies come in the order of their codes. No amount is held against one of another currency.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub currency: Option<Currency>,
     /// What it looks for; each as `[[signal]]`.
     #[serde(default)]
     pub signals: Vec<Signal>,
@@ -99,7 +105,8 @@ pub struct Signal {
     /// Expression that gives `'high'`, `'medium'` or `'low'`.
     #[serde(default = "medium")]
     pub severity: String,
-    /// True where `severity` can be high: a gap in this signal is then said at the top of the brief.
+    /// True where `severity` can be high: a gap in this signal is then said at the top of the brief. It is taken for true
+    /// unless `severity` itself shows that it gives `'medium'` or `'low'` alone.
     #[serde(default)]
     pub can_be_high: bool,
     /// Expression for what makes the item the same tomorrow; needed unless `over = "all"`.
@@ -108,7 +115,16 @@ pub struct Signal {
     /// The number by which it gets worse or better.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub measure: Option<MeasureRule>,
-    /// Expression for a number: greater comes first among the same severity.
+    /// What is at stake, as an expression under its unit: `stake = { money = "item.amount|money('EUR')" }`, `{ customers =
+    /// "accounts|length" }`, `{ people = "item.users" }`. It orders the findings of one severity across all signals.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stake: Option<StakeRule>,
+    /// Expression for the day by which it must be settled: of what is equal so far the soonest comes first. Without it `until`
+    /// counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<String>,
+    /// Expression for a number: greater comes first among findings of this signal that are equal so far. It is never held
+    /// against another signal's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rank: Option<String>,
     /// Name → expression. Templates below may name these and nothing else.
@@ -123,7 +139,7 @@ pub struct Signal {
     /// Why it matters: one or two sentences.
     #[serde(default)]
     pub say: String,
-    /// One next step, imperative, with a person where the data have one.
+    /// One next step, imperative, with a person where the data have one. Without it the brief asks who looks at it.
     #[serde(default)]
     pub next: String,
     /// What the finding is called in a few words without a verb, where it is only named: on a quiet day, and once it is
@@ -137,8 +153,8 @@ pub struct Signal {
     /// Expression for the address of the record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<String>,
-    /// Expression for the name of whom or what it is about, such as the customer: findings of one subject stand next to each
-    /// other, and the bottom line says so once.
+    /// Expression for the name of whom or what it is about, such as the customer: of several findings of one subject the worst
+    /// stands in the brief and counts the others, which are listed below the line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
     /// Expression: findings that give the same text have one cause.
@@ -172,6 +188,31 @@ pub struct Join {
     pub left: String,
     /// Expression over `item`, the joined record. Empty and missing keys match nothing.
     pub right: String,
+}
+
+/// What is at stake, in one unit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum StakeRule {
+    Money(
+        #[schemars(
+            description = "Expression for an amount with its currency: `item.amount|money('EUR')`."
+        )]
+        String,
+    ),
+    Customers(#[schemars(description = "Expression for a number of customers.")] String),
+    People(#[schemars(description = "Expression for a number of people.")] String),
+}
+
+impl StakeRule {
+    /// The key under which the expression stands, and the expression.
+    pub fn parts(&self) -> (&'static str, &str) {
+        match self {
+            Self::Money(rule) => ("stake.money", rule),
+            Self::Customers(rule) => ("stake.customers", rule),
+            Self::People(rule) => ("stake.people", rule),
+        }
+    }
 }
 
 /// The number by which a finding gets worse or better.

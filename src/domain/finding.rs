@@ -75,6 +75,8 @@ pub enum FactValue {
     Percent(Decimal),
     /// A length in calendar days.
     Days(i64),
+    /// A length in days that are worked.
+    WorkingDays(i64),
     /// A length in hours.
     Hours(Decimal),
     Date(Date),
@@ -91,6 +93,7 @@ impl FactValue {
             Self::Money(_) => "money",
             Self::Percent(_) => "percent",
             Self::Days(_) => "days",
+            Self::WorkingDays(_) => "working days",
             Self::Hours(_) => "hours",
             Self::Date(_) => "date",
             Self::Instant(_) => "instant",
@@ -100,7 +103,13 @@ impl FactValue {
     /// The value as this reader writes it. `zone` and `today` give instants and dates their form. A text that is no short
     /// name stands in quotation marks, so that nobody takes a row's sentence for one of ours; long texts are cut.
     pub fn display(&self, reader: &Reader) -> String {
+        self.display_after("", reader)
+    }
+
+    /// The same behind these words of a sentence: they may decide its case.
+    pub fn display_after(&self, before: &str, reader: &Reader) -> String {
         let language = reader.language;
+        let case = language.case_after(before);
         match self {
             Self::Text(text) => {
                 let cut = shorten(text, LONGEST_TEXT_CHARACTERS);
@@ -113,7 +122,8 @@ impl FactValue {
             Self::Number(number) => language.number(*number, None),
             Self::Count { count, of } => {
                 let number = language.number(Decimal::from(*count), None);
-                match (of.split_once('|'), *count == 1) {
+                let is_one = language.is_one(Decimal::from(*count));
+                match (of.split_once('|'), is_one) {
                     (Some((one, _)), true) => format!("{number} {one}"),
                     (Some((_, several)), false) => format!("{number} {several}"),
                     (None, false) if language == Language::English => format!("{number} {of}s"),
@@ -121,34 +131,20 @@ impl FactValue {
                 }
             }
             Self::Money(money) => money.display(language),
-            Self::Percent(share) => format!("{}\u{a0}%", language.number(*share, None)),
-            Self::Days(days) => {
-                let unit = match (language, *days == 1) {
-                    (Language::English, true) => "day",
-                    (Language::English, false) => "days",
-                    (Language::German, true) => "Tag",
-                    (Language::German, false) => "Tage",
-                    (Language::French, true) => "jour",
-                    (Language::French, false) => "jours",
-                    (Language::Spanish, true) => "día",
-                    (Language::Spanish, false) => "días",
+            // Unicode CLDR: no space in English, a narrow one in French.
+            Self::Percent(share) => {
+                let space = match language {
+                    Language::English => "",
+                    Language::French => "\u{202f}",
+                    Language::German | Language::Spanish => "\u{a0}",
                 };
-                format!("{} {unit}", language.number(Decimal::from(*days), None))
+                format!("{}{space}%", language.number(*share, None))
             }
-            Self::Hours(hours) => format!(
-                "{}\u{a0}h",
-                language.number(*hours, Some(u32::from(hours.fract() != Decimal::ZERO)))
-            ),
+            Self::Days(days) => language.days(*days, case),
+            Self::WorkingDays(days) => language.working_days(*days, case),
+            Self::Hours(hours) => language.hours(*hours, case),
             Self::Date(date) => language.date(*date, reader.today),
-            Self::Instant(instant) => {
-                let local = instant.to_zoned_datetime(reader.zone.clone());
-                format!(
-                    "{} {:02}:{:02}",
-                    language.date(local.date(), reader.today),
-                    local.hour(),
-                    local.minute()
-                )
-            }
+            Self::Instant(instant) => language.instant(*instant, &reader.zone, reader.today),
         }
     }
 }
@@ -245,6 +241,15 @@ pub struct Measure {
     pub worse: Worse,
 }
 
+/// What is at stake, in one unit. Amounts of different units, or of different currencies, are never held against each other.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stake {
+    Money(Money),
+    Customers(Decimal),
+    People(Decimal),
+}
+
 /// Which way a measure gets worse.
 #[derive(
     Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
@@ -275,6 +280,11 @@ pub enum Status {
         from: Decimal,
         to: Decimal,
         unit: String,
+        days: i64,
+    },
+    /// More severe than before, whatever its measure did.
+    Raised {
+        from: Severity,
         days: i64,
     },
 }
@@ -309,14 +319,20 @@ pub struct Finding {
     pub status: Status,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub measure: Option<Measure>,
-    /// Greater comes first among findings of one severity (money or customers hit).
+    /// What is at stake, where it is declared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stake: Option<Stake>,
+    /// The day by which it must be settled, where one is declared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<Date>,
+    /// Greater comes first among findings of one signal that are equal so far.
     pub rank: Decimal,
     pub facts: BTreeMap<String, Fact>,
     /// A full sentence with a verb and a number, at most 16 words.
     pub headline: Wording,
     /// At most 35 words; may be empty.
     pub body: Wording,
-    /// One next step, imperative; may be empty, then the finding is for the portal only.
+    /// One next step, imperative; may be empty, then the brief asks who looks at it.
     pub next: Wording,
     /// What it is called in a few words; may be empty.
     #[serde(default, skip_serializing_if = "Wording::is_empty")]
@@ -329,7 +345,7 @@ pub struct Finding {
     pub link: Option<Url>,
     /// The item first, then each joined record.
     pub evidence: Vec<Evidence>,
-    /// The name of whom or what it is about; findings of one subject are shown next to each other.
+    /// The name of whom or what it is about: one finding of a subject is shown, the others are counted with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
     /// Other findings of one cause carry the same text; they are shown next to each other.

@@ -45,7 +45,12 @@ impl Guard {
             .chain(&mut brief.rest);
         let (mut all, mut opens): (Vec<&mut Rich>, Vec<_>) = (texts.collect(), Vec::new());
         for item in items {
-            all.extend([&mut item.headline, &mut item.body, &mut item.next]);
+            all.extend([
+                &mut item.headline,
+                &mut item.body,
+                &mut item.next,
+                &mut item.also,
+            ]);
             if let Status::Worse { unit, .. } | Status::Better { unit, .. } = &mut item.status {
                 clear(unit);
             }
@@ -219,7 +224,7 @@ mod tests {
         brief["decide"] = serde_json::json!([{
             "number": 1, "signal": "s", "fingerprint": "f", "severity": "high",
             "status": { "status": "worse", "from": "1", "to": "2", "unit": text, "days": 1 },
-            "headline": [{ "text": text }], "body": [{ "text": text }], "next": [{ "text": text }],
+            "headline": [{ "text": text }], "body": [{ "text": text }], "next": [{ "text": text }], "also": [{ "text": text }],
             "open": { "label": text, "url": "https://acme.example/1" }, "evidence": [],
         }]);
         let brief: Brief = serde_json::from_value(brief).unwrap();

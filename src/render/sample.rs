@@ -77,6 +77,7 @@ fn item(
         headline: rich(words.headline),
         body: rich(words.body),
         next: rich(words.next),
+        also: Rich::default(),
         open: words.open.map(|(label, path)| Open {
             label: label.to_owned(),
             url: url(path),
@@ -202,6 +203,7 @@ pub(super) fn engineering() -> Brief {
         decide,
         watch,
         more: 2,
+        more_high: 0,
         rest: rest(),
         resolved: vec![
             Resolved {
@@ -218,6 +220,7 @@ pub(super) fn engineering() -> Brief {
             },
         ],
         more_resolved: 0,
+        ranked_apart: Vec::new(),
         sources: vec![
             source("jira", "Jira", Some("05:58")),
             source("gitlab", "GitLab", Some("05:58")),
@@ -246,6 +249,7 @@ pub(super) fn quiet() -> Brief {
         decide: Vec::new(),
         watch: Vec::new(),
         more: 0,
+        more_high: 0,
         resolved: vec![Resolved {
             fingerprint: Fingerprint("a".repeat(64)),
             said: "INFRA-402 disk growth on db-3".to_owned(),

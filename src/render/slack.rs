@@ -169,6 +169,12 @@ fn replies(view: &View, room: Room) -> Vec<(String, Vec<Value>)> {
         parts.push(format!("*{}*", view.foot.not_checked_label));
         parts.extend(bullets(&view.foot.all_gaps));
     }
+    parts.extend(
+        view.foot
+            .apart
+            .as_deref()
+            .map(|apart| line(&format!("{apart}."))),
+    );
     parts.push(format!("*{}*", view.foot.why_label));
     parts.push(line(&view.foot.why));
     if let Some(page) = &view.foot.page {
@@ -197,7 +203,8 @@ fn item_text(item: &ItemView, view: &View, whole: bool, links: bool) -> String {
         line(&item.mark()),
         rich(&item.headline, links)
     );
-    let several_lines = whole && !(item.body.is_empty() && item.next.is_empty());
+    let several_lines =
+        whole && !(item.body.is_empty() && item.next.is_empty() && item.also.is_empty());
     if whole && !item.body.is_empty() {
         text.push('\n');
         text.push_str(&rich(&item.body, links));
@@ -208,6 +215,10 @@ fn item_text(item: &ItemView, view: &View, whole: bool, links: bool) -> String {
             view.next_label,
             rich(&item.next, links)
         ));
+    }
+    if whole && !item.also.is_empty() {
+        text.push('\n');
+        text.push_str(&rich(&item.also, links));
     }
     if let Some(open) = item
         .open

@@ -135,6 +135,9 @@ impl Page {
             let next = self.rich_of(item, &item.next);
             self.wrapped(&indent, &indent, &format!("{next_label} {next}"));
         }
+        if !item.also.is_empty() {
+            self.wrapped(&indent, &indent, &plain(&item.also));
+        }
         if let Some(open) = &item.open {
             let text = self.reference(&open.label, &open.url);
             self.wrapped(&indent, &indent, &format!("→ {text}"));
@@ -256,6 +259,9 @@ impl Page {
         parts.extend(view.foot.sources.iter().cloned());
         parts.extend(view.foot.edition.map(str::to_owned));
         self.wrapped("", "", &parts.join(" · "));
+        if let Some(apart) = &view.foot.apart {
+            self.wrapped("", "", &format!("{apart}."));
+        }
         if !view.foot.gaps.is_empty() {
             let gaps = view.foot.gaps.join("; ");
             let label = view.foot.not_checked_label;

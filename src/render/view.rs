@@ -77,6 +77,8 @@ pub(super) struct ItemView {
     pub headline: Line,
     pub body: Line,
     pub next: Line,
+    /// How many more there are of its subject.
+    pub also: Line,
     pub open: Option<OpenView>,
     /// "Jira 06:58, GitLab 06:58".
     pub sources: String,
@@ -111,6 +113,8 @@ pub(super) struct Foot {
     /// All of them, for the details.
     pub all_gaps: Vec<String>,
     pub edition: Option<&'static str>,
+    /// That amounts of several currencies are not held against each other.
+    pub apart: Option<String>,
     pub why_label: &'static str,
     pub why: String,
     pub page_label: &'static str,
@@ -151,7 +155,7 @@ impl View {
                     items,
                 })
                 .collect(),
-            more: (brief.more > 0).then(|| words.more(brief.more)),
+            more: (brief.more > 0).then(|| words.more(brief.more, brief.more_high)),
             more_count: brief.more,
             rest_label: words.rest,
             rest: items(&brief.rest),
@@ -232,6 +236,7 @@ impl View {
                 short(&mut item.headline);
                 short(&mut item.body);
                 short(&mut item.next);
+                short(&mut item.also);
                 cut(&mut item.sources);
                 item.open
                     .take_if(|open| open.url.len() > ADDRESS_CHARACTERS);
@@ -283,10 +288,11 @@ fn item_view(item: &Item, brief: &Brief, words: &Words, times: &Times) -> ItemVi
         number: item.number,
         level: item.severity.word(),
         severity: words.severity(item.severity),
-        status: visible(&words.status(&item.status)),
+        status: visible(&words.status(&item.status, item.severity)),
         headline: line(&item.headline),
         body: line(&item.body),
         next: line(&item.next),
+        also: line(&item.also),
         open: item.open.as_ref().and_then(|open| {
             Some(OpenView {
                 label: words.button(&visible(&open.label)),
@@ -355,6 +361,7 @@ fn foot(brief: &Brief, instance: &Instance, words: &Words, times: &Times) -> Foo
         gaps: once(brief.gaps.iter().filter(unsaid).map(gap)),
         all_gaps: once(brief.gaps.iter().map(gap)),
         edition: words.edition(&brief.edition),
+        apart: words.apart(&brief.ranked_apart),
         why_label: words.why_title,
         why: words.why(
             &visible(&brief.title),

@@ -7,6 +7,7 @@ use crate::{
         brief::Edition,
         finding::{Severity, Status},
     },
+    money::Currency,
     text::Language,
 };
 
@@ -36,6 +37,13 @@ pub(super) struct Words {
     pub rest: &'static str,
     /// `{n}`: one, several.
     more: [&'static str; 2],
+    /// `{n}`, `{high}`: more, of which some are high; one, several.
+    more_high: [&'static str; 2],
+    /// `{n}`: one, several.
+    highs: [&'static str; 2],
+    /// `{currencies}`, `{first}`.
+    apart: &'static str,
+    and: &'static str,
     /// `{n}`: those below the line that are not listed either.
     unlisted: &'static str,
     /// `{n}`: one, several.
@@ -88,7 +96,7 @@ impl Words {
     }
 
     /// "new", "ongoing 4 days", "worse 1 → 3 failed runs".
-    pub fn status(&self, status: &Status) -> String {
+    pub fn status(&self, status: &Status, severity: Severity) -> String {
         let change = |word: &str, from: Decimal, to: Decimal, unit: &str| {
             let number = |value| self.language.number(value, None);
             format!("{word} {} → {} {unit}", number(from), number(to))
@@ -99,6 +107,12 @@ impl Words {
             Status::New => self.new.to_owned(),
             Status::Ongoing { days } if *days < 1 => self.ongoing.to_owned(),
             Status::Ongoing { days } => self.counted(self.ongoing_days, *days),
+            Status::Raised { from, .. } => format!(
+                "{} {} → {}",
+                self.worse,
+                self.severity(*from).to_lowercase(),
+                self.severity(severity).to_lowercase()
+            ),
             Status::Worse { from, to, unit, .. } => change(self.worse, *from, *to, unit),
             Status::Better { from, to, unit, .. } => change(self.better, *from, *to, unit),
         }
@@ -151,8 +165,27 @@ impl Words {
         why
     }
 
-    pub fn more(&self, count: usize) -> String {
-        self.counted(self.more, as_days(count))
+    /// "+ 5 more below, 2 high".
+    pub fn more(&self, count: usize, high: usize) -> String {
+        match high {
+            0 => self.counted(self.more, as_days(count)),
+            high => self
+                .counted(self.more_high, as_days(count))
+                .replace("{high}", &self.counted(self.highs, as_days(high))),
+        }
+    }
+
+    /// That amounts of these currencies are not held against each other; nothing for one currency.
+    pub fn apart(&self, currencies: &[Currency]) -> Option<String> {
+        let (first, last) = (currencies.first()?, currencies.last()?);
+        let before: Vec<&str> = currencies
+            .iter()
+            .take(currencies.len().saturating_sub(1))
+            .map(Currency::code)
+            .collect();
+        let all = format!("{} {} {}", before.join(", "), self.and, last.code());
+        let said = self.apart.replace("{currencies}", &all);
+        (!before.is_empty()).then(|| said.replace("{first}", first.code()))
     }
 
     pub fn unlisted(&self, count: usize) -> String {
@@ -188,7 +221,11 @@ impl Words {
     }
 
     fn counted(&self, [one, several]: [&str; 2], count: i64) -> String {
-        let pattern = if count == 1 { one } else { several };
+        let pattern = if self.language.is_one(Decimal::from(count)) {
+            one
+        } else {
+            several
+        };
         pattern.replace("{n}", &self.language.number(Decimal::from(count), None))
     }
 }
@@ -216,6 +253,10 @@ static ENGLISH: Words = Words {
     data: "data {times}",
     rest: "Also open",
     more: ["+ {n} more, listed below", "+ {n} more, listed below"],
+    more_high: ["+ {n} more below, {high}", "+ {n} more below, {high}"],
+    highs: ["{n} high", "{n} high"],
+    apart: "Amounts in {currencies} are ranked apart, {first} first",
+    and: "and",
     unlisted: "and {n} more",
     more_resolved: ["and {n} more", "and {n} more"],
     open_days: ["open {n} day", "open {n} days"],
@@ -248,7 +289,7 @@ static GERMAN: Words = Words {
     source: "Quelle",
     page: "Diesen Bericht im Browser lesen",
     why_title: "Warum Sie das erhalten",
-    why: "Sie haben die Rolle {role}; „{title}“ war fällig {due}.",
+    why: "Sie haben die Rolle {role}; „{title}“ war fällig: {due}.",
     checked: "{checked} von {total} Signalen geprüft",
     data: "Daten von {times}",
     rest: "Außerdem offen",
@@ -256,6 +297,13 @@ static GERMAN: Words = Words {
         "+ {n} weiteres, unten genannt",
         "+ {n} weitere, unten genannt",
     ],
+    more_high: [
+        "+ {n} weiteres unten, {high}",
+        "+ {n} weitere unten, {high}",
+    ],
+    highs: ["{n} hoch", "{n} hoch"],
+    apart: "Beträge in {currencies} stehen getrennt, {first} zuerst",
+    and: "und",
     unlisted: "und {n} weitere",
     more_resolved: ["und {n} weiteres", "und {n} weitere"],
     open_days: ["{n} Tag offen", "{n} Tage offen"],
@@ -291,7 +339,7 @@ static FRENCH: Words = Words {
     source: "Source",
     page: "Lire ce point dans le navigateur",
     why_title: "Pourquoi vous recevez ceci",
-    why: "Vous avez le rôle {role}\u{202f}; «\u{a0}{title}\u{a0}» était prévu {due}.",
+    why: "Vous avez le rôle {role}\u{202f}; «\u{a0}{title}\u{a0}» était prévu pour {due}.",
     checked: "{checked} signaux vérifiés sur {total}",
     data: "données de {times}",
     rest: "Également ouverts",
@@ -299,6 +347,13 @@ static FRENCH: Words = Words {
         "+ {n} autre, listé ci-dessous",
         "+ {n} autres, listés ci-dessous",
     ],
+    more_high: [
+        "+ {n} autre ci-dessous, {high}",
+        "+ {n} autres ci-dessous, {high}",
+    ],
+    highs: ["{n} élevé", "{n} élevés"],
+    apart: "Les montants en {currencies} sont classés à part, {first} d’abord",
+    and: "et",
     unlisted: "et {n} autres",
     more_resolved: ["et {n} autre", "et {n} autres"],
     open_days: ["ouvert {n} jour", "ouvert {n} jours"],
@@ -309,8 +364,8 @@ static FRENCH: Words = Words {
     in_thread: ["+ {n} autre dans ce fil", "+ {n} autres dans ce fil"],
     new: "nouveau",
     ongoing: "inchangé",
-    worse: "pire",
-    better: "mieux",
+    worse: "aggravé",
+    better: "amélioré",
     severity: ["Faible", "Moyen", "Élevé"],
     worded_local: "rédigé par un modèle local",
     worded_cloud: "rédigé par un modèle dans le cloud",
@@ -331,11 +386,15 @@ static SPANISH: Words = Words {
     source: "Fuente",
     page: "Leer este informe en el navegador",
     why_title: "Por qué recibe esto",
-    why: "Usted tiene el rol {role}; «{title}» estaba previsto {due}.",
+    why: "Usted tiene el rol {role}; «{title}» estaba previsto para {due}.",
     checked: "{checked} de {total} señales comprobadas",
     data: "datos de {times}",
     rest: "También abiertos",
     more: ["+ {n} más, abajo", "+ {n} más, abajo"],
+    more_high: ["+ {n} más abajo, {high}", "+ {n} más abajo, {high}"],
+    highs: ["{n} alto", "{n} altos"],
+    apart: "Los importes en {currencies} se ordenan por separado, primero {first}",
+    and: "y",
     unlisted: "y {n} más",
     more_resolved: ["y {n} más", "y {n} más"],
     open_days: ["abierto {n} día", "abierto {n} días"],
@@ -367,17 +426,45 @@ mod tests {
             days: 2,
         };
         assert_eq!(
-            Words::of(Language::English).status(&worse),
+            Words::of(Language::English).status(&worse, Severity::High),
             "worse 1 → 3,000.5 failed runs"
         );
         assert_eq!(
-            Words::of(Language::German).status(&worse),
+            Words::of(Language::German).status(&worse, Severity::High),
             "schlechter 1 → 3.000,5 failed runs"
         );
-        let ongoing = |days| Words::of(Language::English).status(&Status::Ongoing { days });
+        let raised = Status::Raised {
+            from: Severity::Medium,
+            days: 2,
+        };
+        assert_eq!(
+            Words::of(Language::French).status(&raised, Severity::High),
+            "aggravé moyen → élevé"
+        );
+        let ongoing = |days| {
+            let status = Status::Ongoing { days };
+            Words::of(Language::English).status(&status, Severity::High)
+        };
         assert_eq!(ongoing(0), "ongoing");
         assert_eq!(ongoing(1), "ongoing 1 day");
         assert_eq!(ongoing(4), "ongoing 4 days");
+    }
+
+    #[test]
+    fn amounts_of_several_currencies_are_told_to_stand_apart() {
+        let apart = |language, codes: &[&str]| {
+            let currencies: Vec<Currency> = codes
+                .iter()
+                .map(|code| Currency::new(code).unwrap())
+                .collect();
+            Words::of(language).apart(&currencies)
+        };
+        assert_eq!(apart(Language::English, &[]), None);
+        assert_eq!(apart(Language::English, &["EUR"]), None);
+        assert_eq!(
+            apart(Language::English, &["EUR", "CHF", "USD"]).unwrap(),
+            "Amounts in EUR, CHF and USD are ranked apart, EUR first"
+        );
     }
 
     #[test]

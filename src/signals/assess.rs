@@ -9,8 +9,9 @@ use rust_decimal::Decimal;
 use sha2::Sha256;
 
 use super::{
-    Assessment, Context, Outcome, Planned, engine, functions, names, plan,
+    Assessment, Context, Outcome, Planned, engine, functions, names, order, plan,
     rules::{LONGEST_TEXT, Let, Rules, eval, key_of, missing, one_line, web_link},
+    severity::may_be_high,
     status, values, wording,
 };
 use crate::{
@@ -19,6 +20,7 @@ use crate::{
         briefing::{Briefing, Over, Query, Signal},
         finding::{
             Evidence, Fact, FactValue, Finding, Fingerprint, Gap, GapCause, Measure, Severity,
+            Stake, Wording, WordingPart,
         },
     },
     ids::{ConnectorId, SignalId, hex},
@@ -45,7 +47,7 @@ pub fn assess<'a>(
 ) -> Assessment {
     let mut result = Assessment::default();
     let mut checked: BTreeSet<&SignalId> = BTreeSet::new();
-    let mut found: BTreeMap<Fingerprint, Finding> = BTreeMap::new();
+    let mut findings: Vec<Finding> = Vec::new();
     let env = engine::environment(context);
     for signal in &briefing.signals {
         result.checked.total += 1;
@@ -57,19 +59,12 @@ pub fn assess<'a>(
         })
         .run(&mut result.gaps)
         {
-            Ok((findings, whole)) => {
+            Ok((found, whole)) => {
                 // With a record that could not be read, what is not found may be in that record.
                 if whole {
                     checked.insert(&signal.id);
                 }
-                for finding in findings {
-                    let worst = found
-                        .entry(finding.fingerprint.clone())
-                        .or_insert_with(|| finding.clone());
-                    if (finding.severity, finding.rank) > (worst.severity, worst.rank) {
-                        *worst = finding;
-                    }
-                }
+                findings.extend(found);
             }
             Err(unchecked) => add_gap(&mut result.gaps, signal, unchecked, Extent::Whole),
         }
@@ -88,7 +83,8 @@ pub fn assess<'a>(
         .iter()
         .map(|mark| (&mark.fingerprint, mark))
         .collect();
-    let mut findings: Vec<Finding> = found.into_values().collect();
+    order::sort(&mut findings, briefing);
+    tell_apart(&mut findings, context.fingerprint_key);
     for finding in &mut findings {
         let (status, mark) =
             status::compare(finding, previous.get(&finding.fingerprint).copied(), today);
@@ -96,12 +92,6 @@ pub fn assess<'a>(
         result.marks.push(mark);
     }
     let position = |id: &SignalId| briefing.signals.iter().position(|signal| signal.id == *id);
-    findings.sort_by(|a, b| {
-        (b.severity, b.rank)
-            .cmp(&(a.severity, a.rank))
-            .then_with(|| position(&a.signal).cmp(&position(&b.signal)))
-            .then_with(|| a.fingerprint.cmp(&b.fingerprint))
-    });
     for mark in context.previous {
         if findings
             .iter()
@@ -118,6 +108,28 @@ pub fn assess<'a>(
     result.findings = findings;
     result.next_date = next_date(briefing, context, &env, outcome);
     result
+}
+
+/// Gives records of one key their own identity, the worst keeping the key's: a risk is not left out because another is called
+/// the same. What is the same in everything that is said of it is one record that came twice.
+fn tell_apart(findings: &mut Vec<Finding>, key: &[u8]) {
+    let mut seen: BTreeMap<Fingerprint, Vec<Finding>> = BTreeMap::new();
+    findings.retain_mut(|finding| {
+        let alike = seen.entry(finding.fingerprint.clone()).or_default();
+        let plain = Finding {
+            evidence: Vec::new(),
+            ..finding.clone()
+        };
+        if alike.contains(&plain) {
+            return false;
+        }
+        if !alike.is_empty() {
+            let nth = format!("{}\u{0}{}", finding.fingerprint.0, alike.len());
+            finding.fingerprint = fingerprint(key, &finding.signal, &nth);
+        }
+        alike.push(plain);
+        true
+    });
 }
 
 /// How many signals ask a connector.
@@ -149,7 +161,7 @@ fn add_gap(gaps: &mut Vec<Gap>, signal: &Signal, unchecked: Unchecked, extent: E
     });
     match same {
         Some(gap) => {
-            gap.high |= signal.can_be_high;
+            gap.high |= may_be_high(signal);
             if !gap.signals.contains(&signal.id) {
                 gap.signals.push(signal.id.clone());
                 gap.titles.push(signal.title.clone());
@@ -162,7 +174,7 @@ fn add_gap(gaps: &mut Vec<Gap>, signal: &Signal, unchecked: Unchecked, extent: E
             of: 0,
             in_part: extent == Extent::Part,
             last_good: None,
-            high: signal.can_be_high,
+            high: may_be_high(signal),
             cause: unchecked.cause,
             detail: unchecked.detail,
         }),
@@ -239,7 +251,8 @@ impl Items {
 }
 
 impl SignalRun<'_, '_, '_, '_> {
-    /// The findings, and whether all items could be read; those on which a rule fails become a gap beside them.
+    /// The findings, and whether all items could be read; those on which a rule fails become a gap beside them. Only what
+    /// decides whether there is a finding, and which, can keep one back.
     fn run(&self, gaps: &mut Vec<Gap>) -> Result<(Vec<Finding>, bool), Unchecked> {
         let query = &self.signal.query;
         let items = self.items(query)?;
@@ -262,16 +275,21 @@ impl SignalRun<'_, '_, '_, '_> {
             let mut scope = engine::globals(self.context);
             scope.push(("item".to_owned(), item.clone()));
             scope.push(("items".to_owned(), all.clone()));
-            match self.one(&rules, scope, &joined, items.evidence(query, index)) {
-                Ok(finding) => findings.extend(finding),
-                Err((field, what)) => {
-                    failures += 1;
-                    let why = format!("{field}: {what}");
-                    // Most often all fail alike: the first says it.
-                    let is_new = !failed.iter().any(|known| known.ends_with(&why));
-                    if is_new && failed.len() < MOST_NAMED {
-                        failed.push(format!("item {index}: {why}"));
-                    }
+            let unread = match self.one(&rules, scope, &joined, items.evidence(query, index)) {
+                Ok(Some(Found { finding, unread })) => {
+                    findings.push(finding);
+                    unread
+                }
+                Ok(None) => Vec::new(),
+                Err(unread) => vec![unread],
+            };
+            failures += usize::from(!unread.is_empty());
+            for (field, what) in unread {
+                let why = format!("{field}: {what}");
+                // Most often all fail alike: the first says it.
+                let is_new = !failed.iter().any(|known| known.ends_with(&why));
+                if is_new && failed.len() < MOST_NAMED {
+                    failed.push(format!("item {index}: {why}"));
                 }
             }
         }
@@ -282,7 +300,7 @@ impl SignalRun<'_, '_, '_, '_> {
                 each.len(),
                 failed.join("; ")
             );
-            if failures == each.len() {
+            if failures == each.len() && findings.is_empty() {
                 return Err(Unchecked {
                     connector: query.connector.clone(),
                     cause: GapCause::Rule,
@@ -420,7 +438,7 @@ impl SignalRun<'_, '_, '_, '_> {
         mut scope: Vec<(String, Value)>,
         joined: &BTreeMap<String, Joined>,
         own: Evidence,
-    ) -> Result<Option<Finding>, (String, String)> {
+    ) -> Result<Option<Found>, Unread> {
         let mut evidence = vec![own];
         for (name, join) in joined {
             let left = self
@@ -479,44 +497,67 @@ impl SignalRun<'_, '_, '_, '_> {
                 .ok_or_else(|| ("key".to_owned(), "gives nothing".to_owned()))?,
             None => String::new(),
         };
-        let number =
-            |rule: &Expression<'_, '_>, field: &str| -> Result<Decimal, (String, String)> {
-                let value = eval(rule, &scope).map_err(at(field))?;
-                functions::decimal(&value)
-                    .ok_or_else(|| (field.to_owned(), "gives no number".to_owned()))
-            };
-        let rank = rules
-            .rank
-            .as_ref()
-            .map(|rule| number(rule, "rank"))
-            .transpose()?
-            .unwrap_or_default();
+        let number = |rule: &Expression<'_, '_>, field: &str| -> Result<Decimal, Unread> {
+            let value = eval(rule, &scope).map_err(at(field))?;
+            functions::decimal(&value)
+                .ok_or_else(|| (field.to_owned(), "gives no number".to_owned()))
+        };
+        // From here on nothing keeps the finding back: what cannot be read is left out of it and told as a gap.
+        let mut unread: Vec<Unread> = Vec::new();
+        let rank = rules.rank.as_ref().map(|rule| number(rule, "rank"));
+        let rank = read(rank, &mut unread).unwrap_or_default();
         let measure = match (&rules.measure, &self.signal.measure) {
-            (Some(rule), Some(measure)) => Some(Measure {
-                value: number(rule, "measure.value")?.round_dp(4).normalize(),
-                unit: measure.unit.clone(),
-                worse: measure.worse,
-            }),
+            (Some(rule), Some(measure)) => {
+                let value = read(Some(number(rule, "measure.value")), &mut unread);
+                value.map(|value| Measure {
+                    value: value.round_dp(4).normalize(),
+                    unit: measure.unit.clone(),
+                    worse: measure.worse,
+                })
+            }
             _ => None,
         };
+        let stake = rules.stake.as_ref().map(|(field, rule)| {
+            if *field != "stake.money" {
+                let number = number(rule, field)?;
+                return Ok(match *field {
+                    "stake.customers" => Stake::Customers(number),
+                    _ => Stake::People(number),
+                });
+            }
+            match functions::fact(&eval(rule, &scope).map_err(at(field))?) {
+                Some(FactValue::Money(money)) => Ok(Stake::Money(money)),
+                _ => Err((
+                    (*field).to_owned(),
+                    "gives no amount with a currency, such as `item.amount|money('EUR')`"
+                        .to_owned(),
+                )),
+            }
+        });
+        let stake = read(stake, &mut unread);
         let link_of =
             |rule: &Expression<'_, '_>| eval(rule, &scope).ok().and_then(|link| web_link(&link));
-        let until = match &rules.until {
-            Some(rule) => match eval(rule, &scope).map_err(at("until"))? {
-                none if none.is_none() => None,
+        let mut date = |rule: Option<&Expression<'_, '_>>, field: &str| {
+            let date = rule.map(|rule| match eval(rule, &scope).map_err(at(field))? {
+                none if none.is_none() => Ok(None),
                 value => match functions::fact(&value) {
-                    Some(FactValue::Date(date)) => Some(date),
-                    _ => return Err(("until".to_owned(), "gives no date".to_owned())),
+                    Some(FactValue::Date(date)) => Ok(Some(date)),
+                    _ => Err((field.to_owned(), "gives no date".to_owned())),
                 },
-            },
-            None => None,
+            });
+            read(date, &mut unread).flatten()
         };
+        let until = date(rules.until.as_ref(), "until");
+        let due = date(rules.due.as_ref(), "due");
         let mut facts = BTreeMap::new();
         for (name, rule) in &rules.facts {
             let field = format!("facts.{name}");
-            let value = eval(rule, &scope).map_err(at(&field))?;
-            let mut value = functions::fact(&value)
-                .ok_or_else(|| (field, format!("gives {}, which is no fact", value.kind())))?;
+            let value = eval(rule, &scope).map_err(at(&field)).and_then(|value| {
+                functions::fact(&value)
+                    .ok_or_else(|| (field, format!("gives {}, which is no fact", value.kind())))
+            });
+            let mut value = read(Some(value), &mut unread)
+                .unwrap_or_else(|| FactValue::Text(UNREAD_FACT.to_owned()));
             if let FactValue::Text(text) = &mut value {
                 *text = one_line(text);
             }
@@ -532,20 +573,28 @@ impl SignalRun<'_, '_, '_, '_> {
         rules
             .origins
             .link(&mut facts, link.as_ref(), &key, &records);
-        let sentence = |field: &str, template: &str| {
-            wording::wording(template, &facts).map_err(|what| (field.to_owned(), what))
+        let mut sentence = |field: &str, template: &str| {
+            let said = wording::wording(template, &facts).map_err(|what| (field.to_owned(), what));
+            read(Some(said), &mut unread)
         };
-        Ok(Some(Finding {
+        let headline = sentence("headline", &self.signal.headline)
+            .unwrap_or_else(|| Wording(vec![WordingPart::Words(self.signal.title.clone())]));
+        let body = sentence("say", &self.signal.say).unwrap_or_default();
+        let next = sentence("next", &self.signal.next).unwrap_or_default();
+        let short = sentence("short", &self.signal.short).unwrap_or_default();
+        let finding = Finding {
             signal: self.signal.id.clone(),
             fingerprint: fingerprint(self.context.fingerprint_key, &self.signal.id, &key),
             severity,
             status: crate::domain::finding::Status::New,
             measure,
+            stake,
+            due,
             rank,
-            headline: sentence("headline", &self.signal.headline)?,
-            body: sentence("say", &self.signal.say)?,
-            next: sentence("next", &self.signal.next)?,
-            short: sentence("short", &self.signal.short)?,
+            headline,
+            body,
+            next,
+            short,
             until,
             link,
             subject: rules
@@ -559,7 +608,31 @@ impl SignalRun<'_, '_, '_, '_> {
                 .and_then(|rule| key_of(&eval(rule, &scope).ok()?)),
             facts,
             evidence,
-        }))
+        };
+        Ok(Some(Found { finding, unread }))
+    }
+}
+
+/// A field of a signal that could not be read on an item, and why.
+type Unread = (String, String);
+
+/// A finding, and what of it could not be read.
+struct Found {
+    finding: Finding,
+    unread: Vec<Unread>,
+}
+
+/// Stands in a sentence for a fact that could not be read.
+const UNREAD_FACT: &str = "?";
+
+/// What was read, or nothing with why beside it.
+fn read<T>(value: Option<Result<T, Unread>>, unread: &mut Vec<Unread>) -> Option<T> {
+    match value? {
+        Ok(value) => Some(value),
+        Err(why) => {
+            unread.push(why);
+            None
+        }
     }
 }
 

@@ -47,7 +47,7 @@ pub const NAMES: [(&str, &str); 8] = [
 ];
 
 /// Every function and filter of our own.
-pub const FUNCTIONS: [Described; 22] = [
+pub const FUNCTIONS: [Described; 23] = [
     Described {
         form: "days_since(d)",
         example: "days_since('2026-11-20')",
@@ -105,8 +105,9 @@ pub const FUNCTIONS: [Described; 22] = [
     Described {
         form: "x|datetime",
         example: "'2026-11-24T15:00:00Z'|datetime",
-        reads: "Tue 24 Nov 16:00",
-        meaning: "an instant, told in the reader's zone",
+        reads: "16:00",
+        meaning: "an instant in the reader's zone: the clock alone today, `yesterday 22:40`, `Mon 18:05` within the last week, `Tue 17 Nov` before, \
+                  and with its date where it lies ahead",
     },
     Described {
         form: "x|money('EUR')",
@@ -123,26 +124,32 @@ pub const FUNCTIONS: [Described; 22] = [
     Described {
         form: "x|percent",
         example: "0.125|percent",
-        reads: "12.5 %",
+        reads: "12.5%",
         meaning: "a share of 0 to 1",
     },
     Described {
         form: "n|count('order')",
         example: "3|count('order')",
         reads: "3 orders",
-        meaning: "a number of things",
+        meaning: "a number of things; where the plural is not made with an `s`, both: `count('entry|entries')`, `count('Auftrag|Aufträge')`",
     },
     Described {
         form: "n|days",
         example: "days_since('2026-11-20')|days",
         reads: "4 days",
-        meaning: "a length in days",
+        meaning: "a length in calendar days; more than 60 are said in months",
+    },
+    Described {
+        form: "n|working_days",
+        example: "working_days_until('2026-11-30')|working_days",
+        reads: "4 working days",
+        meaning: "a length in working days, called so",
     },
     Described {
         form: "n|hours",
         example: "1.55|hours",
         reads: "1.6 h",
-        meaning: "a length in hours",
+        meaning: "a length in hours: less than one is said in minutes, more than 48 in days",
     },
     Described {
         form: "list|sum('field')",

@@ -33,7 +33,9 @@ impl Typed {
             FactValue::Number(number) | FactValue::Percent(number) | FactValue::Hours(number) => {
                 Some(*number)
             }
-            FactValue::Count { count, .. } | FactValue::Days(count) => Some(Decimal::from(*count)),
+            FactValue::Count { count, .. }
+            | FactValue::Days(count)
+            | FactValue::WorkingDays(count) => Some(Decimal::from(*count)),
             FactValue::Money(money) => Some(money.amount),
             FactValue::Text(_) | FactValue::Date(_) | FactValue::Instant(_) => None,
         }
@@ -386,6 +388,9 @@ pub(super) fn add(env: &mut Environment<'_>, now: Timestamp, zone: &TimeZone, ca
     });
     env.add_filter("days", |value: Value| {
         Ok::<_, Error>(typed(FactValue::Days(whole(&value)?)))
+    });
+    env.add_filter("working_days", |value: Value| {
+        Ok::<_, Error>(typed(FactValue::WorkingDays(whole(&value)?)))
     });
     env.add_filter("hours", |value: Value| {
         Ok::<_, Error>(typed(FactValue::Hours(number(&value)?.round_dp(1))))

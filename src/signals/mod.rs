@@ -9,9 +9,11 @@ mod described;
 mod engine;
 pub mod functions;
 mod names;
+mod order;
 mod origin;
 mod rehearse;
 mod rules;
+mod severity;
 mod status;
 mod values;
 mod wording;
@@ -22,7 +24,7 @@ use serde_json::{Map, Value};
 use crate::{
     domain::{
         brief::Checked,
-        briefing::{Briefing, NextDate, Query, Signal},
+        briefing::{Briefing, NextDate, Query, Signal, StakeRule},
         calendar::Calendar,
         finding::{Finding, Gap, GapCause, Mark},
     },
@@ -32,6 +34,7 @@ use crate::{
 pub use assess::assess;
 pub use described::{Described, FUNCTIONS, NAMES};
 pub use rehearse::rehearse;
+pub use severity::may_be_high;
 
 /// What decides an assessment besides the data.
 #[derive(Debug, Clone)]
@@ -272,9 +275,17 @@ fn expressions(signal: &Signal) -> Vec<Rule> {
     optional("cause", signal.cause.as_ref());
     optional("subject", signal.subject.as_ref());
     optional("until", signal.until.as_ref());
+    optional("due", signal.due.as_ref());
     optional(
         "measure.value",
         signal.measure.as_ref().map(|measure| &measure.value),
+    );
+    found.extend(
+        signal
+            .stake
+            .iter()
+            .map(StakeRule::parts)
+            .map(|(field, expression)| Rule::new(field, expression, &sees)),
     );
     for (name, expression) in &signal.facts {
         found.push(Rule::new(format!("facts.{name}"), expression, &sees));

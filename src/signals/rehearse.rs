@@ -90,11 +90,20 @@ fn lacking(run: &SignalRun<'_, '_, '_, '_>, signal: &Signal) -> Vec<(String, Str
         ("key", &rules.key),
         ("rank", &rules.rank),
         ("measure.value", &rules.measure),
+        ("until", &rules.until),
+        ("due", &rules.due),
         ("link", &rules.link),
+        ("subject", &rules.subject),
         ("cause", &rules.cause),
     ] {
         each.extend(rule.as_ref().map(|rule| (name.to_owned(), rule)));
     }
+    each.extend(
+        rules
+            .stake
+            .as_ref()
+            .map(|(field, rule)| ((*field).to_owned(), rule)),
+    );
     let named = |field: &str, rules: &'_ BTreeMap<String, _>| -> Vec<String> {
         rules.keys().map(|name| format!("{field}.{name}")).collect()
     };

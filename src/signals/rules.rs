@@ -26,6 +26,9 @@ pub(super) struct Rules<'e> {
     pub(super) cause: Option<Expression<'e, 'e>>,
     pub(super) subject: Option<Expression<'e, 'e>>,
     pub(super) until: Option<Expression<'e, 'e>>,
+    pub(super) due: Option<Expression<'e, 'e>>,
+    /// With the key under which it stands.
+    pub(super) stake: Option<(&'static str, Expression<'e, 'e>)>,
     pub(super) facts: BTreeMap<String, Expression<'e, 'e>>,
     pub(super) fact_links: BTreeMap<String, Expression<'e, 'e>>,
     pub(super) origins: Origins,
@@ -84,7 +87,16 @@ impl<'e> Rules<'e> {
             link: optional("link", signal.link.as_ref())?,
             cause: optional("cause", signal.cause.as_ref())?,
             subject: optional("subject", signal.subject.as_ref())?,
-            until: until(env, signal)?,
+            until: date(env, "until", signal.until.as_ref())?,
+            due: date(env, "due", signal.due.as_ref())?,
+            stake: signal
+                .stake
+                .as_ref()
+                .map(|stake| {
+                    let (field, expression) = stake.parts();
+                    compile(field, expression).map(|rule| (field, rule))
+                })
+                .transpose()?,
             facts: table("facts", &signal.facts)?,
             fact_links: table("fact_links", &signal.fact_links)?,
             origins: Origins::of(env, signal),
@@ -92,19 +104,17 @@ impl<'e> Rules<'e> {
     }
 }
 
-/// `until` as a date, or none where no date decides.
-fn until<'e>(
+/// A rule for a date, or none where no date decides.
+fn date<'e>(
     env: &'e Environment<'e>,
-    signal: &Signal,
+    field: &str,
+    rule: Option<&String>,
 ) -> Result<Option<Expression<'e, 'e>>, (String, String)> {
-    signal
-        .until
-        .as_ref()
-        .map(|until| {
-            env.compile_expression_owned(format!("none if ({until}) is none else ({until})|date"))
-                .map_err(|error| ("until".to_owned(), engine::reason(&error)))
-        })
-        .transpose()
+    rule.map(|rule| {
+        env.compile_expression_owned(format!("none if ({rule}) is none else ({rule})|date"))
+            .map_err(|error| (field.to_owned(), engine::reason(&error)))
+    })
+    .transpose()
 }
 
 pub(super) fn eval(rule: &Expression<'_, '_>, scope: &[(String, Value)]) -> Result<Value, String> {

@@ -38,6 +38,10 @@ pub(super) fn compare(finding: &Finding, previous: Option<&Mark>, today: Date) -
             old.value != new.value && old.unit == new.unit && !counts_time(&new.unit)
         });
     let status = match moved {
+        _ if finding.severity > before.severity => Status::Raised {
+            from: before.severity,
+            days,
+        },
         Some((old, new)) => {
             let up = new.value > old.value;
             let (from, to, unit) = (old.value, new.value, new.unit.clone());
@@ -67,9 +71,60 @@ pub(super) fn compare(finding: &Finding, previous: Option<&Mark>, today: Date) -
 
 /// A measure of mere time grows by itself every day: that alone makes nothing worse.
 fn counts_time(unit: &str) -> bool {
-    let first = unit.split_whitespace().next().unwrap_or_default();
-    matches!(
-        first,
-        "day" | "days" | "hour" | "hours" | "minutes" | "weeks" | "months"
-    )
+    crate::text::is_unit_of_time(unit.trim().strip_prefix("working ").unwrap_or(unit))
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+
+    fn finding(severity: &str, value: &str, unit: &str) -> Finding {
+        serde_json::from_value(serde_json::json!({
+            "signal": "s", "fingerprint": "f", "severity": severity, "status": { "status": "new" }, "rank": "0",
+            "measure": { "value": value, "unit": unit }, "facts": {}, "headline": [], "body": [], "next": [], "evidence": [],
+        }))
+        .unwrap()
+    }
+
+    fn second(first: &Finding, then: &Finding) -> Status {
+        let (_, mark) = compare(first, None, date(2026, 11, 23));
+        compare(then, Some(&mark), date(2026, 11, 24)).0
+    }
+
+    #[test]
+    fn what_became_more_severe_is_worse_whatever_its_measure_did() {
+        let first = finding("medium", "3", "open orders");
+        for value in ["3", "2", "4"] {
+            assert_eq!(
+                second(&first, &finding("high", value, "open orders")),
+                Status::Raised {
+                    from: crate::domain::finding::Severity::Medium,
+                    days: 1
+                }
+            );
+        }
+        let same = second(&first, &finding("medium", "4", "open orders"));
+        assert!(matches!(same, Status::Worse { .. }), "{same:?}");
+    }
+
+    #[test]
+    fn a_measure_of_mere_time_makes_nothing_worse_in_any_language() {
+        for unit in [
+            "days late",
+            "day",
+            "working days",
+            "Tage überfällig",
+            "Arbeitstage",
+            "Std.",
+            "jours de retard",
+            "heures",
+            "días de retraso",
+            "meses",
+        ] {
+            let then = second(&finding("high", "3", unit), &finding("high", "4", unit));
+            assert_eq!(then, Status::Ongoing { days: 1 }, "{unit}");
+        }
+    }
 }

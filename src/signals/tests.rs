@@ -244,11 +244,169 @@ fn a_finding_keeps_the_last_day_on_which_it_can_be_found() {
     });
     let mut until: Vec<_> = found.marks.iter().map(|mark| mark.until).collect();
     until.sort();
-    assert_eq!(until, [None, Some(jiff::civil::date(2026, 12, 20))]);
+    // What cannot be read leaves the finding without it.
+    assert_eq!(until, [None, None, Some(jiff::civil::date(2026, 12, 20))]);
     assert!(!found.findings[0].short.is_empty());
     assert!(found.gaps[0].detail.contains("until"), "{:?}", found.gaps);
     let wrong = text.replace("add_days(item.due, 30)", "add_days(item.due");
     assert_eq!(check(&briefing(&wrong))[0].field, "until");
+}
+
+/// A signal with all that it need not declare, over one record that is a high risk.
+const PUMPS: &str = r#"
+[briefing]
+id = "pumps"
+title = "Pumps"
+role = "ops"
+[[signal]]
+id = "down"
+title = "Pumps that are down"
+connector = "plant"
+tool = "pumps"
+when = "item.down"
+severity = "'high' if item.hours > 2 else 'medium'"
+key = "item.id"
+measure = { value = "item.hours", unit = "runs" }
+stake = { money = "item.cost|money('EUR')" }
+due = "item.day"
+rank = "item.hours"
+until = "item.day"
+link = "item.url"
+subject = "item.site"
+cause = "item.site"
+headline = "Pump {{ id }} is down"
+say = "It costs {{ cost }}."
+next = "Call {{ site }}."
+short = "pump {{ id }}"
+[signal.facts]
+id = "item.id"
+cost = "item.cost|money('EUR')"
+site = "item.site"
+[signal.fact_links]
+site = "item.url"
+"#;
+
+fn pumps(text: &str, rows: Value) -> Assessment {
+    let calendar = Calendar::weekdays();
+    let context = context(MORNING, &calendar, &[]);
+    let briefing = briefing(text);
+    assert_eq!(check(&briefing), [], "{text}");
+    assess(&briefing, &context, &|_| {
+        Some(Outcome::Answered {
+            value: &rows,
+            as_of: context.now,
+        })
+    })
+}
+
+#[test]
+fn nothing_that_a_signal_need_not_declare_keeps_a_high_finding_back() {
+    let row = json!([{
+        "id": "P1", "down": true, "hours": 3, "cost": 4680, "day": "2026-11-26", "site": "Basel", "url": "https://p.example/1",
+    }]);
+    let optional = [
+        "measure", "stake", "due", "rank", "until", "link", "subject", "cause", "say", "next",
+        "short",
+    ];
+    for key in optional {
+        let begins = format!("{key} = ");
+        let line = PUMPS
+            .lines()
+            .find(|line| line.starts_with(&begins))
+            .unwrap();
+        let left_out = pumps(&PUMPS.replacen(line, "", 1), row.clone());
+        assert_eq!(left_out.gaps, [], "{key}");
+        assert_eq!(left_out.findings.len(), 1, "{key}");
+        assert_eq!(left_out.findings[0].severity, Severity::High, "{key}");
+    }
+    // A field that the record does not have.
+    for (field, from) in [
+        ("measure.value", "value = \"item.hours\""),
+        ("stake.money", "money = \"item.cost|"),
+        ("due", "due = \"item.day\""),
+        ("rank", "rank = \"item.hours\""),
+        ("until", "until = \"item.day\""),
+        ("link", "link = \"item.url\""),
+        ("subject", "subject = \"item.site\""),
+        ("cause", "cause = \"item.site\""),
+        ("facts.id", "id = \"item.id\"\ncost"),
+        ("facts.cost", "cost = \"item.cost|"),
+        ("facts.site", "site = \"item.site\""),
+        ("fact_links.site", "site = \"item.url\""),
+    ] {
+        assert!(PUMPS.contains(from), "{from}");
+        let wrong = from.replacen("item.", "item.no_", 1);
+        let found = pumps(&PUMPS.replacen(from, &wrong, 1), row.clone());
+        assert_eq!(found.findings.len(), 1, "{field}");
+        assert_eq!(found.findings[0].severity, Severity::High, "{field}");
+        let is_said_anyway = field.contains("link") || ["subject", "cause"].contains(&field);
+        if !is_said_anyway {
+            let gap = &found.gaps[0];
+            assert!(
+                gap.high && gap.in_part && gap.detail.contains(field),
+                "{gap:?}"
+            );
+        }
+    }
+    let unread = pumps(
+        &PUMPS.replace("cost = \"item.cost|", "cost = \"item.price|"),
+        row,
+    );
+    assert_eq!(
+        unread.findings[0].facts["cost"].value,
+        FactValue::Text("?".into())
+    );
+}
+
+#[test]
+fn an_amount_at_stake_has_a_currency() {
+    let row = json!([{
+        "id": "P1", "down": true, "hours": 3, "cost": 4680, "day": "2026-11-26", "site": "Basel", "url": "https://p.example/1",
+    }]);
+    let found = pumps(
+        &PUMPS.replacen("item.cost|money('EUR')", "item.cost", 1),
+        row,
+    );
+    assert_eq!((found.findings.len(), &found.findings[0].stake), (1, &None));
+    assert!(
+        found.gaps[0]
+            .detail
+            .contains("stake.money: gives no amount with a currency")
+    );
+}
+
+#[test]
+fn two_risks_of_one_key_are_two_and_one_record_that_came_twice_is_one() {
+    let pump = |id: &str, site: &str, hours: u32| json!({ "id": id, "down": true, "hours": hours, "cost": 1, "day": "2026-11-26", "site": site, "url": "" });
+    let text = PUMPS.replace("key = \"item.id\"", "key = \"item.site\"");
+    let rows = json!([
+        pump("P1", "Basel", 3),
+        pump("P2", "Basel", 9),
+        pump("P2", "Basel", 9)
+    ]);
+    let found = pumps(&text, rows);
+    let ids: Vec<_> = found
+        .findings
+        .iter()
+        .map(|finding| &finding.facts["id"].value)
+        .collect();
+    assert_eq!(
+        ids,
+        [&FactValue::Text("P2".into()), &FactValue::Text("P1".into())]
+    );
+    assert_ne!(found.findings[0].fingerprint, found.findings[1].fingerprint);
+    // The worst keeps the identity that it has alone.
+    let alone = pumps(&text, json!([pump("P2", "Basel", 9)]));
+    assert_eq!(alone.findings[0].fingerprint, found.findings[0].fingerprint);
+}
+
+#[test]
+fn a_gap_in_a_signal_that_may_be_high_is_high_also_where_nobody_declared_it() {
+    let row = |hours: Value| json!([{ "id": "P1", "down": true, "hours": hours }]);
+    let found = pumps(PUMPS, row(json!("soon")));
+    assert!(found.gaps[0].high, "{:?}", found.gaps);
+    let lower = PUMPS.replace("'high' if", "'low' if");
+    assert!(!pumps(&lower, json!([{ "id": "P1" }])).gaps[0].high);
 }
 
 /// What the shipped briefing says of a release whose date is so many days ahead.

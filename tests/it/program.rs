@@ -143,7 +143,7 @@ fn statuses(brief: &Brief) -> BTreeSet<&'static str> {
     let items = brief.items().map(|item| match item.status {
         Status::New => "new",
         Status::Ongoing { .. } => "ongoing",
-        Status::Worse { .. } => "worse",
+        Status::Worse { .. } | Status::Raised { .. } => "worse",
         Status::Better { .. } => "better",
     });
     let resolved = brief.resolved.first().map(|_| "resolved");

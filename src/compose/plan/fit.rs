@@ -10,6 +10,7 @@ use crate::domain::{
 pub fn headline_alone(mut item: Item) -> Item {
     item.body = Rich::default();
     item.next = Rich::default();
+    item.also = Rich::default();
     item
 }
 
@@ -76,6 +77,7 @@ fn shorten_once(brief: &mut Brief) -> bool {
 
 fn below_the_line(brief: &mut Brief, item: Item) {
     brief.more += 1;
+    brief.more_high += usize::from(item.severity == Severity::High);
     brief.rest.insert(0, headline_alone(item));
     brief.rest.truncate(MOST_REST);
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{BOTTOM_LINE_WORDS, SUBJECT_CHARS, VALUE_CHARS, Words, fill, notices::source_title};
+use super::{BOTTOM_LINE_WORDS, SUBJECT_CHARS, Words, fill, notices::source_title};
 use crate::domain::{
     brief::{Brief, Checked, Item},
     finding::{Finding, Mark, WordingPart},
@@ -21,17 +21,23 @@ pub fn title(brief: &mut Brief) {
     let shown = headlines.len();
     let more = |others: usize| match others {
         0 => String::new(),
-        others => format!(" {}", fill(words.more, &[("n", &others.to_string())])),
+        others => {
+            let [one, several] = words.more;
+            let more = if others == 1 { one } else { several };
+            format!(" {}", fill(more, &[("n", &others.to_string())]))
+        }
     };
     brief.subject = match (headlines.first(), not_checked(brief, words)) {
         (None, _) => {
-            let (n, total) = (total.saturating_sub(checked).to_string(), total.to_string());
+            let unchecked = total.saturating_sub(checked);
+            let (n, total) = (unchecked.to_string(), total.to_string());
             let values = [
                 ("title", brief.title.as_str()),
                 ("n", &n),
                 ("total", &total),
             ];
-            fill(words.unchecked_subject, &values)
+            let [one, several] = words.unchecked_subject;
+            fill(if unchecked == 1 { one } else { several }, &values)
         }
         (Some(_), Some(unchecked)) => {
             let [one, several] = words.risks;
@@ -92,13 +98,8 @@ pub fn bottom_line(brief: &Brief, findings: &[Finding]) -> Rich {
     };
     let mut line = Rich::plain(count);
     let cause = |item: &Item| of(item).and_then(|finding| finding.cause.as_deref());
-    let subject = |item: &Item| of(item).and_then(|finding| finding.subject.as_deref());
-    if let Some((_, numbers)) = shared(brief, words, cause) {
+    if let Some(numbers) = shared(brief, words, cause) {
         line.push(fill(words.share_cause, &[("numbers", &numbers)]), None);
-    } else if let Some((subject, numbers)) = shared(brief, words, subject) {
-        let subject = shorten(subject, VALUE_CHARS);
-        let values = [("numbers", numbers.as_str()), ("subject", &subject)];
-        line.push(fill(words.share_subject, &values), None);
     }
     line.close();
     let mut steps: Vec<Rich> = Vec::new();
@@ -128,12 +129,12 @@ pub fn bottom_line(brief: &Brief, findings: &[Finding]) -> Rich {
     line
 }
 
-/// What the first items that share it have in common, and their numbers: "1, 2 and 3".
+/// The numbers of the first items that have this in common: "1, 2 and 3".
 fn shared<'a>(
     brief: &Brief,
     words: &Words,
     of: impl Fn(&Item) -> Option<&'a str>,
-) -> Option<(&'a str, String)> {
+) -> Option<String> {
     brief.items().find_map(|item| {
         let common = of(item)?;
         let mut numbers: Vec<String> = brief
@@ -142,10 +143,7 @@ fn shared<'a>(
             .map(|other| other.number.to_string())
             .collect();
         let last = numbers.pop().filter(|_| !numbers.is_empty())?;
-        Some((
-            common,
-            format!("{} {} {last}", numbers.join(", "), words.and),
-        ))
+        Some(format!("{} {} {last}", numbers.join(", "), words.and))
     })
 }
 
@@ -186,10 +184,11 @@ fn not_checked(brief: &Brief, words: &Words) -> Option<String> {
         ("n", &n),
         ("of", &of),
     ];
-    let sentence = if whole {
-        words.source_unchecked
-    } else {
-        words.source_partly
+    let [one, several] = words.source_partly;
+    let sentence = match (whole, signals.len()) {
+        (true, _) => words.source_unchecked,
+        (false, 1) => one,
+        (false, _) => several,
     };
     Some(fill(sentence, &values))
 }

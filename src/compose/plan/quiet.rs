@@ -52,7 +52,11 @@ pub fn say_quiet(brief: &mut Brief, inputs: &Inputs<'_>) {
         .collect();
     let better = match better {
         0 => String::new(),
-        better => format!(" {}", fill(words.better, &[("n", &better.to_string())])),
+        better => {
+            let [one, several] = words.better;
+            let said = if better == 1 { one } else { several };
+            format!(" {}", fill(said, &[("n", &better.to_string())]))
+        }
     };
     // As many are named as there is room for.
     let goes_on = (0..=MOST_NAMED).rev().find_map(|most| {
@@ -77,7 +81,11 @@ fn goes_on(unchanged: &[&Finding], most: usize, words: &Words, reader: &Reader) 
         names.push("…".to_owned());
     }
     let n = unchanged.len().to_string();
-    let said = fill(words.unchanged, &[("n", &n), ("names", &names.join("; "))]);
+    let [one, several] = words.unchanged;
+    let said = fill(
+        if unchanged.len() == 1 { one } else { several },
+        &[("n", &n), ("names", &names.join("; "))],
+    );
     format!(" {}", said.replace(" ()", ""))
 }
 
