@@ -1,22 +1,24 @@
 //! One SQL statement that only reads: parsed, checked, and printed anew.
 //!
-//! What is allowed is listed; everything else is refused: one query, no locks, no target, no function that is not
-//! known to be free of effects, no catalogue of the database itself. [`reads_only`] checks which
-//! tables it reads.
+//! What is allowed is listed; everything else is refused: [`print`] writes the kinds of clauses, expressions, functions and
+//! types that only read, and knows no others. What it wrote is parsed again and has to be printed the same: so what runs is
+//! what was checked. [`reads_only`] checks which tables it reads, [`ReadOnly::check_columns`] which columns.
 
+mod columns;
+mod print;
 mod relations;
+#[cfg(test)]
+mod tests;
 
-use std::ops::ControlFlow;
+use std::cell::RefCell;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sqlparser::{
-    ast::{
-        Expr, LimitClause, ObjectName, Query, SetExpr, Statement, TableFactor, Value,
-        ValueWithSpan, VisitMut, VisitorMut,
-    },
+    ast::{ObjectName, Query, Statement},
     dialect::{Dialect as Grammar, MySqlDialect, PostgreSqlDialect, SQLiteDialect},
     parser::Parser,
+    tokenizer::{Token, Tokenizer},
 };
 
 pub use relations::reads_only;
@@ -30,7 +32,7 @@ pub enum Dialect {
     Mysql,
 }
 
-/// Why a statement is not taken; names nothing of its content but functions.
+/// Why a statement is not taken; names nothing of its content but functions and columns.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Refused(pub String);
@@ -51,332 +53,151 @@ impl Dialect {
 /// A statement that only reads.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ReadOnly {
+    /// As it was written.
+    read: Box<Query>,
+    /// As it is run.
     query: Box<Query>,
+    dialect: Dialect,
     /// Names of its parameters in the order in which they are bound.
     pub parameters: Vec<String>,
 }
 
 /// The deepest nesting that is parsed.
-const DEEPEST: usize = 40;
+const MAX_DEPTH: usize = 40;
 
 /// The longest statement, in bytes.
-const LONGEST_BYTES: usize = 64 * 1024;
+const MAX_BYTES: usize = 64 * 1024;
 
-/// Functions without effects and without access to files, other servers or the session.
-const FUNCTIONS: &[&str] = &[
-    "abs",
-    "avg",
-    "ceil",
-    "ceiling",
-    "char_length",
-    "coalesce",
-    "concat",
-    "concat_ws",
-    "count",
-    "cume_dist",
-    "curdate",
-    "current_date",
-    "current_time",
-    "current_timestamp",
-    "date",
-    "date_add",
-    "date_format",
-    "date_part",
-    "date_sub",
-    "date_trunc",
-    "datediff",
-    "datetime",
-    "day",
-    "dayofmonth",
-    "dayofweek",
-    "dense_rank",
-    "exp",
-    "extract",
-    "first_value",
-    "floor",
-    "format",
-    "greatest",
-    "group_concat",
-    "hour",
-    "ifnull",
-    "iif",
-    "instr",
-    "json_extract",
-    "julianday",
-    "lag",
-    "last_day",
-    "last_value",
-    "lead",
-    "least",
-    "left",
-    "length",
-    "ln",
-    "localtime",
-    "localtimestamp",
-    "log",
-    "log10",
-    "lower",
-    "ltrim",
-    "make_date",
-    "max",
-    "min",
-    "minute",
-    "mod",
-    "month",
-    "now",
-    "ntile",
-    "nullif",
-    "percent_rank",
-    "percentile_cont",
-    "percentile_disc",
-    "position",
-    "power",
-    "quarter",
-    "rank",
-    "replace",
-    "reverse",
-    "right",
-    "round",
-    "row_number",
-    "rtrim",
-    "second",
-    "sign",
-    "split_part",
-    "sqrt",
-    "strftime",
-    "string_agg",
-    "strpos",
-    "substr",
-    "substring",
-    "sum",
-    "timediff",
-    "timestampdiff",
-    "to_char",
-    "to_date",
-    "total",
-    "trim",
-    "trunc",
-    "truncate",
-    "unixepoch",
-    "upper",
-    "week",
-    "year",
-];
-
-/// Schemas of the database itself.
-const CATALOGUES: [&str; 6] = [
-    "pg_catalog",
-    "information_schema",
-    "mysql",
-    "performance_schema",
-    "sys",
-    "pg_toast",
-];
+/// The most words and signs of a statement, without its literals and commas. A sum of so many parts is a tree of that
+/// depth, and trees are walked by recursion.
+const MAX_PARTS: usize = 2_000;
 
 impl ReadOnly {
     /// Parses and checks a statement.
     pub fn parse(sql: &str, dialect: Dialect) -> Result<Self, Refused> {
-        let refused = |what: &str| Refused(what.to_owned());
-        if sql.len() > LONGEST_BYTES {
+        if sql.len() > MAX_BYTES {
             return Err(refused("it is longer than 64 KiB"));
         }
         if sql.contains("/*!") || sql.contains("/*M!") {
             return Err(refused("it holds a comment that some databases run"));
         }
-        let mut statements = Parser::new(dialect.grammar())
-            .with_recursion_limit(DEEPEST)
-            .try_with_sql(sql)
-            .and_then(|mut parser| parser.parse_statements())
-            .map_err(|_| refused("it cannot be read as one query"))?;
-        let statement = statements.pop().ok_or_else(|| refused("it is empty"))?;
-        if !statements.is_empty() {
-            return Err(refused("it is more than one statement"));
-        }
-        let Statement::Query(mut query) = statement else {
-            return Err(refused("only queries (SELECT, WITH, VALUES) are run"));
-        };
-        let mut check = Check {
-            dialect,
-            parameters: Vec::new(),
-        };
-        if let ControlFlow::Break(what) = VisitMut::visit(&mut query, &mut check) {
-            return Err(Refused(what));
+        let read = query_of(sql, dialect)?;
+        let parameters = RefCell::new(Vec::new());
+        let printed = print::print(&read, dialect, None, &|name| {
+            let mut parameters = parameters.borrow_mut();
+            // MySQL binds by position: one entry for each place. The others bind by number.
+            if dialect == Dialect::Mysql || !parameters.iter().any(|known| known == name) {
+                parameters.push(name.to_owned());
+            }
+            format!(":{name}")
+        })?;
+        let changed = || refused("it would mean something else when written anew");
+        let query = query_of(&printed, dialect).map_err(|_| changed())?;
+        let again = print::print(&query, dialect, None, &|name| format!(":{name}"));
+        if again.as_ref() != Ok(&printed) {
+            return Err(changed());
         }
         Ok(Self {
+            read,
             query,
-            parameters: check.parameters,
+            dialect,
+            parameters: parameters.into_inner(),
         })
     }
 
-    /// The statement for at most `rows` rows, with placeholders of the database; `type_of` tells PostgreSQL a
-    /// parameter's type.
+    /// The statement with placeholders of the database, for at most `rows` rows where it has no bound of its own;
+    /// `type_of` tells PostgreSQL a parameter's type.
     pub fn sql(
         &self,
-        dialect: Dialect,
-        rows: u32,
+        rows: Option<u32>,
         type_of: &dyn Fn(&str) -> &'static str,
-    ) -> String {
-        let mut query = self.query.clone();
-        let mut place = Place {
-            dialect,
-            parameters: &self.parameters,
-            type_of,
-        };
-        let _ = VisitMut::visit(&mut query, &mut place);
-        if query.limit_clause.is_none() && query.fetch.is_none() {
-            query.limit_clause = Some(LimitClause::LimitOffset {
-                limit: Some(Expr::value(Value::Number(rows.to_string(), false))),
-                offset: None,
-                limit_by: Vec::new(),
-            });
-        }
-        query.to_string()
-    }
-}
-
-struct Check {
-    dialect: Dialect,
-    parameters: Vec<String>,
-}
-
-fn stop(what: impl Into<String>) -> ControlFlow<String> {
-    ControlFlow::Break(what.into())
-}
-
-/// The last part of a name, lower case.
-fn last(name: &ObjectName) -> String {
-    name.0
-        .last()
-        .map(|part| {
-            part.to_string()
-                .trim_matches(['"', '`', '[', ']'])
-                .to_lowercase()
-        })
-        .unwrap_or_default()
-}
-
-fn body_reads(body: &SetExpr) -> bool {
-    match body {
-        SetExpr::Select(select) => select.into.is_none(),
-        SetExpr::Query(_) | SetExpr::Values(_) => true,
-        SetExpr::SetOperation { left, right, .. } => body_reads(left) && body_reads(right),
-        _ => false,
-    }
-}
-
-impl VisitorMut for Check {
-    type Break = String;
-
-    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<String> {
-        if !body_reads(&query.body) {
-            return stop("it writes, or selects into something");
-        }
-        if !query.locks.is_empty() {
-            return stop("it locks rows");
-        }
-        if query.for_clause.is_some()
-            || query.settings.is_some()
-            || query.format_clause.is_some()
-            || !query.pipe_operators.is_empty()
-        {
-            return stop("it uses a clause that is not known here");
-        }
-        ControlFlow::Continue(())
-    }
-
-    fn pre_visit_relation(&mut self, name: &mut ObjectName) -> ControlFlow<String> {
-        let parts: Vec<String> = name
-            .0
-            .iter()
-            .map(|part| {
-                part.to_string()
-                    .trim_matches(['"', '`', '[', ']'])
-                    .to_lowercase()
-            })
-            .collect();
-        let system = parts.iter().any(|part| {
-            CATALOGUES.contains(&part.as_str())
-                || part.starts_with("pg_")
-                || part.starts_with("sqlite_")
-        });
-        if system {
-            stop("it reads the database's own catalogue")
-        } else {
-            ControlFlow::Continue(())
-        }
-    }
-
-    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<String> {
-        match factor {
-            TableFactor::Table { args: None, .. }
-            | TableFactor::Derived { .. }
-            | TableFactor::NestedJoin { .. } => ControlFlow::Continue(()),
-            _ => stop("it reads from something that is no table"),
-        }
-    }
-
-    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<String> {
-        match expr {
-            Expr::Function(function) => {
-                let name = last(&function.name);
-                if function.name.0.len() > 1 || !FUNCTIONS.contains(&name.as_str()) {
-                    return stop(format!(
-                        "the function `{name}` is not among those that only read"
-                    ));
-                }
-                ControlFlow::Continue(())
-            }
-            Expr::Identifier(name) if name.value.starts_with('@') => {
-                stop("it reads a variable of the session")
-            }
-            Expr::CompoundIdentifier(names)
-                if names.iter().any(|name| name.value.starts_with('@')) =>
-            {
-                stop("it reads a variable of the session")
-            }
-            _ => ControlFlow::Continue(()),
-        }
-    }
-
-    fn pre_visit_value(&mut self, value: &mut ValueWithSpan) -> ControlFlow<String> {
-        if let Value::Placeholder(name) = &value.value {
-            let Some(name) = name.strip_prefix(':').filter(|name| !name.is_empty()) else {
-                return stop("parameters are written `:name`");
-            };
-            // MySQL binds by position: one entry for each place. The others bind by number.
-            if self.dialect == Dialect::Mysql || !self.parameters.iter().any(|known| known == name)
-            {
-                self.parameters.push(name.to_owned());
-            }
-        }
-        ControlFlow::Continue(())
-    }
-}
-
-/// Writes the database's own placeholders.
-struct Place<'a> {
-    dialect: Dialect,
-    parameters: &'a [String],
-    type_of: &'a dyn Fn(&str) -> &'static str,
-}
-
-impl VisitorMut for Place<'_> {
-    type Break = ();
-
-    fn pre_visit_value(&mut self, value: &mut ValueWithSpan) -> ControlFlow<()> {
-        if let Value::Placeholder(text) = &mut value.value {
-            let name = text.trim_start_matches(':');
+    ) -> Result<String, Refused> {
+        print::print(&self.query, self.dialect, rows, &|name| {
             let number = self
                 .parameters
                 .iter()
                 .position(|known| known == name)
                 .map_or(1, |at| at + 1);
-            *text = match self.dialect {
+            match self.dialect {
                 Dialect::Sqlite => format!("?{number}"),
-                Dialect::Postgres => format!("CAST(${number} AS {})", (self.type_of)(name)),
+                Dialect::Postgres => format!("CAST(${number} AS {})", type_of(name)),
                 Dialect::Mysql => "?".to_owned(),
-            };
-        }
-        ControlFlow::Continue(())
+            }
+        })
     }
+
+    /// The same statement without its parameters' values, for a database that shall only tell its columns.
+    pub fn sql_without_values(
+        &self,
+        type_of: &dyn Fn(&str) -> &'static str,
+    ) -> Result<String, Refused> {
+        print::print(&self.query, self.dialect, Some(0), &|name| {
+            format!("CAST(NULL AS {})", type_of(name))
+        })
+    }
+
+    /// The tables that are read, each as the database writes it in SQL, without those that the statement defines itself.
+    pub fn tables(&self) -> Vec<Table> {
+        relations::tables(&self.query, self.dialect)
+    }
+
+    /// Checks for PostgreSQL that what stands behind a table and a point is a column: elsewhere it calls a function.
+    /// `columns` gives the columns of a table, or none where they are not known.
+    pub fn check_columns(&self, columns: columns::Columns<'_>) -> Result<(), Refused> {
+        match self.dialect {
+            Dialect::Postgres => columns::check(&self.query, columns),
+            Dialect::Sqlite | Dialect::Mysql => Ok(()),
+        }
+    }
+}
+
+/// A table as a statement names it, its parts as the database resolves them.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Table(pub Vec<String>);
+
+impl Table {
+    fn of(name: &ObjectName, dialect: Dialect) -> Self {
+        let parts = name.0.iter().filter_map(|part| part.as_ident());
+        Self(parts.map(|name| print::resolved(name, dialect)).collect())
+    }
+}
+
+fn refused(what: &str) -> Refused {
+    Refused(what.to_owned())
+}
+
+/// The one query that a text holds.
+fn query_of(sql: &str, dialect: Dialect) -> Result<Box<Query>, Refused> {
+    let unreadable = || refused("it cannot be read as one query");
+    let tokens = Tokenizer::new(dialect.grammar(), sql)
+        .tokenize_with_location()
+        .map_err(|_| unreadable())?;
+    let parts = tokens.iter().filter(|token| is_part(&token.token)).count();
+    if parts > MAX_PARTS {
+        return Err(refused("it has more than 2000 words and signs"));
+    }
+    let mut statements = Parser::new(dialect.grammar())
+        .with_recursion_limit(MAX_DEPTH)
+        .with_tokens_with_locations(tokens)
+        .parse_statements()
+        .map_err(|_| unreadable())?;
+    let statement = statements.pop().ok_or_else(|| refused("it is empty"))?;
+    if !statements.is_empty() {
+        return Err(refused("it is more than one statement"));
+    }
+    match statement {
+        Statement::Query(query) => Ok(query),
+        _ => Err(refused("only queries (SELECT, WITH, VALUES) are run")),
+    }
+}
+
+fn is_part(token: &Token) -> bool {
+    !matches!(
+        token,
+        Token::Whitespace(_)
+            | Token::Comma
+            | Token::Number(..)
+            | Token::SingleQuotedString(_)
+            | Token::DoubleQuotedString(_)
+    )
 }

@@ -10,52 +10,155 @@ use sqlparser::{
     tokenizer::{Token, Tokenizer, Whitespace},
 };
 
-use super::{Dialect, ReadOnly, Refused};
+use super::{Dialect, ReadOnly, Refused, Table, print::resolved, refused};
+
+/// Schemas of the database itself.
+const CATALOGUES: [&str; 6] = [
+    "pg_catalog",
+    "information_schema",
+    "mysql",
+    "performance_schema",
+    "sys",
+    "pg_toast",
+];
+
+/// Tables of SQLite's own that no file holds.
+const VIRTUAL: [&str; 4] = ["dbstat", "bytecode", "tables_used", "json_tree"];
+
+/// Refuses a name of the database's own catalogue.
+pub(super) fn is_of_people(name: &ObjectName) -> Result<(), Refused> {
+    let system = name.0.iter().any(|part| {
+        let part = part
+            .as_ident()
+            .map(|name| name.value.to_lowercase())
+            .unwrap_or_default();
+        CATALOGUES.contains(&part.as_str())
+            || VIRTUAL.contains(&part.as_str())
+            || ["pg_", "sqlite_", "pragma_"]
+                .iter()
+                .any(|prefix| part.starts_with(prefix))
+    });
+    if system {
+        return Err(refused("it reads the database's own catalogue"));
+    }
+    Ok(())
+}
+
+/// Every table that is read and no name of a WITH.
+pub(super) fn tables(query: &Query, dialect: Dialect) -> Vec<Table> {
+    let mut all = All::default();
+    let _ = query.visit(&mut all);
+    let own: Vec<String> = all.own.iter().map(|name| resolved(name, dialect)).collect();
+    let mut tables: Vec<Table> = Vec::new();
+    for name in &all.relations {
+        let table = Table::of(name, dialect);
+        let is_own = |name: &String| {
+            own.iter().any(|own| match dialect {
+                Dialect::Postgres => own == name,
+                Dialect::Sqlite | Dialect::Mysql => own.eq_ignore_ascii_case(name),
+            })
+        };
+        let is_own = matches!(table.0.as_slice(), [only] if is_own(only));
+        if !is_own && !tables.contains(&table) {
+            tables.push(table);
+        }
+    }
+    tables
+}
+
+/// Every relation, and every name that a WITH defines anywhere.
+#[derive(Default)]
+struct All {
+    own: Vec<Ident>,
+    relations: Vec<ObjectName>,
+}
+
+impl Visitor for All {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        if let Some(with) = &query.with {
+            let names = with.cte_tables.iter().map(|table| table.alias.name.clone());
+            self.own.extend(names);
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<()> {
+        self.relations.push(relation.clone());
+        ControlFlow::Continue(())
+    }
+}
 
 /// Is `sql` one SELECT that reads from `tables` alone? In the dialect that is named, or in each of them.
 ///
 /// A table is listed as `name` or `schema.name` and meant exactly so: a name without its schema stands for itself only.
 pub fn reads_only(sql: &str, tables: &[String], dialect: Option<Dialect>) -> Result<(), Refused> {
-    let refused = |what: &str| Err(Refused(what.to_owned()));
     if sql.contains('\\') {
-        return refused("it holds a backslash, which databases read differently");
+        return Err(refused(
+            "it holds a backslash, which databases read differently",
+        ));
     }
     let dialects = dialect.map_or(Dialect::ALL.to_vec(), |dialect| vec![dialect]);
     for dialect in dialects {
         let statement = ReadOnly::parse(sql, dialect)?;
-        if has_comment(sql, dialect) {
-            return refused("it holds a comment, which databases read differently");
-        }
+        read_alike(sql, dialect)?;
+        // Which columns a table has is not known here.
+        statement.check_columns(&|_| None)?;
         for relation in relations(&statement)? {
             if !tables
                 .iter()
                 .any(|listed| is_listed(&relation, listed, dialect))
             {
-                return refused("it reads a table that is not listed");
+                return Err(refused("it reads a table that is not listed"));
             }
         }
     }
     Ok(())
 }
 
-fn has_comment(sql: &str, dialect: Dialect) -> bool {
-    let tokens = Tokenizer::new(dialect.grammar(), sql).tokenize();
-    tokens.map_or(true, |tokens| {
-        tokens.iter().any(|token| {
-            matches!(
-                token,
-                Token::Whitespace(
-                    Whitespace::SingleLineComment { .. } | Whitespace::MultiLineComment(_)
-                )
-            )
-        })
-    })
+/// Refuses a text in which something may end elsewhere than it was read to end: a comment, a text of another form than
+/// `'…'`, or a blank that is none to some.
+fn read_alike(sql: &str, dialect: Dialect) -> Result<(), Refused> {
+    let tokens = Tokenizer::new(dialect.grammar(), sql)
+        .tokenize()
+        .map_err(|_| refused("it cannot be read as one query"))?;
+    for token in &tokens {
+        match token {
+            Token::Whitespace(
+                Whitespace::SingleLineComment { .. } | Whitespace::MultiLineComment(_),
+            ) => {
+                return Err(refused(
+                    "it holds a comment, which databases read differently",
+                ));
+            }
+            Token::DollarQuotedString(_)
+            | Token::EscapedStringLiteral(_)
+            | Token::UnicodeStringLiteral(_)
+            | Token::NationalStringLiteral(_)
+            | Token::HexStringLiteral(_)
+            | Token::Char(_) => {
+                return Err(refused(
+                    "it holds a text of a form that databases read differently",
+                ));
+            }
+            _ => {}
+        }
+    }
+    if sql.contains(|c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r'))
+        || sql.contains(|c: char| c.is_whitespace() && !c.is_ascii())
+    {
+        return Err(refused(
+            "it holds a blank or control character that databases read differently",
+        ));
+    }
+    Ok(())
 }
 
 /// Every table that is read. A name counts as one of the statement's own (`WITH name AS …`) only where every database
 /// says so: those are defined at the top, and are known to what follows them.
 fn relations(statement: &ReadOnly) -> Result<Vec<ObjectName>, Refused> {
-    let mut query = statement.query.clone();
+    let mut query = statement.read.clone();
     let mut reading = Reading::default();
     let mut visited = ControlFlow::Continue(());
     if let Some(with) = query.with.take() {

@@ -136,7 +136,7 @@ impl Database {
                 .map_or(ParameterKind::Text, |parameter| parameter.kind)
                 .sql()
         };
-        let sql = statement.sql(self.kind(), limits.max_rows.saturating_add(1), &type_of);
+        let sql = statement.sql(Some(limits.max_rows.saturating_add(1)), &type_of)?;
         tokio::time::timeout(limits.timeout, self.collect(&sql, values, limits))
             .await
             .map_err(|_| SqlError::Timeout(limits.timeout.as_secs()))?
