@@ -14,6 +14,7 @@ mod guard;
 mod layers;
 mod model;
 mod northwind;
+mod pairs;
 mod program;
 
 /// The real language model answers one after the other: who waits for it would run out of time.
