@@ -8,7 +8,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use jiff::{SignedDuration, tz::TimeZone};
+use jiff::SignedDuration;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
@@ -29,11 +29,13 @@ use crate::{
     provision::Objects,
     run::{Company, Defaults, Maker, Parts, Wording},
     secrets::{
-        SecretRef,
+        self, SecretRef,
         vault::{Vault, derive, fresh_key},
     },
     settings::{self, Settings},
     store::{PinRow, Store},
+    text_file::{self, NoText},
+    zones,
 };
 
 /// The name of the key's file in the data folder.
@@ -61,18 +63,10 @@ impl Secrets {
 async fn local_secret(reference: &SecretRef) -> Result<SecretString, SecretUnavailable> {
     let unavailable = |why: &str| SecretUnavailable(format!("the secret `{reference}` {why}"));
     match reference {
-        SecretRef::Env(name) => std::env::var(name)
-            .map(SecretString::from)
-            .map_err(|_| unavailable("is not set")),
-        SecretRef::File(path) => {
-            let text = tokio::fs::read_to_string(path)
-                .await
-                .map_err(|_| unavailable("cannot be read"))?;
-            Ok(SecretString::from(
-                text.lines().next().unwrap_or_default().trim().to_owned(),
-            ))
-        }
         SecretRef::Store(_) => Err(unavailable("cannot be in the store here")),
+        SecretRef::Env(_) | SecretRef::File(_) => {
+            secrets::local(reference).map_err(|why| unavailable(&why))
+        }
     }
 }
 
@@ -260,13 +254,9 @@ impl App {
         let audit = Audit::new(store.clone(), derive(&root, "audit"))
             .keeping(settings.audit.keep_arguments)
             .coming_first();
-        let zone = TimeZone::get(&settings.instance.zone).map_err(|_| {
-            one(Problem::new(
-                "unknown-zone",
-                format!("there is no time zone `{}`", settings.instance.zone),
-            )
-            .at("[instance] zone"))
-        })?;
+        zones::choose(settings.instance.zone_data);
+        let zone = zones::get(&settings.instance.zone)
+            .map_err(|unknown| one(Problem::from(unknown).at("[instance] zone")))?;
         let mut problems = Vec::new();
         let pool = Connectors::keeping(
             Vec::new(),
@@ -409,8 +399,10 @@ async fn key_file(folder: &Path) -> Result<SecretString, Problem> {
     use std::os::unix::fs::OpenOptionsExt;
     let path = folder.join(KEY_FILE);
     let problem = |what: String| Problem::new("key-file", what).at(path.display().to_string());
-    if let Ok(text) = tokio::fs::read_to_string(&path).await {
-        return Ok(SecretString::from(text.trim().to_owned()));
+    match text_file::read(&path) {
+        Ok(text) => return Ok(SecretString::from(text.trim().to_owned())),
+        Err(NoText::Io(error)) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error.at(&path.display().to_string())),
     }
     let key = fresh_key().map_err(|error| problem(error.to_string()))?;
     let made = std::fs::OpenOptions::new()
@@ -420,18 +412,17 @@ async fn key_file(folder: &Path) -> Result<SecretString, Problem> {
         .open(&path)
         .and_then(|mut file| {
             use std::io::Write;
-            file.write_all(key.expose_secret().as_bytes())?;
-            file.sync_all()
+            file.write_all(key.expose_secret().as_bytes())
+                .and_then(|()| file.sync_all())
+                // Half a key would be found instead of none at the next start.
+                .inspect_err(|_| drop(std::fs::remove_file(&path)))
         });
     match made {
         Ok(()) => Ok(key),
         // Another process made it in the same moment.
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
             tokio::time::sleep(Duration::from_millis(100)).await;
-            tokio::fs::read_to_string(&path)
-                .await
-                .map(|text| SecretString::from(text.trim().to_owned()))
-                .map_err(|error| problem(format!("cannot be read: {error}")))
+            text_file::read_or_tell(&path).map(|text| SecretString::from(text.trim().to_owned()))
         }
         Err(error) => Err(problem(format!("cannot be made: {error}"))),
     }

@@ -300,7 +300,7 @@ mod tests {
 
     #[test]
     fn the_morning_before_is_a_working_day_at_the_same_local_time() {
-        let zone = TimeZone::get("Europe/Berlin").unwrap();
+        let zone = crate::zones::get("Europe/Berlin").unwrap();
         let before = |now: &str| morning_before(now.parse().unwrap(), &zone).to_string();
         assert_eq!(before("2026-11-25T06:10:00Z"), "2026-11-24T06:10:00Z");
         for weekend_or_monday in ["2026-11-28", "2026-11-29", "2026-11-30"] {

@@ -69,7 +69,9 @@ pub mod settings;
 pub mod sql;
 pub mod telemetry;
 pub mod text;
+pub mod text_file;
 pub mod tls;
+pub mod zones;
 
 #[cfg(test)]
 mod testing;

@@ -16,7 +16,8 @@ fn main() -> ExitCode {
     {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("the runtime does not start: {error}");
+            use std::io::Write;
+            let _ = writeln!(std::io::stderr(), "the runtime does not start: {error}");
             return ExitCode::from(1);
         }
     };

@@ -11,7 +11,6 @@ use axum::{
     },
 };
 use futures_util::{Stream, StreamExt, stream};
-use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, timeout_at};
@@ -137,10 +136,9 @@ pub async fn question(
         return Err(Refusal::unprocessable(what));
     }
     if let Some(zone) = &request.zone
-        && TimeZone::get(zone).is_err()
+        && let Err(unknown) = crate::zones::get(zone)
     {
-        return Err(Refusal::unprocessable("`zone` is no IANA time zone")
-            .advise("write one such as Europe/Zurich"));
+        return Err(Refusal::unprocessable("`zone` is no IANA time zone").advise(unknown.advice()));
     }
     let store = &programs.converse.store;
     if let Some(id) = &request.conversation {

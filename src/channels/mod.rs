@@ -169,7 +169,7 @@ pub enum SetupError {
     #[error("{path}: {source}")]
     File {
         path: std::path::PathBuf,
-        source: std::io::Error,
+        source: crate::text_file::NoText,
     },
     #[error("{path}: no certificate in PEM form")]
     Certificate { path: std::path::PathBuf },

@@ -31,6 +31,7 @@ use crate::{
     guard::Cleared,
     ids::DeliveryId,
     settings::{Email, EmailTls},
+    text_file,
 };
 
 /// How long a server may take to say goodbye; what was delivered is delivered.
@@ -314,18 +315,15 @@ fn answer(response: &Response) -> String {
 fn tls(settings: &Email) -> Result<TlsParameters, SetupError> {
     let mut builder = TlsParameters::builder(settings.host.clone());
     if let Some(path) = &settings.ca_file {
-        let pem = std::fs::read(path).map_err(|source| SetupError::File {
+        let pem = text_file::read(path).map_err(|source| SetupError::File {
             path: path.clone(),
             source,
         })?;
         let missing = || SetupError::Certificate { path: path.clone() };
-        if !pem
-            .windows(CERTIFICATE_BEGIN.len())
-            .any(|window| window == CERTIFICATE_BEGIN)
-        {
+        if !pem.contains(CERTIFICATE_BEGIN) {
             return Err(missing());
         }
-        let certificate = Certificate::from_pem(&pem).map_err(|_| missing())?;
+        let certificate = Certificate::from_pem(pem.as_bytes()).map_err(|_| missing())?;
         builder = builder.add_root_certificate(certificate);
     }
     builder
@@ -334,7 +332,7 @@ fn tls(settings: &Email) -> Result<TlsParameters, SetupError> {
 }
 
 /// A file without this line would be taken as no certificate at all, without an error.
-const CERTIFICATE_BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
+const CERTIFICATE_BEGIN: &str = "-----BEGIN CERTIFICATE-----";
 
 fn is_ascii(address: &MailAddress) -> bool {
     let text: &str = address.as_ref();

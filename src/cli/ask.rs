@@ -1,15 +1,16 @@
 //! `daybrief ask`: one question, answered from live data.
 
-use std::{
-    io::{IsTerminal, Write},
-    path::Path,
-};
+use std::{io::IsTerminal, path::Path};
 
 use clap::Args;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{one, open, print, print_json, tell_of_models, to_stderr};
+use super::{
+    one, open,
+    output::{self, print_part},
+    print, print_json, tell_of_models, to_stderr,
+};
 use crate::{
     access::{self, Principal, Surface},
     app::App,
@@ -18,6 +19,7 @@ use crate::{
     error::{Problem, Problems},
     ids::{ConversationId, RoleId, RunId, UserId},
     text::Language,
+    zones,
 };
 
 /// Events that wait to be printed.
@@ -78,7 +80,7 @@ async fn ask(app: &App, command: Ask, json: bool) -> Result<u8, Problems> {
     let question = question(app, command).await?;
     tell_of_models(app);
     let stop = CancellationToken::new();
-    let stopper = stop.clone();
+    let (stopper, giving_up) = (stop.clone(), stop.clone());
     tokio::spawn(async move {
         if tokio::signal::ctrl_c().await.is_ok() {
             stopper.cancel();
@@ -91,7 +93,13 @@ async fn ask(app: &App, command: Ask, json: bool) -> Result<u8, Problems> {
     let done = loop {
         tokio::select! {
             biased;
-            Some(event) = events.recv() => screen.show(event),
+            Some(event) = events.recv() => {
+                screen.show(event);
+                // Nobody reads on, so nothing more is asked.
+                if output::is_over() {
+                    giving_up.cancel();
+                }
+            }
             done = &mut asked => break done,
         }
     };
@@ -165,15 +173,8 @@ async fn question(app: &App, command: Ask) -> Result<Question, Problems> {
             "write it in quotes",
         ));
     }
-    if let Some(zone) = &command.zone
-        && jiff::tz::TimeZone::get(zone).is_err()
-    {
-        let what = format!("`{zone}` is no IANA time zone");
-        return Err(problem(
-            "unknown-zone",
-            what,
-            "write one such as Europe/Zurich",
-        ));
+    if let Some(zone) = &command.zone {
+        zones::get(zone).map_err(|unknown| one(Problem::from(unknown).at("--zone")))?;
     }
     let store = &app.parts.store;
     if let Some(id) = &command.conversation {
@@ -250,9 +251,7 @@ impl Screen {
             }
             TurnEvent::Delta { text } => {
                 self.in_line = !text.ends_with('\n');
-                let mut out = std::io::stdout();
-                let _ = write!(out, "{text}");
-                let _ = out.flush();
+                print_part(&text);
             }
             TurnEvent::Citation(citation) => {
                 let object = citation

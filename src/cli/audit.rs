@@ -8,11 +8,16 @@ use std::{
 use clap::{Args, Subcommand};
 use jiff::{Timestamp, civil, tz::TimeZone};
 
-use super::{one, open, print, print_json, to_stderr};
+use super::{
+    one, open,
+    output::{self, Output},
+    print, print_json, to_stderr,
+};
 use crate::{
     app::App,
-    audit::{Act, Format, Outcome, Query, Reader, Seen},
+    audit::{Act, AuditError, Format, Outcome, Query, Reader, Seen},
     error::{Problem, Problems},
+    zones,
 };
 
 /// `audit …`
@@ -191,15 +196,30 @@ async fn export(app: &App, command: &Export, json: bool) -> Result<u8, Problems>
         Some(path) => Box::new(std::io::BufWriter::new(
             private_file(path).map_err(|error| unwritable(path, error))?,
         )),
-        None => Box::new(std::io::BufWriter::new(std::io::stdout())),
+        None => Box::new(std::io::BufWriter::new(Output)),
     };
     let now = app.parts.clock.now();
     let exported = app
         .parts
         .audit
         .export(&reader, &query, command.format, &mut out, now)
-        .await
-        .map_err(|error| one(error.into()))?;
+        .await;
+    let exported = match exported {
+        Ok(exported) => exported,
+        Err(_) if output::reader_is_gone() => return Ok(0),
+        // What standard output did not take is told with its end.
+        Err(_) if output::is_over() => return Ok(1),
+        Err(error) => {
+            return Err(one(match (&command.out, error) {
+                (Some(path), error @ (AuditError::Output(_) | AuditError::Csv(_))) => {
+                    // What is cut must not lie there as if it were whole.
+                    let _ = std::fs::remove_file(path);
+                    Problem::from(error).at(path.display().to_string())
+                }
+                (_, error) => error.into(),
+            }));
+        }
+    };
     if let Some(path) = &command.out {
         if json {
             print_json(&exported);
@@ -223,7 +243,7 @@ pub(super) fn private_file(path: &Path) -> std::io::Result<std::fs::File> {
 /// Who looks, and at which time.
 fn asked(app: &App, which: &Which) -> Result<(Reader, Query), Problems> {
     let reader = Reader::new(None, "cli", &which.reason).map_err(|error| one(error.into()))?;
-    let zone = TimeZone::get(&app.settings.instance.zone).unwrap_or(TimeZone::UTC);
+    let zone = zones::get(&app.settings.instance.zone).unwrap_or(TimeZone::UTC);
     let time = |name: &str, text: &Option<String>| {
         let text = text.as_deref();
         text.map(|text| instant(text, &zone).ok_or_else(|| bad_time(name)))
@@ -259,7 +279,7 @@ mod tests {
 
     #[test]
     fn a_day_begins_in_the_companys_zone() {
-        let berlin = TimeZone::get("Europe/Berlin").unwrap();
+        let berlin = zones::get("Europe/Berlin").unwrap();
         assert_eq!(
             instant("2026-11-24", &berlin).unwrap().to_string(),
             "2026-11-23T23:00:00Z"

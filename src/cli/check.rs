@@ -7,6 +7,7 @@ use std::{
 };
 
 use clap::Args;
+use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::{local, one, open, print, print_json};
@@ -29,6 +30,7 @@ use crate::{
     run::{audiences, preflight, rehearse},
     schedule::ticker,
     store::{Kind, Stored},
+    zones,
 };
 
 /// Where more rows than this wait to be sent on, their receiver is silent.
@@ -75,6 +77,11 @@ async fn look(app: &App) -> Result<Vec<Line>, Problems> {
     let parts = &app.parts;
     let fail = |error: crate::store::StoreError| one(error.into());
     let mut lines = vec![good("settings".to_owned(), String::new())];
+    let zones = zones::overview(parts.clock.now().to_zoned_datetime(TimeZone::UTC).date());
+    lines.push(good("time zones".to_owned(), zones.line));
+    if let Some(warning) = zones.warning {
+        lines.push(good("time zones".to_owned(), format!("warning: {warning}")));
+    }
     parts.store.ping().await.map_err(fail)?;
     lines.push(good("store".to_owned(), String::new()));
     let trail = parts.audit.verify().await.map_err(fail)?;

@@ -18,7 +18,8 @@ use super::{one, print};
 use crate::{
     connectors::sql::{Limits, database::Database, http, queries, server::SqlServer},
     error::{Problem, Problems},
-    secrets::SecretRef,
+    secrets::{self, SecretRef},
+    text_file,
 };
 
 /// `connector sql …`
@@ -65,12 +66,7 @@ pub async fn run(command: Sql) -> Result<(), Problems> {
     let queries = match &command.queries {
         Some(path) => {
             let place = path.display().to_string();
-            let text = std::fs::read_to_string(path).map_err(|error| {
-                one(
-                    Problem::new("unreadable", format!("cannot be read: {error}"))
-                        .at(place.clone()),
-                )
-            })?;
+            let text = text_file::read_or_tell(path).map_err(one)?;
             queries::read(&text, &place, database.kind())?
         }
         None => Default::default(),
@@ -160,19 +156,9 @@ fn no_file(path: &Path, what: &str) -> Problem {
 
 /// A secret of the environment or of a file.
 fn secret(reference: &SecretRef) -> Result<SecretString, Problem> {
-    let found = match reference {
-        SecretRef::Env(name) => std::env::var(name).ok(),
-        SecretRef::File(path) => std::fs::read_to_string(path)
-            .ok()
-            .map(|text| text.lines().next().unwrap_or_default().trim().to_owned()),
-        SecretRef::Store(_) => None,
-    };
-    found
-        .filter(|secret| !secret.is_empty())
-        .map(SecretString::from)
-        .ok_or_else(|| {
-            Problem::new("secret", format!("the secret `{reference}` is not there")).at("--token")
-        })
+    secrets::local(reference).map_err(|why| {
+        Problem::new("secret", format!("the secret `{reference}` {why}")).at("--token")
+    })
 }
 
 /// The database's address. One with a password is not taken here: the list of processes shows it.
@@ -183,14 +169,10 @@ fn address(dsn: &str) -> Result<SecretString, Problem> {
             .advise("put the address into a variable or a file and name it: --dsn env:DATABASE_URL")
     };
     match dsn.split_once(':') {
-        Some(("env", name)) => std::env::var(name)
-            .map(SecretString::from)
-            .map_err(|_| problem(&format!("the variable `{name}` is not set"))),
-        Some(("file", path)) => std::fs::read_to_string(path)
-            .map(|text| {
-                SecretString::from(text.lines().next().unwrap_or_default().trim().to_owned())
-            })
-            .map_err(|error| problem(&format!("the file `{path}` cannot be read: {error}"))),
+        Some(("env", name)) => secrets::local(&SecretRef::Env(name.to_owned()))
+            .map_err(|why| problem(&format!("the variable `{name}` {why}"))),
+        Some(("file", path)) => secrets::local(&SecretRef::File(path.into()))
+            .map_err(|why| problem(&format!("the file `{path}` {why}"))),
         _ if dsn.contains("://") => Err(problem(
             "an address on the command line is seen by every user of the machine",
         )),

@@ -10,7 +10,12 @@ use std::{
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::{audit::private_file, confirmed, one, open, print, print_json, to_stderr};
+use super::{
+    audit::private_file,
+    confirmed, one, open,
+    output::{self, Output},
+    print, print_json, to_stderr,
+};
 use crate::{
     app::{self, App},
     audit::{AuditError, Erasure, Reader},
@@ -94,7 +99,7 @@ async fn export(app: &App, command: &Export, as_json: bool) -> Result<u8, Proble
         *counts.entry(kind).or_default() += 1;
         let Some(folder) = &folder else {
             let line = json!({ "kind": kind, "record": record });
-            return writeln!(std::io::stdout(), "{line}");
+            return writeln!(Output, "{line}");
         };
         let file = match files.entry(kind) {
             std::collections::btree_map::Entry::Occupied(file) => file.into_mut(),
@@ -105,11 +110,17 @@ async fn export(app: &App, command: &Export, as_json: bool) -> Result<u8, Proble
         };
         writeln!(file, "{record}")
     };
-    app.parts
+    let shown_all = app
+        .parts
         .audit
         .show_person(&command.user, &reader, shown, app.parts.clock.now())
-        .await
-        .map_err(|error| one(error.into()))?;
+        .await;
+    match shown_all {
+        Ok(_) => {}
+        Err(_) if output::reader_is_gone() => return Ok(0),
+        Err(_) if output::is_over() => return Ok(1),
+        Err(error) => return Err(one(error.into())),
+    }
     for file in files.values_mut() {
         let flushed = file.flush();
         flushed.map_err(|error| one(Problem::new("output", error.to_string())))?;

@@ -6,8 +6,11 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::to_stderr;
-use crate::guard::filter::{Context, Filter, Reason, Verdict};
+use super::{output::Output, to_stderr};
+use crate::{
+    guard::filter::{Context, Filter, Reason, Verdict},
+    text_file,
+};
 
 /// `guard`
 #[derive(Debug, Args)]
@@ -34,7 +37,7 @@ struct Cleared {
 
 /// Runs `guard`: one line of output for each of the input; 1 where a line could not be read.
 pub fn run(_: &Guard) -> u8 {
-    let mut out = BufWriter::new(std::io::stdout().lock());
+    let mut out = BufWriter::new(Output);
     let mut code = 0;
     for (number, line) in (1_usize..).zip(std::io::stdin().lock().split(b'\n')) {
         let line = match line {
@@ -45,10 +48,11 @@ pub fn run(_: &Guard) -> u8 {
                 break;
             }
         };
+        let line = text_file::line(&line);
         if line.trim_ascii().is_empty() {
             continue;
         }
-        match serde_json::from_slice::<Line>(&line) {
+        match serde_json::from_slice::<Line>(line) {
             Ok(line) => {
                 // Each answer leaves at once: whoever asks may wait for it.
                 if write(&mut out, clear(line))

@@ -12,6 +12,7 @@ mod connector_sql;
 mod data;
 mod demo;
 mod guard;
+mod output;
 mod progress;
 mod proposal;
 mod role;
@@ -34,14 +35,15 @@ use std::{
 
 use clap::{Parser, Subcommand};
 use jiff::{Timestamp, tz::TimeZone};
-use serde::Serialize;
 
 use crate::{
     app::App,
     clock::SystemClock,
     error::{Problem, Problems},
-    settings, telemetry,
+    settings::{self, Settings},
+    telemetry,
 };
+use output::{print, print_json, print_json_list, to_stderr};
 
 /// Tells each leader every morning what could go wrong today.
 #[derive(Debug, Parser)]
@@ -50,15 +52,9 @@ pub struct Cli {
     /// Print JSON, for machines.
     #[arg(long, global = true)]
     json: bool,
-    /// The settings.
-    #[arg(
-        long,
-        global = true,
-        value_name = "FILE",
-        env = "DAYBRIEF_CONFIG",
-        default_value = "daybrief.toml"
-    )]
-    config: PathBuf,
+    /// The settings; daybrief.toml without it.
+    #[arg(long, global = true, value_name = "FILE", env = "DAYBRIEF_CONFIG")]
+    config: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
@@ -119,12 +115,23 @@ enum Command {
     Data(data::Command),
 }
 
+/// Where the settings are, unless another file is named.
+const SETTINGS: &str = "daybrief.toml";
+
 /// Runs a command line; the exit code: 0 done, 1 a problem, 3 done with gaps, 4 denied.
 pub async fn main(cli: Cli) -> u8 {
     let json = cli.json;
     telemetry::begin(!matches!(cli.command, Command::Serve(_)));
-    let config = cli.config.as_path();
+    let config = cli.config.as_deref().unwrap_or(Path::new(SETTINGS));
     let result = match cli.command {
+        // These go without settings where there are none, but not without those that were named.
+        Command::Run(_)
+        | Command::Schedule(_)
+        | Command::Connector(connector::Command::Probe(_))
+            if cli.config.is_some() && !config.exists() =>
+        {
+            settings::load(config).map(|_| 0)
+        }
         Command::Serve(command) => serve::run(command, config, json).await,
         Command::Check(command) => check::run(&command, config, json).await,
         Command::Apply(command) => apply::run(command, config, json).await,
@@ -147,17 +154,31 @@ pub async fn main(cli: Cli) -> u8 {
         Command::Schedule(command) => schedule::run(&command, config, json).await,
         Command::Connector(command) => connector::run(command, config, json).await,
     };
-    match result {
+    let code = match result {
         Ok(code) => code,
         Err(problems) => {
             if json {
                 print_json(&problems);
             } else {
-                let _ = writeln!(std::io::stderr(), "{problems}");
+                to_stderr(&problems.to_string());
             }
             1
         }
+    };
+    finished(code, json)
+}
+
+/// The exit code, once all that was printed is out; 1 where it is not whole.
+fn finished(code: u8, json: bool) -> u8 {
+    let Some(problem) = output::end() else {
+        return code;
+    };
+    let problems = one(problem);
+    match serde_json::to_string(&problems) {
+        Ok(text) if json => to_stderr(&text),
+        _ => to_stderr(&problems.to_string()),
     }
+    code.max(1)
 }
 
 /// Tells what is wrong with a command line, or the help that it asks for; the exit code. As JSON on standard error where the
@@ -168,7 +189,12 @@ pub fn misused(error: &clap::Error, mut arguments: impl Iterator<Item = OsString
         .by_ref()
         .take_while(|argument| argument != "--")
         .any(|argument| argument == "--json");
-    if !json || !error.use_stderr() {
+    if !error.use_stderr() {
+        // The help and the version that were asked for.
+        print(error.render().to_string().trim_end());
+        return finished(code, json);
+    }
+    if !json {
         let _ = error.print();
         return code;
     }
@@ -195,6 +221,14 @@ async fn open(config: &Path) -> Result<App, Problems> {
     App::open(settings::load(config)?, Arc::new(SystemClock)).await
 }
 
+/// The settings, where there is a file of them: for commands that can do without an instance.
+fn settings_if_there(config: &Path) -> Result<Option<Settings>, Problems> {
+    if matches!(config.try_exists(), Ok(false)) {
+        return Ok(None);
+    }
+    settings::load(config).map(Some)
+}
+
 /// Tells the person at the command line of models that are set up and cannot be used.
 fn tell_of_models(app: &App) {
     for model in &app.settings.models {
@@ -206,30 +240,6 @@ fn tell_of_models(app: &App) {
 
 fn one(problem: Problem) -> Problems {
     Problems(vec![problem])
-}
-
-/// Prints a line. A reader that went away ends nothing.
-fn print(line: &str) {
-    let _ = writeln!(std::io::stdout(), "{line}");
-}
-
-/// Prints a line for a person beside the output.
-fn to_stderr(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{line}");
-}
-
-/// A line for each; `[]` where there is none, so that a machine is always told something.
-fn print_json_list(values: &[impl Serialize]) {
-    if values.is_empty() {
-        print("[]");
-    }
-    values.iter().for_each(print_json);
-}
-
-fn print_json(value: &impl Serialize) {
-    if let Ok(text) = serde_json::to_string(value) {
-        print(&text);
-    }
 }
 
 /// An instant as it is given on the command line.

@@ -8,7 +8,10 @@ use std::{
 use clap::Args;
 use jiff::Timestamp;
 
-use super::{instant, on_terminal, one, print, print_json, progress::Watch, tell_of_models};
+use super::{
+    instant, on_terminal, one, print, print_json, progress::Watch, settings_if_there,
+    tell_of_models,
+};
 use crate::{
     access::Surface,
     app::{self, App},
@@ -20,14 +23,15 @@ use crate::{
     provision,
     render::{self, Instance},
     run::{Made, Occasion, last_read},
-    settings::{self, Settings},
+    settings, zones,
 };
 
 /// `run …`
 #[derive(Debug, Args)]
 pub struct Run {
     briefing: BriefingId,
-    /// Folder with the connectors, roles and briefings in TOML, instead of those in force. Nothing is kept then.
+    /// Folder with the connectors, roles and briefings in TOML, instead of those in force. The settings count where there are
+    /// any; nothing is kept, not even what its models cost.
     #[arg(long, value_name = "DIR")]
     objects: Option<PathBuf>,
     /// Under whose rights; the briefing's own role without it.
@@ -55,7 +59,8 @@ pub async fn run(command: Run, config: &Path, json: bool) -> Result<u8, Problems
         Some(folder) => {
             let objects =
                 provision::read(std::slice::from_ref(folder))?.over(provision::shipped()?);
-            (App::temporary(Settings::default(), clock).await?, objects)
+            let settings = settings_if_there(config)?.unwrap_or_default();
+            (App::temporary(settings, clock).await?, objects)
         }
         None => {
             let app = App::open(settings::load(config)?, clock).await?;
@@ -84,6 +89,9 @@ pub async fn run(command: Run, config: &Path, json: bool) -> Result<u8, Problems
             .advise(format!("it has: {}", known.join(", "))))
         })?;
     tell_of_models(&app);
+    if let Some(zone) = &command.zone {
+        zones::get(zone).map_err(|unknown| one(Problem::from(unknown).at("--zone")))?;
+    }
     let role = command.role.as_ref().unwrap_or(&briefing.role);
     // What it says is new, ongoing or resolved is what the next due brief would say: it is held against the last due one,
     // and none is held against it.
@@ -93,10 +101,12 @@ pub async fn run(command: Run, config: &Path, json: bool) -> Result<u8, Problems
         .await
         .map_err(|error| one(error.into()))?;
     let before = last_read(&earlier);
+    let readers_zone = app.parts.zone_of_readers(&objects, &briefing.id, role);
     let zone = command
         .zone
         .as_deref()
         .or(before.map(|(brief, _)| brief.zone.as_str()))
+        .or(readers_zone.as_deref())
         .unwrap_or(&app.settings.instance.zone);
     let occasion = Occasion {
         run: fresh_run().map_err(one)?,

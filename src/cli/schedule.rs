@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::{
     instant, local, one, open, print, print_json, print_json_list, schedule_send, seconds,
+    settings_if_there, to_stderr,
 };
 use crate::{
     app::App,
@@ -27,6 +28,7 @@ use crate::{
         ticker,
     },
     store::{Kind, Stored},
+    text_file, zones,
 };
 
 /// `schedule …`
@@ -96,7 +98,7 @@ fn next_of_rule(
 ) -> Result<(), Problem> {
     let rule = Rule::parse(cron)
         .map_err(|error| Problem::new("bad-rule", error.to_string()).at("--cron"))?;
-    let zone = zone_of(zone).map_err(|problem| problem.at("--tz"))?;
+    let zone = zones::get(zone).map_err(|unknown| Problem::from(unknown).at("--tz"))?;
     let calendar = command.calendar.as_deref().map(read_calendar).transpose()?;
     let timetable = Timetable {
         rule: &rule,
@@ -110,15 +112,21 @@ fn next_of_rule(
             .take(command.count.into()),
         &zone,
         json,
-    )
+    )?;
+    note(&rule, json);
+    Ok(())
 }
 
-/// The zone of an IANA name.
-fn zone_of(name: &str) -> Result<TimeZone, Problem> {
-    TimeZone::get(name).map_err(|_| {
-        Problem::new("unknown-zone", format!("there is no time zone `{name}`"))
-            .advise("use a name of the IANA database, such as Europe/Zurich")
-    })
+/// Says what a rule does that its words do not; beside the output where that is for machines.
+fn note(rule: &Rule, json: bool) {
+    for surprise in rule.surprises() {
+        let line = format!("note: {surprise}");
+        if json {
+            to_stderr(&line);
+        } else {
+            print(&line);
+        }
+    }
 }
 
 /// Prints due times, a line each.
@@ -158,8 +166,12 @@ fn show(due: impl Iterator<Item = Due>, zone: &TimeZone, json: bool) -> Result<(
 fn read_calendar(path: &Path) -> Result<Calendar, Problem> {
     let place = path.display().to_string();
     let problem = |what: String| Problem::new("bad-calendar", what).at(place.clone());
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| problem(format!("cannot be read: {error}")))?;
+    let text = text_file::read_or_tell(path)?;
+    if text.trim_start().starts_with("BEGIN:VCALENDAR") {
+        return Err(problem("is an iCalendar file".to_owned()).advise(
+            "write the days off as lines of `YYYY-MM-DD name`, or as a `[calendar]` in TOML",
+        ));
+    }
     let lines: Vec<&str> = text
         .lines()
         .map(str::trim)
@@ -222,6 +234,9 @@ pub async fn run(command: &Command, config: &Path, json: bool) -> Result<u8, Pro
 async fn next_due(next: &Next, config: &Path, json: bool) -> Result<(), Problems> {
     let now = Timestamp::now();
     if let (Some(cron), Some(zone)) = (&next.cron, &next.tz) {
+        if let Some(settings) = settings_if_there(config)? {
+            zones::choose(settings.instance.zone_data);
+        }
         return next_of_rule(next, cron, zone, now, json).map_err(one);
     }
     let Some(id) = &next.schedule else {
@@ -255,7 +270,9 @@ async fn next_due(next: &Next, config: &Path, json: bool) -> Result<(), Problems
         .map_err(one)?;
         zones.push(zone);
     }
-    if times.is_empty() && !json {
+    if let Some(times) = times.first() {
+        note(times.timetable().rule, json);
+    } else if !json {
         print("not due: it is paused, or nobody gets it");
     }
     Ok(())
@@ -338,8 +355,12 @@ async fn list(config: &Path, json: bool) -> Result<(), Problems> {
                 .await
                 .map_err(fail)?
                 .is_some_and(|pause| pause.paused);
+        let notes: Vec<String> = Rule::parse(&schedule.when)
+            .map(|rule| rule.surprises().iter().map(ToString::to_string).collect())
+            .unwrap_or_default();
         if json {
             lines.push(json!({
+                "notes": notes,
                 "id": schedule.id, "briefing": schedule.briefing, "when": schedule.when, "zone": schedule.zone, "paused": paused,
                 "next": next.as_ref().map(|(due, _)| seconds(*due)),
                 "last": last.as_ref().map(|(due, outcome, _)| json!({ "due": seconds(*due), "outcome": outcome })),
@@ -357,7 +378,7 @@ async fn list(config: &Path, json: bool) -> Result<(), Problems> {
         let last = match &last {
             None => "never".to_owned(),
             Some((due, outcome, zone)) => {
-                let zone = TimeZone::get(zone).unwrap_or(TimeZone::UTC);
+                let zone = zones::get(zone).unwrap_or(TimeZone::UTC);
                 format!("{}: {outcome}", local(*due, &zone))
             }
         };
@@ -368,6 +389,9 @@ async fn list(config: &Path, json: bool) -> Result<(), Problems> {
         print(&format!("{}: {}, {zone}", schedule.id, schedule.when));
         print(&format!("    next  {next}"));
         print(&format!("    last  {last}"));
+        for note in notes {
+            print(&format!("    note  {note}"));
+        }
     }
     if json {
         print_json_list(&lines);

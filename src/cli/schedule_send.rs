@@ -174,7 +174,7 @@ fn tell(run: &Run, deliveries: &[Delivery], json: bool) {
         run.audience.key(),
         subject.unwrap_or_default()
     ));
-    let zone = TimeZone::get(&run.audience.zone).unwrap_or(TimeZone::UTC);
+    let zone = crate::zones::get(&run.audience.zone).unwrap_or(TimeZone::UTC);
     for delivery in deliveries {
         let (why, next) = reason(&delivery.state);
         let mut line = format!(

@@ -15,6 +15,7 @@ use crate::{
     app::App,
     audit::{Act, Entry, Outcome},
     error::{Problem, Problems},
+    text_file,
 };
 
 /// The longest secret, in bytes: longer than any key or certificate.
@@ -179,14 +180,17 @@ fn read_value() -> Result<SecretString, Problems> {
     if stdin.is_terminal() {
         super::to_stderr("Type or paste the value, then press Enter and Ctrl-D:");
     }
-    let mut text = String::new();
+    let mut bytes = Vec::new();
     stdin
         .by_ref()
         .take(LONGEST_BYTES + 1)
-        .read_to_string(&mut text)
+        .read_to_end(&mut bytes)
         .map_err(|error| one(Problem::new("input", format!("cannot be read: {error}"))))?;
+    let is_too_long = bytes.len() as u64 > LONGEST_BYTES;
+    let text =
+        text_file::decode(bytes).map_err(|_| one(Problem::new("input", "is no text in UTF-8")))?;
     let value = text.trim_end_matches(['\r', '\n']);
-    if value.is_empty() || text.len() as u64 > LONGEST_BYTES {
+    if value.is_empty() || is_too_long {
         return Err(one(Problem::new(
             "input",
             format!("a secret is 1 to {LONGEST_BYTES} bytes"),

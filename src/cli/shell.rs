@@ -4,7 +4,7 @@ use std::io;
 
 use clap::{Args, CommandFactory};
 
-use super::{Cli, one};
+use super::{Cli, one, print};
 use crate::error::{Problem, Problems};
 
 /// `completions …`
@@ -23,12 +23,9 @@ pub struct Man {
 
 /// Prints the completions of a shell.
 pub fn completions(command: &Completions) -> u8 {
-    clap_complete::generate(
-        command.shell,
-        &mut Cli::command(),
-        "daybrief",
-        &mut io::stdout(),
-    );
+    let mut text = Vec::new();
+    clap_complete::generate(command.shell, &mut Cli::command(), "daybrief", &mut text);
+    print(String::from_utf8_lossy(&text).trim_end());
     0
 }
 
@@ -44,9 +41,13 @@ pub fn man(command: Man) -> Result<u8, Problems> {
                 .and_then(|()| clap_mangen::generate_to(Cli::command(), &folder))
                 .map_err(|error| problem(error, place))?;
         }
-        None => clap_mangen::Man::new(Cli::command())
-            .render(&mut io::stdout())
-            .map_err(|error| problem(error, "standard output".to_owned()))?,
+        None => {
+            let mut text = Vec::new();
+            clap_mangen::Man::new(Cli::command())
+                .render(&mut text)
+                .map_err(|error| problem(error, "the manual page".to_owned()))?;
+            print(String::from_utf8_lossy(&text).trim_end());
+        }
     }
     Ok(0)
 }

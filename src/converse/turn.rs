@@ -121,7 +121,7 @@ pub(super) async fn run(
             return Ok(done);
         }
     };
-    let zone = TimeZone::get(&question.zone).unwrap_or(TimeZone::UTC);
+    let zone = crate::zones::get(&question.zone).unwrap_or(TimeZone::UTC);
     let about = match &question.about {
         Some(run) => converse.store.runs().get(run).await?,
         None => None,

@@ -4,7 +4,6 @@ mod rights;
 
 use std::collections::BTreeMap;
 
-use jiff::tz::TimeZone;
 use url::Url;
 
 use super::{Kind, Objects};
@@ -19,7 +18,8 @@ use crate::{
     error::Problem,
     ids::{RoleId, UserId},
     schedule::rule::Rule,
-    settings::{Settings, is_private_host, shape::did_you_mean, zone_advice},
+    settings::{Settings, is_private_host, shape::did_you_mean},
+    zones,
 };
 
 /// A zone of a schedule that stands for each recipient's own.
@@ -342,9 +342,8 @@ impl Check<'_> {
     }
 
     fn zone(&mut self, at: At<'_>, zone: &str) {
-        if TimeZone::get(zone).is_err() {
-            let what = format!("there is no IANA time zone `{zone}`");
-            self.error("unknown-zone", at, &what, zone_advice(zone));
+        if let Err(unknown) = zones::get(zone) {
+            self.error("unknown-zone", at, &unknown.to_string(), unknown.advice());
         }
     }
 
@@ -442,13 +441,15 @@ impl Check<'_> {
         if schedule.zone != RECIPIENT_ZONE {
             self.zone(at(Kind::Schedule, id, "zone"), &schedule.zone);
         }
-        if let Err(error) = Rule::parse(&schedule.when) {
-            self.error(
-                "bad-rule",
-                at(Kind::Schedule, id, "when"),
-                &error.to_string(),
-                "see what it gives with `daybrief schedule next`",
-            );
+        let advice = "see what it gives with `daybrief schedule next`";
+        let when = at(Kind::Schedule, id, "when");
+        match Rule::parse(&schedule.when) {
+            Ok(rule) => {
+                for surprise in rule.surprises() {
+                    self.warn("surprise", when, &surprise.to_string(), advice);
+                }
+            }
+            Err(error) => self.error("bad-rule", when, &error.to_string(), advice),
         }
         if schedule.expires_after_minutes == 0 {
             self.error(

@@ -2,6 +2,7 @@
 //! briefings are in the binary.
 
 mod check;
+mod files;
 mod in_force;
 mod read;
 mod reference;

@@ -1,9 +1,6 @@
 //! Reading files of objects.
 
-use std::{
-    borrow::Cow,
-    path::{Path, PathBuf},
-};
+use std::{borrow::Cow, path::PathBuf};
 
 use include_dir::{Dir, include_dir};
 use schemars::JsonSchema;
@@ -13,19 +10,19 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-use super::{Kind, Objects, Origin};
+use super::{
+    Kind, Objects, Origin,
+    files::{is_toml, toml_files},
+};
 use crate::{
     domain::briefing::Briefing,
     error::{Problem, Problems},
     settings::shape::{self, Lines, Source, did_you_mean},
-    signals,
+    signals, text_file,
 };
 
 static ROLES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/roles");
 static BRIEFINGS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/briefings");
-
-/// The deepest folder below the one named.
-const DEEPEST_FOLDER: usize = 8;
 
 /// The roles and briefings that are shipped.
 pub fn shipped() -> Result<Objects, Problems> {
@@ -41,55 +38,19 @@ pub fn shipped() -> Result<Objects, Problems> {
     reading.finish()
 }
 
-/// Reads every `*.toml` below the folders; all problems of all files at once. Two objects of one kind and id are a
+/// Reads every `*.toml` below the folders that is not hidden, each file once; all problems of all files at once. Two objects of one kind and id are a
 /// problem; put the result [`over`](Objects::over) the shipped objects to replace those.
 pub fn read(folders: &[PathBuf]) -> Result<Objects, Problems> {
     let mut reading = Reading::default();
-    let mut paths = Vec::new();
-    for folder in folders {
-        if let Err((path, error)) = find(folder, DEEPEST_FOLDER, &mut paths) {
-            reading.problems.push(
-                Problem::new("unreadable", format!("cannot be read: {error}"))
-                    .at(path.display().to_string()),
-            );
-        }
-    }
-    paths.sort();
-    paths.dedup();
+    let (paths, problems) = toml_files(folders);
+    reading.problems.extend(problems);
     for path in paths {
-        match std::fs::read_to_string(&path) {
+        match text_file::read_or_tell(&path) {
             Ok(text) => reading.file(&path.display().to_string(), &text),
-            Err(error) => reading.problems.push(
-                Problem::new("unreadable", format!("cannot be read: {error}"))
-                    .at(path.display().to_string()),
-            ),
+            Err(problem) => reading.problems.push(problem),
         }
     }
     reading.finish()
-}
-
-fn is_toml(path: &Path) -> bool {
-    path.extension()
-        .is_some_and(|extension| extension == "toml")
-}
-
-fn find(
-    folder: &Path,
-    depth: usize,
-    found: &mut Vec<PathBuf>,
-) -> Result<(), (PathBuf, std::io::Error)> {
-    let failed = |error| (folder.to_owned(), error);
-    for entry in std::fs::read_dir(folder).map_err(failed)? {
-        let path = entry.map_err(failed)?.path();
-        if path.is_dir() {
-            if depth > 0 {
-                find(&path, depth - 1, found)?;
-            }
-        } else if is_toml(&path) {
-            found.push(path);
-        }
-    }
-    Ok(())
 }
 
 #[derive(Default)]

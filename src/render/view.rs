@@ -400,7 +400,7 @@ struct Times {
 
 impl Times {
     fn new(brief: &Brief) -> Self {
-        let zone = TimeZone::get(&brief.zone).unwrap_or(TimeZone::UTC);
+        let zone = crate::zones::get(&brief.zone).unwrap_or(TimeZone::UTC);
         Self {
             today: brief.made.to_zoned_datetime(zone.clone()).date(),
             zone,

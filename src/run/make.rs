@@ -162,10 +162,7 @@ pub fn role<'a>(objects: &'a Objects, id: &crate::ids::RoleId) -> Result<&'a Rol
 
 /// The zone of an IANA name.
 pub fn zone(name: &str) -> Result<TimeZone, Problem> {
-    TimeZone::get(name).map_err(|_| {
-        Problem::new("unknown-zone", format!("there is no time zone `{name}`"))
-            .advise("use a name of the IANA database, such as Europe/Zurich")
-    })
+    Ok(crate::zones::get(name)?)
 }
 
 /// When the signals of a gap were last checked, as the earlier briefs say.

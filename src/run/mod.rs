@@ -294,6 +294,21 @@ impl Parts {
         Ok(newest)
     }
 
+    /// The zone of those who get a briefing under this role by a schedule; the first where they have several.
+    pub fn zone_of_readers(
+        &self,
+        objects: &Objects,
+        briefing: &BriefingId,
+        role: &RoleId,
+    ) -> Option<String> {
+        let schedules = objects.schedules.iter();
+        schedules
+            .filter(|schedule| schedule.briefing == *briefing)
+            .flat_map(|schedule| audiences(schedule, objects, &self.company.defaults))
+            .find(|audience| audience.role == *role)
+            .map(|audience| audience.zone)
+    }
+
     async fn failed(&self, run: &Run, problem: Problem) -> Result<RunState, StoreError> {
         tracing::error!(run = %run.id, briefing = %run.briefing, %problem, "a brief was not made");
         notices::not_made(self, run, &problem).await?;

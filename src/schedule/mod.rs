@@ -2,4 +2,5 @@
 
 pub mod due;
 pub mod rule;
+mod surprises;
 pub mod ticker;

@@ -15,6 +15,7 @@ use crate::{
     provision::Objects,
     run::{Defaults, audiences},
     store::{Kind, Store, StoreError, Stored},
+    zones,
 };
 
 /// A due instant further back than this is no longer made up for; it is named as missed by the next brief.
@@ -147,9 +148,8 @@ fn times_since<'a>(
             Ok(Times {
                 rule: Rule::parse(&schedule.when)
                     .map_err(|error| problem("bad-rule", error.to_string()))?,
-                zone: TimeZone::get(zone).map_err(|_| {
-                    problem("unknown-zone", format!("there is no time zone `{zone}`"))
-                })?,
+                zone: zones::get(zone)
+                    .map_err(|unknown| problem("unknown-zone", unknown.to_string()))?,
                 schedule,
                 audience,
                 calendar,

@@ -4,7 +4,10 @@
 pub mod vault;
 
 use schemars::JsonSchema;
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
+
+use crate::text_file::{self, NoText};
 
 /// Where a secret is: `env:NAME`, `file:PATH` (its first line) or `store:NAME` (this instance's own, encrypted).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -54,6 +57,73 @@ impl std::fmt::Display for SecretRef {
             Self::Env(name) => write!(f, "env:{name}"),
             Self::File(path) => write!(f, "file:{}", path.display()),
             Self::Store(name) => write!(f, "store:{name}"),
+        }
+    }
+}
+
+/// Returns a secret of the environment or of a file, or why there is none: the first line without the white space around it,
+/// since editors and `echo` end a file with a line, and a secret has none.
+pub fn local(reference: &SecretRef) -> Result<SecretString, String> {
+    let text = match reference {
+        SecretRef::Env(name) => match std::env::var(name) {
+            Ok(text) => text,
+            Err(std::env::VarError::NotPresent) => return Err("is not set".to_owned()),
+            Err(std::env::VarError::NotUnicode(_)) => {
+                return Err("is not written in UTF-8".to_owned());
+            }
+        },
+        // What else it says could quote the secret.
+        SecretRef::File(path) => text_file::read(path).map_err(|error| match error {
+            NoText::Io(error) => format!("cannot be read: {error}"),
+            NoText::OtherEncoding { .. } => "is not written in UTF-8".to_owned(),
+            error => error.to_string(),
+        })?,
+        SecretRef::Store(_) => return Err("is in the store of an instance".to_owned()),
+    };
+    let secret = first_line(&text);
+    if secret.is_empty() {
+        return Err(match reference {
+            SecretRef::File(_) => "is empty: its first line has nothing in it".to_owned(),
+            _ => "is empty".to_owned(),
+        });
+    }
+    Ok(SecretString::from(secret.to_owned()))
+}
+
+fn first_line(text: &str) -> &str {
+    let line = text.lines().next().unwrap_or_default();
+    line.trim_matches(|c: char| c.is_whitespace() || c == '\0' || c == '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use secrecy::ExposeSecret;
+
+    #[test]
+    fn a_secret_in_a_file_is_its_first_line_however_the_file_was_saved() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        let reference = SecretRef::File(path.clone());
+        for bytes in [
+            &b"hunter2"[..],
+            b"hunter2\n",
+            b"hunter2\r\n",
+            b"\xEF\xBB\xBFhunter2 \nsecond line\n",
+            b"hunter2\n\0",
+        ] {
+            std::fs::write(&path, bytes).unwrap();
+            assert_eq!(local(&reference).unwrap().expose_secret(), "hunter2");
+        }
+        for (bytes, told) in [
+            (&b""[..], "is empty"),
+            (b"\n", "is empty"),
+            (b"h\xFCnter2\n", "not written in UTF-8"),
+            (b"\xFF\xFEh\0", "UTF-16"),
+        ] {
+            std::fs::write(&path, bytes).unwrap();
+            let why = local(&reference).unwrap_err();
+            assert!(why.contains(told) && !why.contains("FC"), "{why}");
         }
     }
 }

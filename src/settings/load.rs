@@ -6,7 +6,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use jiff::tz::TimeZone;
 use lettre::message::Mailbox;
 use toml::{Spanned, de::DeValue};
 use url::Url;
@@ -15,19 +14,22 @@ use super::{
     ModelKind, Settings, StoreKind, is_private_host,
     shape::{self, Lines, Source, did_you_mean},
 };
-use crate::error::{Problem, Problems};
+use crate::{
+    error::{Problem, Problems},
+    text_file,
+};
 
 /// Reads the settings' file. Relative paths in it are relative to its folder.
 pub fn load(path: &Path) -> Result<Settings, Problems> {
     let place = path.display().to_string();
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        Problems(vec![
-            Problem::new("unreadable", format!("cannot be read: {error}"))
-                .at(&place)
-                .advise(
-                    "name the settings' file, or make one with `[instance]` and `name = \"…\"`",
-                ),
-        ])
+    let text = text_file::read(path).map_err(|error| {
+        let problem = error.at(&place);
+        Problems(vec![match problem.advice {
+            Some(_) => problem,
+            None => problem.advise(
+                "name the settings' file, or make one with `[instance]` and `name = \"…\"`",
+            ),
+        }])
     })?;
     let mut settings = parse(&text, &place)?;
     let folder = path.parent().unwrap_or(Path::new(""));
@@ -92,12 +94,19 @@ impl Check<'_> {
 
     fn instance(&mut self, settings: &Settings) {
         let instance = &settings.instance;
-        if TimeZone::get(&instance.zone).is_err() {
+        if !instance.zone_data.is_there() {
+            self.wrong(
+                "no-zone-data",
+                "instance.zone_data",
+                "is `system`, and this machine has no time zone data",
+                "install the machine's package tzdata, or use \"bundled\"",
+            );
+        } else if let Err(unknown) = instance.zone_data.get(&instance.zone) {
             self.wrong(
                 "unknown-zone",
                 "instance.zone",
                 &format!("is no IANA time zone: `{}`", instance.zone),
-                zone_advice(&instance.zone),
+                unknown.advice(),
             );
         }
         let (host, port) = instance.listen.rsplit_once(':').unwrap_or_default();
@@ -458,30 +467,6 @@ pub enum SyslogWay {
     Udp,
     /// RFC 6587, each message preceded by its length.
     Tcp,
-}
-
-/// What to write instead of a zone that is not known.
-pub(crate) fn zone_advice(zone: &str) -> String {
-    let near = jiff::tz::db()
-        .available()
-        .map(|name| name.as_str().to_owned())
-        .map(|name| {
-            let city = name.rsplit('/').next().unwrap_or(&name).to_lowercase();
-            let wanted = zone.to_lowercase().replace(' ', "_");
-            let wanted: String = wanted.chars().take(100).collect();
-            let whole = strsim::normalized_damerau_levenshtein(&wanted, &name.to_lowercase());
-            let part = strsim::normalized_damerau_levenshtein(
-                wanted.rsplit('/').next().unwrap_or(&wanted),
-                &city,
-            );
-            (whole.max(part), name)
-        })
-        .filter(|(likeness, _)| *likeness >= 0.7)
-        .max_by(|a, b| a.0.total_cmp(&b.0));
-    match near {
-        Some((_, name)) => format!("did you mean `{name}`?"),
-        None => "use a name such as \"Europe/Berlin\" or \"America/New_York\"".to_owned(),
-    }
 }
 
 #[cfg(test)]

@@ -7,7 +7,6 @@ pub(crate) mod reference;
 pub mod shape;
 
 pub use limits::Limits;
-pub(crate) use load::zone_advice;
 pub use load::{SyslogWay, load, parse, syslog};
 pub use network::is_private_host;
 pub use reference::reference;
@@ -18,7 +17,7 @@ use rust_decimal::Decimal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{ids::ModelId, money::Currency, secrets::SecretRef, text::Language};
+use crate::{ids::ModelId, money::Currency, secrets::SecretRef, text::Language, zones::ZoneData};
 
 /// All of `daybrief.toml`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -58,6 +57,8 @@ pub struct Instance {
     pub objects: Vec<PathBuf>,
     /// IANA zone of the company: months of budgets, people without a zone of their own.
     pub zone: String,
+    /// Whose time zone data counts: `daybrief check` says of which version it is.
+    pub zone_data: ZoneData,
     /// The language of answers to people who have not chosen one. A brief is in its briefing's.
     pub language: Language,
     /// Calendar of the company, by id; Monday to Friday without it.
@@ -77,6 +78,7 @@ impl Default for Instance {
             data: PathBuf::from("data"),
             objects: Vec::new(),
             zone: "UTC".to_owned(),
+            zone_data: ZoneData::Bundled,
             language: Language::English,
             calendar: None,
             air_gap: false,

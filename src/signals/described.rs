@@ -196,7 +196,6 @@ pub(super) fn filters() -> impl Iterator<Item = &'static str> {
 
 #[cfg(test)]
 mod tests {
-    use jiff::tz::TimeZone;
     use minijinja::{Environment, value::Value};
 
     use super::*;
@@ -208,7 +207,7 @@ mod tests {
     #[test]
     fn every_function_is_described_and_its_example_reads_as_told() {
         let calendar = Calendar::weekdays();
-        let zone = TimeZone::get("Europe/Zurich").unwrap();
+        let zone = crate::zones::get("Europe/Zurich").unwrap();
         let context = Context {
             now: "2026-11-24T06:10:00Z".parse().unwrap(),
             zone: zone.clone(),

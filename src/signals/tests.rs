@@ -56,7 +56,7 @@ contact = "people[0].name if people else ''"
 fn context<'a>(now: &str, calendar: &'a Calendar, previous: &'a [Mark]) -> Context<'a> {
     Context {
         now: now.parse().unwrap(),
-        zone: TimeZone::get("Europe/Zurich").unwrap(),
+        zone: crate::zones::get("Europe/Zurich").unwrap(),
         calendar,
         fingerprint_key: b"key",
         previous,

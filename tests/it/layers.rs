@@ -32,9 +32,11 @@ const BANDS: [(&str, &[&str]); 9] = [
             "lane",
             "money",
             "text",
+            "text_file",
             "telemetry",
             "testing",
             "tls",
+            "zones",
         ],
     ),
 ];
@@ -162,4 +164,49 @@ fn imports_point_down() {
 fn grouped_and_single_imports_are_read() {
     let source = "use crate::{\n    access::{Access, Permit},\n    store,\n};\nfn f() { crate::guard::x(); } // crate::cli\n";
     assert_eq!(names(source), ["access", "store", "guard"]);
+}
+
+/// What is done in one place alone, so that it is done in one way: what the code says, and the file that may say it.
+const ONE_PLACE: [(&str, &str); 6] = [
+    ("TimeZone::get(", "src/zones.rs"),
+    ("tz::db()", "src/zones.rs"),
+    ("TimeZone::system(", "src/zones.rs"),
+    ("fs::read_to_string(", "src/text_file.rs"),
+    ("io::stdout()", "src/cli/output.rs"),
+    ("println!(", "src/cli/output.rs"),
+];
+/// Who may do it too, and why.
+const ELSEWHERE: [(&str, &str); 2] = [
+    // The kernel's own name of the machine.
+    ("src/audit/forward/syslog.rs", "fs::read_to_string("),
+    // Asks whether it is a terminal, and writes nothing.
+    ("src/cli/mod.rs", "io::stdout()"),
+];
+
+#[test]
+fn zones_texts_and_the_output_are_made_in_one_place_each() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = BTreeMap::new();
+    sources(&root.join("src"), "all", &mut files);
+    let mut wrong = Vec::new();
+    for (path, text) in &files["all"] {
+        let path = path.strip_prefix(root.to_str().unwrap()).unwrap();
+        let path = path.trim_start_matches('/');
+        // Whole files of tests are left out; so are the tests within a file.
+        if path.contains("/tests/") || ["matrix", "testing"].iter().any(|name| path.contains(name))
+        {
+            continue;
+        }
+        let code = text.split("#[cfg(test)]\nmod").next().unwrap_or(text);
+        for (said, place) in ONE_PLACE {
+            let lines = code.lines().filter(|line| {
+                let line = line.trim_start();
+                !line.starts_with("//") && line.replace("eprintln!(", "").contains(said)
+            });
+            if path != place && !ELSEWHERE.contains(&(path, said)) {
+                wrong.extend(lines.map(|line| format!("{path}: {}", line.trim())));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

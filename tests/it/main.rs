@@ -8,12 +8,14 @@ mod audit;
 mod conformance;
 mod daemon;
 mod doors;
+mod files;
 mod gaps;
 mod git;
 mod guard;
 mod layers;
 mod model;
 mod northwind;
+mod output;
 mod pairs;
 mod program;
 

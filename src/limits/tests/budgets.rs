@@ -247,7 +247,7 @@ async fn a_schedule_has_a_ceiling_of_its_own() {
 #[tokio::test]
 async fn a_month_begins_in_the_companys_zone_and_a_call_is_settled_where_it_was_reserved() {
     let store = Store::in_memory().await.unwrap();
-    let zone = TimeZone::get("Europe/Berlin").unwrap();
+    let zone = crate::zones::get("Europe/Berlin").unwrap();
     let limits = Limits::new(store, zone, &Settings::default());
     let (role, user) = (role("monthly_tokens = 100"), user("mara", ""));
     let spender = question(&role, &user);
