@@ -64,7 +64,7 @@ fn system_folders() -> impl Iterator<Item = String> {
 
 /// There is no zone of this name in the data that was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no IANA time zone `{0}`")]
+#[error("there is no time zone `{0}`")]
 pub struct UnknownZone(String);
 
 impl UnknownZone {

@@ -12,7 +12,9 @@ pub struct Schedule {
     pub id: ScheduleId,
     /// The briefing that is made.
     pub briefing: BriefingId,
-    /// Cron of five fields, or plain words: "weekdays at 07:00".
+    /// Cron of five fields, or plain words: "weekdays at 07:00", "monthly on the last day at 17:00". In cron Sunday is 0 and 7,
+    /// names may be ranges over the end (`sat-mon`, `nov-feb`), `L` is a month's last day, and where day and weekday are both
+    /// given a day that fits either counts. "Monthly on the 31st" leaves out the months that have none.
     pub when: String,
     /// IANA zone that `when` is read in, or `recipient` for each recipient's own.
     pub zone: String,

@@ -27,7 +27,10 @@ const INTRODUCTION: &str = "# Objects
 Roles, people, connectors, briefings and schedules are **objects**: tables in any `*.toml` file below the folders that `[instance] objects` names. \
 `daybrief apply` brings them into force, `daybrief check` looks at them before, `daybrief export` writes them back. One file may hold many: a kind that \
 stands in it once is `[role]`, several are `[[role]]`. Unknown keys are errors. A *name* has lower-case letters, digits, `-`, `_` and `.`. A *secret* is named \
-by where it is: `env:NAME`, `file:/path` or `store:name`.
+by where it is: `env:NAME`, `file:/path` (its first line) or `store:name`.
+
+Files are texts in UTF-8, with or without a byte order mark and with any line ends; another encoding is told with its line. Hidden files and folders are left \
+out, and a file that is reached in several ways is read once: the folder may be a Kubernetes ConfigMap, where each file is a link into the hidden `..data`.
 
 What leads from a database to a delivered brief is told in [Write a briefing](write-a-briefing.md). This page is generated from the program's types; in a path `[]` \
 stands for each item of a list and `*` for a key of your own.
