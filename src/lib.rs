@@ -63,6 +63,7 @@ pub mod clock;
 pub mod error;
 pub mod ids;
 pub mod lane;
+pub mod mail_address;
 pub mod money;
 pub mod secrets;
 pub mod settings;

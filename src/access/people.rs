@@ -6,6 +6,7 @@ use crate::{
         place::Surface,
     },
     ids::{RoleId, UserId},
+    mail_address::{MailAddress, ascii_domain},
 };
 
 /// What an identity provider says of someone who signs in. Whoever makes one has verified the token that it came in.
@@ -48,13 +49,14 @@ pub fn admit(claims: &Claims, rules: &Admission<'_>, roles: &[Role]) -> Admitted
     if !claims.email_verified {
         return Admitted::Refused("the address is not verified");
     }
-    let Some(domain) = domain_of(&claims.email) else {
+    let Ok(address) = MailAddress::parse(claims.email.trim()) else {
         return Admitted::Refused("there is no address");
     };
     let mut theirs = rules.users.iter().filter(|user| {
-        user.email
-            .as_ref()
-            .is_some_and(|email| email.trim().eq_ignore_ascii_case(claims.email.trim()))
+        let known = user.email.as_deref().map(str::trim);
+        known
+            .and_then(|known| MailAddress::parse(known).ok())
+            .is_some_and(|known| known.is_same(&address))
     });
     let user = match (theirs.next(), theirs.next()) {
         (user, None) => user,
@@ -68,7 +70,7 @@ pub fn admit(claims: &Claims, rules: &Admission<'_>, roles: &[Role]) -> Admitted
         None if !rules
             .domains
             .iter()
-            .any(|known| known.eq_ignore_ascii_case(domain)) =>
+            .any(|known| ascii_domain(known).is_some_and(|known| known == address.domain())) =>
         {
             return Admitted::Refused("addresses of this domain are not let in");
         }
@@ -84,12 +86,6 @@ pub fn admit(claims: &Claims, rules: &Admission<'_>, roles: &[Role]) -> Admitted
         user: user.map(|user| user.id.clone()),
         roles,
     }
-}
-
-/// The domain of an address that has one `@` with something on both sides.
-fn domain_of(email: &str) -> Option<&str> {
-    let (local, domain) = email.trim().split_once('@')?;
-    (!local.is_empty() && !domain.is_empty() && !domain.contains('@')).then_some(domain)
 }
 
 /// The roles that are given and those that come with groups, each once, as far as they are defined.

@@ -12,6 +12,7 @@ use lettre::{
 };
 
 use super::{ChannelError, EmailMessage};
+use crate::mail_address::ascii_domain;
 
 /// The mail to this address. `id` is the delivery's: it names the mail to all who ask about it.
 pub(super) fn build(
@@ -21,7 +22,9 @@ pub(super) fn build(
     at: Timestamp,
     message: EmailMessage,
 ) -> Result<Message, ChannelError> {
-    let domain = from.email.domain();
+    // Where no mail server would know the domain it stands as it is.
+    let domain =
+        ascii_domain(from.email.domain()).unwrap_or_else(|| from.email.domain().to_owned());
     let header = |name: &'static str, value: String| {
         HeaderValue::new(HeaderName::new_from_ascii_str(name), value)
     };

@@ -106,6 +106,11 @@ pub trait Channel: Send + Sync {
 
     /// Is the channel usable now? Connects and signs in, delivers nothing.
     async fn check(&self) -> Result<(), ChannelError>;
+
+    /// Could this address be reached, as far as the channel tells before it is given anything?
+    async fn reaches(&self, _to: &Address) -> Result<(), ChannelError> {
+        Ok(())
+    }
 }
 
 /// What a channel knows of a delivery.

@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use lettre::{
-    Address as MailAddress,
+    Address as SmtpAddress,
     message::{Mailbox, Message as Mail},
     transport::smtp::{
         Error as SmtpError,
@@ -30,10 +30,13 @@ use crate::{
     domain::delivery::Address,
     guard::Cleared,
     ids::DeliveryId,
+    mail_address::MailAddress,
     settings::{Email, EmailTls},
     text_file,
 };
 
+/// The extension for addresses beyond ASCII.
+const SMTPUTF8: &str = "SMTPUTF8";
 /// How long a server may take to say goodbye; what was delivered is delivered.
 const QUIT_MAX_MILLISECONDS: u64 = 500;
 
@@ -63,10 +66,10 @@ impl SmtpChannel {
         password: Option<&SecretString>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, SetupError> {
-        let from: Mailbox = settings
-            .from
-            .parse()
-            .map_err(|_| SetupError::Sender(settings.from.clone()))?;
+        let no_sender = || SetupError::Sender(settings.from.clone());
+        let from: Mailbox = settings.from.parse().map_err(|_| no_sender())?;
+        let address = MailAddress::parse(from.email.as_ref()).map_err(|_| no_sender())?;
+        let from = Mailbox::new(from.name, address.into());
         let credentials = match (&settings.user, password) {
             (Some(user), Some(password)) => Some(Credentials::new(
                 user.clone(),
@@ -151,7 +154,7 @@ impl SmtpChannel {
         if addresses.into_iter().any(|address| !is_ascii(address)) {
             need(
                 Extension::SmtpUtfEight,
-                "SMTPUTF8",
+                SMTPUTF8,
                 MailParameter::SmtpUtfEight,
             )?;
         }
@@ -185,6 +188,24 @@ impl SmtpChannel {
         }
     }
 
+    /// Connects and looks whether the server takes what addresses beyond ASCII need.
+    async fn offers(&self, smtputf8: bool) -> Result<(), ChannelError> {
+        let mut connection = timeout(self.timeout, self.connect())
+            .await
+            .map_err(|_| self.too_slow())??;
+        let server = connection.server_info();
+        let takes_it = server.supports_feature(Extension::SmtpUtfEight)
+            && server.supports_feature(Extension::EightBitMime);
+        quit(&mut connection).await;
+        if smtputf8 && !takes_it {
+            return Err(ChannelError::never(format!(
+                "{} does not take {SMTPUTF8} (RFC 6531), which an address with letters beyond ASCII before the `@` needs",
+                self.server()
+            )));
+        }
+        Ok(())
+    }
+
     fn server(&self) -> String {
         format!("{}:{}", self.host, self.port)
     }
@@ -209,11 +230,10 @@ impl Channel for SmtpChannel {
         let (Address::Email { to }, Message::Email(message)) = (to, message.into_inner()) else {
             return Err(ChannelError::never("this channel takes mail only"));
         };
-        let to: MailAddress = to
-            .parse()
-            .map_err(|_| ChannelError::never("the recipient is no mail address"))?;
+        let to = MailAddress::parse(to)
+            .map_err(|why| ChannelError::never(format!("the recipient's mail address {why}")))?;
         let at = self.clock.now();
-        let mail = mail::build(&self.from, to, delivery.as_str(), at, message)?;
+        let mail = mail::build(&self.from, to.into(), delivery.as_str(), at, message)?;
         let bytes = mail.formatted();
         let connection = timeout(self.timeout, self.open(&mail, &bytes))
             .await
@@ -231,11 +251,18 @@ impl Channel for SmtpChannel {
     }
 
     async fn check(&self) -> Result<(), ChannelError> {
-        let mut connection = timeout(self.timeout, self.connect())
-            .await
-            .map_err(|_| self.too_slow())??;
-        quit(&mut connection).await;
-        Ok(())
+        self.offers(!is_ascii(&self.from.email)).await
+    }
+
+    async fn reaches(&self, to: &Address) -> Result<(), ChannelError> {
+        let Address::Email { to } = to else {
+            return Ok(());
+        };
+        match MailAddress::parse(to) {
+            Ok(address) if address.needs_smtputf8() => self.offers(true).await,
+            Ok(_) => Ok(()),
+            Err(why) => Err(ChannelError::never(format!("it {why}"))),
+        }
     }
 }
 
@@ -334,7 +361,7 @@ fn tls(settings: &Email) -> Result<TlsParameters, SetupError> {
 /// A file without this line would be taken as no certificate at all, without an error.
 const CERTIFICATE_BEGIN: &str = "-----BEGIN CERTIFICATE-----";
 
-fn is_ascii(address: &MailAddress) -> bool {
+fn is_ascii(address: &SmtpAddress) -> bool {
     let text: &str = address.as_ref();
     text.is_ascii()
 }

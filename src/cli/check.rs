@@ -20,14 +20,15 @@ use crate::{
         finding::{Gap, GapCause},
         people::Role,
         run::Audience,
-        schedule::Schedule,
+        schedule::{ChannelKind, Schedule},
     },
     error::{Problem, Problems},
     ids::{RoleId, SignalId},
     limits::Source,
+    mail_address::MailAddress,
     models,
     provision::{self, Change, ChangeKind, Objects},
-    run::{audiences, preflight, rehearse},
+    run::{address, audiences, preflight, rehearse},
     schedule::ticker,
     store::{Kind, Stored},
     zones,
@@ -37,6 +38,9 @@ use crate::{
 const MOST_UNSENT: u64 = 5_000;
 /// Objects that are named where files are not applied.
 const MOST_NAMED: usize = 5;
+
+/// Addresses for whose sake the mail server is asked.
+const MOST_ADDRESSES: usize = 20;
 
 /// `check …`
 #[derive(Debug, Args)]
@@ -118,6 +122,7 @@ async fn look(app: &App) -> Result<Vec<Line>, Problems> {
         });
     }
     let objects = objects(app, &mut lines).await?;
+    look_at_addresses(app, &objects, &mut lines).await;
     let checked = provision::check(&objects, &app.settings);
     for problem in &checked.errors {
         let (on, what) = told(problem);
@@ -221,6 +226,28 @@ fn not_applied(changes: &[Change], own: &BTreeSet<(Kind, String)>) -> String {
         "warning: the files are not applied yet: {} → `daybrief apply`; what follows is said of the files",
         names.join(", ")
     )
+}
+
+/// Whether the mail server takes each address that asks more of it than others do.
+async fn look_at_addresses(app: &App, objects: &Objects, lines: &mut Vec<Line>) {
+    let Some(channel) = app.parts.channels.get(&ChannelKind::Email) else {
+        return;
+    };
+    let asking_more = objects.users.iter().filter(|user| {
+        let email = user.email.as_deref().map(MailAddress::parse);
+        user.is_active() && matches!(email, Some(Ok(address)) if address.needs_smtputf8())
+    });
+    for user in asking_more.take(MOST_ADDRESSES) {
+        let Some(to) = address(user, ChannelKind::Email) else {
+            continue;
+        };
+        if let Err(error) = channel.reaches(&to).await {
+            lines.push(bad(
+                objects.origin(Kind::User, user.id.as_str(), "email"),
+                format!("mail does not reach the user `{}`: {error}", user.id),
+            ));
+        }
+    }
 }
 
 /// When it is due, who gets it, and whether all that its brief needs answers.

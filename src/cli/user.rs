@@ -13,6 +13,7 @@ use crate::{
     domain::people::{User, UserState},
     error::{Problem, Problems},
     ids::{RoleId, UserId},
+    mail_address::MailAddress,
     settings::shape::did_you_mean,
     store::{Kind, Stored},
 };
@@ -137,20 +138,20 @@ async fn invite(
     json: bool,
 ) -> Result<(), Problems> {
     let email = email.trim();
-    if email.parse::<lettre::Address>().is_err() {
-        return Err(one(Problem::new(
-            "bad-mailbox",
-            format!("`{email}` is no address"),
+    let address = MailAddress::parse(email).map_err(|why| {
+        one(
+            Problem::new("bad-mailbox", format!("`{email}` is no address: it {why}"))
+                .advise("write it alone: ann@acme.example"),
         )
-        .advise("write it alone: ann@acme.example")));
-    }
+    })?;
     let users = everybody(app).await?;
     let same = users.iter().find(|known| {
         known
             .object
             .email
             .as_deref()
-            .is_some_and(|known| known.eq_ignore_ascii_case(email))
+            .and_then(|known| MailAddress::parse(known).ok())
+            .is_some_and(|known| known.key() == address.key())
     });
     if let Some(known) = same {
         let (id, state) = (&known.object.id, known.object.state);

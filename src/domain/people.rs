@@ -150,7 +150,8 @@ pub struct User {
     pub id: UserId,
     /// As it is said to others.
     pub name: String,
-    /// Where mail reaches them.
+    /// Where mail reaches them, as they have it: also with an international domain, which every mail server takes, and with
+    /// letters beyond ASCII before the `@`, for which the mail server must take SMTPUTF8 (`daybrief check` looks).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
     /// Slack member id (`U…`).

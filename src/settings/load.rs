@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     error::{Problem, Problems},
+    mail_address::{MailAddress, ascii_domain},
     text_file,
 };
 
@@ -149,12 +150,13 @@ impl Check<'_> {
             let plain = |label: &str| {
                 !label.is_empty() && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
             };
-            if !(domain.contains('.') && domain.split('.').all(plain)) {
+            let ascii = ascii_domain(domain).unwrap_or_default();
+            if !(ascii.contains('.') && ascii.split('.').all(plain)) {
                 self.wrong(
                     "bad-domain",
                     &format!("people.domains[{index}]"),
                     "is no domain",
-                    "write what stands after the @ of your addresses, in ASCII: \"acme.example\"",
+                    "write what stands after the @ of your addresses: \"acme.example\"",
                 );
             }
         }
@@ -279,7 +281,8 @@ impl Check<'_> {
 
     fn channels(&mut self, settings: &Settings) {
         if let Some(email) = &settings.email {
-            if email.from.parse::<Mailbox>().is_err() {
+            let sender = email.from.parse::<Mailbox>();
+            if !sender.is_ok_and(|from| MailAddress::parse(from.email.as_ref()).is_ok()) {
                 self.wrong(
                     "bad-mailbox",
                     "email.from",
@@ -480,7 +483,12 @@ mod tests {
 
     #[test]
     fn a_domain_of_people_is_what_stands_after_the_at() {
-        for good in ["acme.example", "a-b.co.uk"] {
+        for good in [
+            "acme.example",
+            "a-b.co.uk",
+            "bücher.example",
+            "xn--bcher-kva.example",
+        ] {
             assert!(
                 parse(&format!("[people]\ndomains = ['{good}']"), "x").is_ok(),
                 "{good}"

@@ -136,7 +136,8 @@ pub struct Secrets {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct People {
-    /// Domains of addresses whose people may come by themselves, such as `acme.example`; a domain below one is another. Who
+    /// Domains of addresses whose people may come by themselves, such as `acme.example`; a domain below one is another. An
+    /// international domain may stand in either form. Who
     /// is invited may come from anywhere.
     pub domains: Vec<String>,
     /// Who comes by themselves waits until an admin lets them in with `daybrief user approve`.

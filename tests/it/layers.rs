@@ -30,6 +30,7 @@ const BANDS: [(&str, &[&str]); 9] = [
             "error",
             "ids",
             "lane",
+            "mail_address",
             "money",
             "text",
             "text_file",

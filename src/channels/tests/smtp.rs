@@ -382,6 +382,57 @@ async fn each_answer_of_a_server_has_its_outcome() {
     }
 }
 
+/// What a server that offers this was given for an address.
+async fn given(hello: &'static str, address: &str) -> Result<String, ChannelError> {
+    let (server, text) = serve(Script { hello, ..FINE }).await;
+    let channel = channel(&settings(&server, EmailTls::None), None);
+    let prepared = channel
+        .prepare(&fresh_delivery(), &to(address), message())
+        .await?;
+    prepared.commit().await?;
+    Ok(text.await.unwrap())
+}
+
+const INTERNATIONAL: &str = "250-fake\r\n250-8BITMIME\r\n250 SMTPUTF8";
+
+#[tokio::test]
+async fn an_international_domain_goes_over_every_server_in_ascii() {
+    for hello in [FINE.hello, INTERNATIONAL] {
+        let text = given(hello, "Ann+brief@bücher.example").await.unwrap();
+        assert!(text.contains("<Ann+brief@xn--bcher-kva.example>"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn letters_beyond_ascii_before_the_at_go_where_the_server_takes_them_and_are_told_beforehand_where_not()
+ {
+    let address = "dörte@acme.example";
+    let text = given(INTERNATIONAL, address).await.unwrap();
+    assert!(text.contains("<dörte@acme.example>"), "{text}");
+    let error = given(FINE.hello, address).await.unwrap_err();
+    assert!(matches!(error, ChannelError::Never { .. }), "{error:?}");
+    assert!(error.to_string().contains("SMTPUTF8"), "{error}");
+
+    let reaches = async |hello, address: &str| {
+        let (server, _text) = serve(Script { hello, ..FINE }).await;
+        let channel = channel(&settings(&server, EmailTls::None), None);
+        channel.reaches(&to(address)).await
+    };
+    assert!(reaches(INTERNATIONAL, address).await.is_ok());
+    assert!(reaches(FINE.hello, "ann@bücher.example").await.is_ok());
+    let error = reaches(FINE.hello, address).await.unwrap_err();
+    assert!(
+        error.to_string().contains("does not take SMTPUTF8"),
+        "{error}"
+    );
+
+    let (server, _text) = serve(FINE).await;
+    let mut from = settings(&server, EmailTls::None);
+    from.from = "Daybrief <brève@acme.test>".to_owned();
+    let error = channel(&from, None).check().await.unwrap_err();
+    assert!(error.to_string().contains("SMTPUTF8"), "{error}");
+}
+
 #[tokio::test]
 async fn a_server_without_starttls_gets_nothing() {
     let (server, text) = serve(FINE).await;
