@@ -11,15 +11,16 @@ use crate::{
     access,
     domain::{
         briefing::{Briefing, Query, Signal},
-        connector::{Auth, Connector, EnvValue, Launch},
+        connector::{Auth, Connector, EnvValue, Launch, ToolClass},
         people::User,
         schedule::{ChannelKind, Recipient, Schedule},
     },
     error::Problem,
     ids::{RoleId, UserId},
+    mail_address::MailAddress,
     schedule::rule::Rule,
     settings::{Settings, is_private_host, shape::did_you_mean},
-    zones,
+    signals, zones,
 };
 
 /// A zone of a schedule that stands for each recipient's own.
@@ -146,6 +147,7 @@ impl Check<'_> {
                 "write the name of a tool, with `*` for any run of characters",
             );
         }
+        self.broad_reading(connector);
         let limits = connector.limits;
         for (key, is_zero) in [
             ("concurrency", limits.concurrency == 0),
@@ -195,6 +197,39 @@ impl Check<'_> {
                     ),
                 );
             }
+        }
+    }
+
+    /// Warns where every tool counts as one that reads: what writes is then called without anybody's approval.
+    fn broad_reading(&mut self, connector: &Connector) {
+        let id = connector.id.as_str();
+        let objects = self.objects;
+        for (pattern, _) in connector
+            .tools
+            .iter()
+            .filter(|(pattern, class)| **class == ToolClass::Read && is_everything(pattern))
+        {
+            // A tool that somebody takes for one that acts, and that this pattern has as one that reads.
+            let grants = objects.roles.iter().flat_map(|role| &role.grants);
+            let acting = grants
+                .filter(|grant| grant.connector == connector.id)
+                .flat_map(|grant| grant.actions.iter().chain(&grant.approve))
+                .find(|tool| connector.class_of(tool) == Some(ToolClass::Read));
+            let (what, advice) = match acting {
+                Some(tool) => (
+                    format!(
+                        "`tools` has every tool as one that reads, and a role is granted `{tool}` as an action"
+                    ),
+                    format!("add `\"{tool}\" = \"action\"`, and name the tools that read"),
+                ),
+                None => (
+                    "`tools` has every tool as one that reads, also one that writes and those that the server adds later"
+                        .to_owned(),
+                    format!("name the tools that read; `daybrief connector tools {id}` lists them"),
+                ),
+            };
+            let path = format!("tools.{pattern}");
+            self.warn("broad-read", at(Kind::Connector, id, &path), &what, advice);
         }
     }
 
@@ -297,13 +332,11 @@ impl Check<'_> {
             if let Some(zone) = &user.zone {
                 self.zone((Kind::User, id, "zone"), zone);
             }
-            if let Some(email) = &user.email
-                && email.parse::<lettre::Address>().is_err()
-            {
+            if let Some(Err(why)) = user.email.as_deref().map(MailAddress::parse) {
                 self.error(
                     "bad-mailbox",
                     (Kind::User, id, "email"),
-                    "`email` is no address",
+                    &format!("`email` is no address: it {why}"),
                     "write it alone: \"ann@acme.example\"",
                 );
             }
@@ -323,7 +356,10 @@ impl Check<'_> {
             for (key, value) in [
                 (
                     "email",
-                    user.email.as_ref().map(|email| email.to_lowercase()),
+                    user.email.as_ref().map(|email| {
+                        MailAddress::parse(email)
+                            .map_or_else(|_| email.to_lowercase(), |email| email.key())
+                    }),
                 ),
                 ("slack", user.slack.clone()),
             ] {
@@ -343,7 +379,8 @@ impl Check<'_> {
 
     fn zone(&mut self, at: At<'_>, zone: &str) {
         if let Err(unknown) = zones::get(zone) {
-            self.error("unknown-zone", at, &unknown.to_string(), unknown.advice());
+            let what = format!("there is no IANA time zone `{zone}`");
+            self.error("unknown-zone", at, &what, unknown.advice());
         }
     }
 
@@ -373,6 +410,33 @@ impl Check<'_> {
         }
         if role_known {
             self.gaps((Kind::Briefing, id, "role"), briefing, &briefing.role);
+        }
+        // What nobody has changed is ours to better.
+        if !shipped {
+            self.weaknesses(briefing);
+        }
+    }
+
+    /// Warns of what makes its briefs weaker than they could be.
+    fn weaknesses(&mut self, briefing: &Briefing) {
+        for weak in signals::weaknesses(briefing) {
+            let signals = &briefing.signals;
+            let index = signals
+                .iter()
+                .position(|signal| Some(&signal.id) == weak.signal.as_ref());
+            let key = match weak.field.as_str() {
+                // What is missing has no line of its own.
+                "next" => "id",
+                field => field,
+            };
+            let path = index.map_or(key.to_owned(), |index| format!("signals[{index}].{key}"));
+            let advice = weak.advice.clone().unwrap_or_default();
+            self.warn(
+                "weak",
+                (Kind::Briefing, briefing.id.as_str(), &path),
+                &weak.to_string(),
+                advice,
+            );
         }
     }
 
@@ -720,6 +784,11 @@ fn queries(briefing: &Briefing) -> Vec<(String, &Query)> {
             .map(|next| ("next_date".to_owned(), &next.query)),
     );
     found
+}
+
+/// Does a pattern name every tool?
+fn is_everything(pattern: &str) -> bool {
+    !pattern.is_empty() && pattern.chars().all(|c| c == '*')
 }
 
 /// Does the name of a variable or header say that its value is a secret? Its last words decide: `TOKEN_FILE` is a path.

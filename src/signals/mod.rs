@@ -16,6 +16,7 @@ mod rules;
 mod severity;
 mod status;
 mod values;
+mod weakness;
 mod wording;
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
@@ -35,6 +36,7 @@ pub use assess::assess;
 pub use described::{Described, FUNCTIONS, NAMES};
 pub use rehearse::rehearse;
 pub use severity::may_be_high;
+pub use weakness::weaknesses;
 
 /// What decides an assessment besides the data.
 #[derive(Debug, Clone)]

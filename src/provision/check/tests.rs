@@ -23,7 +23,7 @@ const GOOD: &str = "[connector]\nid = 'crm'\ntitle = 'CRM'\ncommand = ['crm']\nt
         [role]\nid = 'sales'\ntitle = 'Sales'\n[[role.grants]]\nconnector = 'crm'\ntools = ['query']\n\
         [[user]]\nid = 'ann'\nname = 'Ann'\nemail = 'ann@acme.example'\nroles = ['sales']\n\
         [briefing]\nid = 'b'\ntitle = 'B'\nrole = 'sales'\n[[signal]]\nid = 's'\ntitle = 'S'\nconnector = 'crm'\ntool = 'query'\n\
-        key = 'item.id'\nheadline = 'Late'\n\
+        key = 'item.id'\nheadline = 'Late'\nnext = 'Call.'\n\
         [schedule]\nid = 'm'\nbriefing = 'b'\nwhen = 'weekdays at 07:00'\nzone = 'Europe/Berlin'\nto = [{ user = 'ann', via = ['email'] }]\n";
 const EMAIL: &str = "[email]\nhost = 'smtp'\nfrom = 'a@b.example'\n";
 
@@ -57,7 +57,7 @@ fn each_change_for_the_worse_is_told_with_its_place_and_what_to_do() {
             "briefing = 'b'",
             "briefing = 'bb'",
             EMAIL,
-            "o.toml:30: schedule `m`: there is no briefing `bb`",
+            "o.toml:31: schedule `m`: there is no briefing `bb`",
         ),
         (
             "briefing = 'b'",
@@ -69,31 +69,31 @@ fn each_change_for_the_worse_is_told_with_its_place_and_what_to_do() {
             "'weekdays at 07:00'",
             "'sometimes'",
             EMAIL,
-            "o.toml:31: schedule `m`: `sometimes` is not understood",
+            "o.toml:32: schedule `m`: `sometimes` is not understood",
         ),
         (
             "'Europe/Berlin'",
             "'Berlin'",
             EMAIL,
-            "o.toml:32: schedule `m`: there is no IANA time zone `Berlin`\n  → did you mean `Europe/Berlin`?",
+            "o.toml:33: schedule `m`: there is no IANA time zone `Berlin`\n  → did you mean `Europe/Berlin`?",
         ),
         (
             "zone = ",
             "calendar = 'de'\nzone = ",
             EMAIL,
-            "o.toml:32: schedule `m`: there is no calendar `de`",
+            "o.toml:33: schedule `m`: there is no calendar `de`",
         ),
         (
             "user = 'ann', ",
             "user = 'anne', ",
             EMAIL,
-            "o.toml:33: schedule `m`: there is no user `anne`\n  → did you mean `ann`?",
+            "o.toml:34: schedule `m`: there is no user `anne`\n  → did you mean `ann`?",
         ),
         (
             "user = 'ann', ",
             "user = 'ann', as = 'cto', ",
             EMAIL,
-            "o.toml:33: schedule `m`: there is no role `cto`",
+            "o.toml:34: schedule `m`: there is no role `cto`",
         ),
         (
             "via = ['email']",
@@ -278,14 +278,14 @@ fn rights_that_lead_nowhere_are_told() {
                 "channel = 'C1'\nas = 'sales'".to_owned(),
                 "channel = 'C1'\nas = 'member'".to_owned(),
             ),
-            "schedule `m`: `C1` gets it as `sales`, and the place `all` (o.toml:38) clears it as `member`",
+            "schedule `m`: `C1` gets it as `sales`, and the place `all` (o.toml:39) clears it as `member`",
         ),
         (
             (
                 "[[place]]".to_owned(),
                 format!("{}[[place]]", place.replace("'all'", "'first'")),
             ),
-            "place `all`: is the channel of the place `first` (o.toml:37) too",
+            "place `all`: is the channel of the place `first` (o.toml:38) too",
         ),
         (
             (
@@ -333,4 +333,92 @@ fn the_last_words_of_a_name_say_that_it_is_a_secret() {
     for plain in ["TOKEN_FILE", "PROJECT_KEY", "MONKEY", "KEY", ""] {
         assert!(!is_secret_name(plain), "{plain}");
     }
+}
+
+#[test]
+fn what_weakens_a_brief_is_a_warning_with_its_line() {
+    for (from, to, told) in [
+        (
+            "\nnext = 'Call.'",
+            "",
+            "o.toml:22: briefing `b`: signal `s`: `next` is missing",
+        ),
+        (
+            "next = 'Call.'",
+            "next = 'Call.'\nseverity = \"'high' if item.x else 'low'\"",
+            "o.toml:29: briefing `b`: signal `s`: `severity` can be high and `can_be_high` is not set",
+        ),
+        (
+            "next = 'Call.'",
+            "next = 'Call.'\nrank = 'days_since(item.due)'\n[[signal]]\nid = 't'\ntitle = 'T'\nconnector = 'crm'\ntool = 'query'\n\
+             key = 'item.id'\nheadline = 'Late'\nnext = 'Call.'\nrank = 'item.amount'",
+            "o.toml:29: briefing `b`: signal `s`: `rank` counts something else than that of other signals",
+        ),
+        (
+            "{ query = 'read', add = 'action' }",
+            "{ '*' = 'read' }",
+            "o.toml:5: connector `crm`: `tools` has every tool as one that reads",
+        ),
+        (
+            "'weekdays at 07:00'",
+            "'monthly on the 31st at 07:00'",
+            "o.toml:32: schedule `m`: not due in February, April, June, September and November",
+        ),
+    ] {
+        assert!(GOOD.contains(from), "{from}");
+        let (errors, warnings) = checked(&GOOD.replacen(from, to, 1), EMAIL);
+        assert_eq!(errors, "", "{to}");
+        assert!(warnings.contains(told), "{told}\nnot in\n{warnings}");
+    }
+    let acting = GOOD
+        .replacen("{ query = 'read', add = 'action' }", "{ '*' = 'read' }", 1)
+        .replacen(
+            "tools = ['query']\n",
+            "tools = ['query']\nactions = ['add']\n",
+            1,
+        );
+    let (_, warnings) = checked(&acting, EMAIL);
+    assert!(
+        warnings.contains("granted `add` as an action"),
+        "{warnings}"
+    );
+}
+
+#[test]
+fn addresses_are_taken_as_people_have_them_and_what_is_none_is_told_for_what_it_is() {
+    let with = |email: &str| checked(&GOOD.replacen("ann@acme.example", email, 1), EMAIL).0;
+    for email in [
+        "ann@bücher.example",
+        "dörte+x@acme.example",
+        "\"ann b\"@acme.example",
+    ] {
+        let errors = with(email);
+        assert_eq!(errors, "", "{email}");
+    }
+    for (email, why) in [
+        ("Ann <ann@acme.example>", "holds a name or brackets"),
+        (
+            "ann@acme..example",
+            "a domain that no name server could know",
+        ),
+        ("ann\u{200b}@acme.example", "a sign that cannot be seen"),
+    ] {
+        let errors = with(email);
+        assert!(
+            errors.contains("`email` is no address: it ") && errors.contains(why),
+            "{errors}"
+        );
+    }
+    let two = GOOD
+        .replacen("ann@acme.example", "ann@bücher.example", 1)
+        .replacen(
+            "[[user]]",
+            "[[user]]\nid = 'bob'\nname = 'Bob'\nemail = 'Ann@xn--bcher-kva.example'\nroles = ['sales']\n[[user]]",
+            1,
+        );
+    let errors = checked(&two, EMAIL).0;
+    assert!(
+        errors.contains("has the same `email` as the user `bob`"),
+        "{errors}"
+    );
 }
