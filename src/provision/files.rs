@@ -171,7 +171,7 @@ mod tests {
         symlink(base.path(), folder.join("up")).unwrap();
         symlink("b", folder.join("a")).unwrap();
         symlink("a", folder.join("b")).unwrap();
-        assert_eq!(names(&[folder.clone()]), ["people.toml"]);
+        assert_eq!(names(std::slice::from_ref(&folder)), ["people.toml"]);
         symlink("none.toml", folder.join("broken.toml")).unwrap();
         let (_, problems) = toml_files(&[folder]);
         assert!(
@@ -188,9 +188,12 @@ mod tests {
         std::fs::create_dir(folder.join(".git")).unwrap();
         std::fs::write(folder.join(".git/x.toml"), "").unwrap();
         std::fs::write(folder.join("UPPER.TOML"), "").unwrap();
-        assert_eq!(names(&[folder.clone()]), ["UPPER.TOML", "people.toml"]);
+        assert_eq!(
+            names(std::slice::from_ref(&folder)),
+            ["UPPER.TOML", "people.toml"]
+        );
         std::fs::create_dir_all(base.path().join("objects/1/2/3/4/5/6/7/8/9")).unwrap();
-        let (_, problems) = toml_files(&[folder.clone()]);
+        let (_, problems) = toml_files(std::slice::from_ref(&folder));
         assert!(
             problems[0].to_string().contains("folders deep"),
             "{problems:?}"

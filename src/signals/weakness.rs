@@ -2,10 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use minijinja::machinery::{
-    ast::Expr,
-    parse_expr,
-};
+use minijinja::machinery::{ast::Expr, parse_expr};
 
 use super::{RuleProblem, may_be_high};
 use crate::domain::briefing::{Briefing, Signal};
@@ -72,7 +69,10 @@ impl Unit {
 /// stake, their author may have meant them to be compared.
 fn mixed_ranks(briefing: &Briefing) -> Option<RuleProblem> {
     let mut units: BTreeMap<Unit, &Signal> = BTreeMap::new();
-    let unstaked = briefing.signals.iter().filter(|signal| signal.stake.is_none());
+    let unstaked = briefing
+        .signals
+        .iter()
+        .filter(|signal| signal.stake.is_none());
     for signal in unstaked {
         if let Some(unit) = rank_unit(signal) {
             units.entry(unit).or_insert(signal);
@@ -228,7 +228,10 @@ mod tests {
             ],
             &[&rank("item.amount")],
             &[
-                &format!("{}\nstake = {{ people = 'item.n' }}", rank("days_since(item.a)")),
+                &format!(
+                    "{}\nstake = {{ people = 'item.n' }}",
+                    rank("days_since(item.a)")
+                ),
                 &rank("item.amount"),
             ],
         ] {
