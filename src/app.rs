@@ -17,8 +17,8 @@ use crate::{
     channels::{Channel, FolderChannel, SlackChannel, SmtpChannel},
     clock::{Clock, SystemClock},
     connectors::{
-        Connectors, KeptToken, PinnedHash, Pins, PinsError, SecretSource, SecretUnavailable,
-        TokenKeeper, reach,
+        Accepted, Connectors, KeptToken, PinnedHash, Pins, PinsError, SecretSource,
+        SecretUnavailable, TokenKeeper, reach,
     },
     converse::{self, Converse, TurnLimits},
     domain::{finding::Gap, schedule::ChannelKind},
@@ -43,7 +43,7 @@ const KEY_FILE: &str = "daybrief.key";
 /// The store's own secret from which the keys of marks and audit are derived. No person's secret can have this name.
 const ROOT: &str = ".root";
 /// The longest description of a tool that is kept for an admin to look at, in characters.
-const LONGEST_DESCRIPTION: usize = 4_000;
+const LONGEST_DESCRIPTION: usize = 64_000;
 
 /// Where secrets are: the environment, files, the store.
 #[derive(Clone)]
@@ -144,9 +144,12 @@ impl Pins for StorePins {
         &self,
         connector: &ConnectorId,
         tool: &str,
-    ) -> Result<Option<PinnedHash>, PinsError> {
+    ) -> Result<Option<Accepted>, PinsError> {
         let row = self.0.pins().get(connector, tool).await.map_err(pins)?;
-        Ok(row.map(|row| PinnedHash(row.accepted)))
+        Ok(row.map(|row| Accepted {
+            hash: PinnedHash(row.accepted),
+            text: row.description,
+        }))
     }
 
     async fn first_seen(

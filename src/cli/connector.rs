@@ -1,45 +1,53 @@
 //! `daybrief connector`: what the connectors' servers offer, and servers of our own.
 
-use std::path::Path;
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use clap::Subcommand;
-use serde_json::json;
 
 use super::{
-    connector_probe, connector_sign_in, connector_sql, one, open, print, print_json,
-    print_json_list,
+    connector_accept, connector_call, connector_probe, connector_sign_in, connector_sql,
+    connector_tools, one, open,
 };
 use crate::{
     app::App,
-    audit::{Act, Entry, Outcome},
-    connectors::{CallError, Pin, ToolInfo},
-    domain::connector::ToolClass,
+    clock::SystemClock,
+    connectors::CallError,
+    domain::connector::Connector,
     error::{Problem, Problems},
     ids::ConnectorId,
-    store::PinRow,
-    text::{shorten, visible},
+    provision::{self, Objects},
+    settings::{Settings, shape::did_you_mean},
 };
-
-/// Characters of a tool's description in a list.
-const DESCRIPTION_CHARACTERS: usize = 100;
 
 /// `connector …`
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// The connectors in force.
-    List,
-    /// Starts a connector and lists its tools: what may be called, and what changed since it was accepted.
-    Tools { connector: ConnectorId },
-    /// Accepts the changed description of a tool, or of all its tools.
-    Accept {
-        connector: ConnectorId,
-        tool: Option<String>,
+    /// The connectors in force, or those of a folder.
+    List {
+        /// Folder with objects in TOML over the shipped ones, instead of those in force.
+        #[arg(long, value_name = "DIR")]
+        objects: Option<PathBuf>,
     },
+    /// Starts a connector and lists its tools with their arguments: what may be called, and what changed since it was
+    /// accepted. It needs no `tools` yet.
+    Tools {
+        connector: ConnectorId,
+        /// Folder with objects in TOML over the shipped ones, instead of those in force.
+        #[arg(long, value_name = "DIR")]
+        objects: Option<PathBuf>,
+    },
+    /// Calls a reading tool: the answer as it came and as signals see it.
+    Call(connector_call::Call),
+    /// Shows how tools are described now against what was accepted, and accepts that.
+    Accept(connector_accept::Accept),
     /// Signs a person in for a connector whose server wants it. The sign-in is kept and renewed from then on.
     SignIn(connector_sign_in::SignIn),
     /// Forgets the sign-in of a connector.
     SignOut { connector: ConnectorId },
-    /// Looks at a server that is no connector yet: reaches it and lists its tools.
+    /// Looks at a server that is no connector yet: reaches or starts it and lists its tools.
     Probe(connector_probe::Probe),
     /// An MCP server for SQLite, PostgreSQL, MySQL or MariaDB that can only read.
     Sql(connector_sql::Sql),
@@ -52,135 +60,82 @@ pub async fn run(command: Command, config: &Path, json: bool) -> Result<u8, Prob
         Command::SignIn(command) => connector_sign_in::run(command, config, json).await,
         Command::SignOut { connector } => connector_sign_in::out(&connector, config, json).await,
         Command::Probe(command) => connector_probe::run(command, config, json).await,
-        Command::List => {
-            let app = open(config).await?;
-            let objects = app
-                .parts
-                .objects()
-                .await
-                .map_err(|error| one(error.into()))?;
-            if json {
-                print_json_list(&objects.connectors);
-                return Ok(0);
-            }
-            for connector in &objects.connectors {
-                print(&format!("{:<20} {}", connector.id, connector.title));
-            }
-            Ok(0)
-        }
-        Command::Tools { connector } => {
-            let app = open(config).await?;
-            let tools = tools(&app, &connector).await;
+        Command::Call(command) => connector_call::run(command, config, json).await,
+        Command::List { objects } => {
+            let (app, objects) = instance(config, objects.as_deref()).await?;
+            connector_tools::list(&objects.connectors, json);
             app.shutdown().await;
-            for tool in tools? {
-                show(&tool, json);
-            }
             Ok(0)
         }
-        Command::Accept { connector, tool } => {
+        Command::Tools { connector, objects } => {
+            let (app, objects) = instance(config, objects.as_deref()).await?;
+            let done = tools(&app, objects, &connector, json).await;
+            app.shutdown().await;
+            done.map(|()| 0)
+        }
+        Command::Accept(command) => {
             let app = open(config).await?;
-            accept(&app, &connector, tool.as_deref(), json).await
+            let done = connector_accept::run(&app, &command, json).await;
+            app.shutdown().await;
+            done
         }
     }
 }
 
-async fn tools(app: &App, connector: &ConnectorId) -> Result<Vec<ToolInfo>, Problems> {
-    let objects = app
-        .parts
-        .objects()
+async fn tools(
+    app: &App,
+    objects: Objects,
+    connector: &ConnectorId,
+    json: bool,
+) -> Result<(), Problems> {
+    let named = !find(&objects.connectors, connector)
+        .map_err(one)?
+        .tools
+        .is_empty();
+    let pool = &app.parts.maker.pool;
+    pool.replace(objects.connectors);
+    let listing = pool
+        .listing(connector)
         .await
-        .map_err(|error| one(error.into()))?;
-    app.parts.maker.pool.replace(objects.connectors);
-    app.parts
-        .maker
-        .pool
-        .tools(connector)
-        .await
-        .map_err(|error| told(connector, &error))
+        .map_err(|error| told(connector, &error))?;
+    connector_tools::show(&listing, named, json);
+    Ok(())
+}
+
+/// The instance with its objects in force; or with those of a folder, and then without an instance where there is none.
+pub(super) async fn instance(
+    config: &Path,
+    folder: Option<&Path>,
+) -> Result<(App, Objects), Problems> {
+    let Some(folder) = folder else {
+        let app = open(config).await?;
+        let objects = app.parts.objects().await;
+        return Ok((app, objects.map_err(|error| one(error.into()))?));
+    };
+    let objects = provision::read(&[folder.to_owned()])?.over(provision::shipped()?);
+    let app = match config.exists() {
+        true => open(config).await?,
+        false => App::temporary(Settings::default(), Arc::new(SystemClock)).await?,
+    };
+    Ok((app, objects))
+}
+
+/// The connector of this id.
+pub(super) fn find<'c>(
+    connectors: &'c [Connector],
+    id: &ConnectorId,
+) -> Result<&'c Connector, Problem> {
+    connectors
+        .iter()
+        .find(|connector| connector.id == *id)
+        .ok_or_else(|| {
+            let known = connectors.iter().map(|connector| connector.id.as_str());
+            Problem::new("unknown-connector", format!("there is no connector `{id}`"))
+                .advise(did_you_mean(id.as_str(), known))
+        })
 }
 
 /// A connector's failure as a person reads it.
 pub(super) fn told(connector: &ConnectorId, error: &CallError) -> Problems {
     one(Problem::new(error.code(), error.to_string()).at(format!("connector `{connector}`")))
-}
-
-fn show(tool: &ToolInfo, json: bool) {
-    if json {
-        print_json(tool);
-        return;
-    }
-    let class = match tool.class {
-        Some(ToolClass::Read) => "read",
-        Some(ToolClass::Action) => "action",
-        None => "not callable",
-    };
-    let changed = match tool.pin {
-        Pin::Changed { .. } => "  CHANGED: refused until it is accepted",
-        Pin::FirstSeen | Pin::Accepted => "",
-    };
-    let description = visible(tool.description.as_deref().unwrap_or_default());
-    print(&format!(
-        "{:<32} {class:<13}{changed} {}",
-        visible(&tool.name),
-        shorten(description.trim(), DESCRIPTION_CHARACTERS)
-    ));
-}
-
-async fn accept(
-    app: &App,
-    connector: &ConnectorId,
-    tool: Option<&str>,
-    json: bool,
-) -> Result<u8, Problems> {
-    let pins = app.parts.store.pins();
-    let rows = pins
-        .of(connector)
-        .await
-        .map_err(|error| one(error.into()))?;
-    let waiting: Vec<PinRow> = rows
-        .into_iter()
-        .filter(|row| row.waiting.is_some() && tool.is_none_or(|tool| tool == row.tool))
-        .collect();
-    let mut accepted = Vec::new();
-    for row in waiting {
-        let Some((hash, description)) = row.waiting.clone() else {
-            continue;
-        };
-        app.parts
-            .audit
-            .write(&[Entry {
-                at: app.parts.clock.now(),
-                act: Act::ToolAccepted,
-                user: None,
-                role: None,
-                surface: "cli".to_owned(),
-                on: format!("{connector}/{}", visible(&row.tool)),
-                outcome: Outcome::Allowed,
-                why: String::new(),
-                detail: hash.clone(),
-            }])
-            .await
-            .map_err(|error| one(error.into()))?;
-        // Only what was waiting when the command looked: a description that changed again waits for another look.
-        pins.change(connector, &row.tool, |before| {
-            let before = before?;
-            (before.waiting.as_ref().map(|waiting| &waiting.0) == Some(&hash)).then(|| PinRow {
-                accepted: hash.clone(),
-                waiting: None,
-                description: description.clone(),
-                tool: before.tool,
-            })
-        })
-        .await
-        .map_err(|error| one(error.into()))?;
-        accepted.push(visible(&row.tool));
-    }
-    if json {
-        print_json(&json!({ "accepted": accepted }));
-    } else if accepted.is_empty() {
-        print("nothing waits to be accepted");
-    } else {
-        print(&format!("accepted: {}", accepted.join(", ")));
-    }
-    Ok(0)
 }

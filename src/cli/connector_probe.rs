@@ -6,35 +6,41 @@ use clap::Args;
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::{connector::told, connector_sign_in, one, print, print_json};
+use super::{connector::told, connector_sign_in, connector_tools, one, print_json};
 use crate::{
     access::{Clearance, Principal, Surface, Wanted},
     app::App,
     clock::SystemClock,
-    connectors::{self, Answer, CallError, ToolInfo},
+    connectors::{self, Answer, CallError, Listing},
     domain::{
-        connector::{Auth, Connector, ConnectorLimits, Launch, SecretAt, ToolClass},
+        connector::{Auth, Connector, ConnectorLimits, EnvValue, Launch, SecretAt, ToolClass},
         people::Role,
     },
     error::{Problem, Problems},
     ids::{ConnectorId, RoleId},
     secrets::SecretRef,
     settings::{self, Settings},
-    text::{shorten, visible},
 };
 
 /// The server and its role have this name while they are looked at.
 const NAME: &str = "probe";
 /// A server that wants more consent each time is asked so often and no more.
 const MOST_SIGN_INS: u32 = 3;
-/// Characters of a tool's description.
-const DESCRIPTION_CHARACTERS: usize = 100;
 
 /// `connector probe …`
 #[derive(Debug, Args)]
 pub struct Probe {
-    /// Where the server answers.
-    url: Url,
+    /// Where the server answers; or behind `--` the program to start, with its arguments.
+    #[arg(required_unless_present = "command", conflicts_with = "command")]
+    url: Option<Url>,
+    #[arg(last = true, value_name = "COMMAND")]
+    command: Vec<String>,
+    /// A variable of the program's environment: `NAME=value`, or `NAME` alone for the one of this shell.
+    #[arg(long, value_name = "NAME[=VALUE]", conflicts_with = "url")]
+    env: Vec<String>,
+    /// The folder that the program starts in.
+    #[arg(long, value_name = "DIR", conflicts_with = "url")]
+    folder: Option<String>,
     /// Call this tool. Without it nothing is called.
     #[arg(long, value_name = "TOOL")]
     call: Option<String>,
@@ -42,7 +48,7 @@ pub struct Probe {
     #[arg(long, value_name = "JSON", requires = "call", default_value = "{}")]
     args: String,
     /// Sign in by way of a browser where the server wants it.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "command")]
     sign_in: bool,
     /// The id under which Daybrief is known to the authorization server.
     #[arg(long, value_name = "ID")]
@@ -69,18 +75,18 @@ pub async fn run(command: Probe, config: &Path, json: bool) -> Result<u8, Proble
     let air_gap = config.exists() && settings::load(config)?.instance.air_gap;
     let mut settings = Settings::default();
     settings.instance.air_gap = air_gap;
-    connectors::reach(air_gap)
-        .check(&command.url)
-        .map_err(|why| one(Problem::new("bad-url", why).at("URL")))?;
+    if let Some(url) = &command.url {
+        connectors::reach(air_gap)
+            .check(url)
+            .map_err(|why| one(Problem::new("bad-url", why).at("URL")))?;
+    }
     let app = App::temporary(settings, Arc::new(SystemClock)).await?;
     let outcome = Server::new(&app, &command, json)?
         .look(&command, args)
         .await;
     app.shutdown().await;
-    let (tools, answer) = outcome?;
-    for tool in &tools {
-        show(tool, json);
-    }
+    let (listing, answer) = outcome?;
+    connector_tools::show(&listing, true, json);
     if let Some(answer) = answer {
         print_json(&answer.value);
     }
@@ -101,12 +107,8 @@ impl<'a> Server<'a> {
         let id = ConnectorId::new(NAME).map_err(|error| internal(error.to_string()))?;
         let connector = Connector {
             id,
-            title: command.url.to_string(),
-            launch: Launch::Http {
-                url: command.url.to_string(),
-                headers: BTreeMap::new(),
-                auth: auth(command),
-            },
+            title: NAME.to_owned(),
+            launch: launch(command)?,
             // What is called is what the person named.
             tools: command
                 .call
@@ -137,21 +139,21 @@ impl<'a> Server<'a> {
         &self,
         command: &Probe,
         args: Map<String, Value>,
-    ) -> Result<(Vec<ToolInfo>, Option<Answer>), Problems> {
+    ) -> Result<(Listing, Option<Answer>), Problems> {
         let pool = &self.app.parts.maker.pool;
         let mut sign_ins = 0;
-        let tools = loop {
-            match pool.tools(&self.connector.id).await {
-                Ok(tools) => break tools,
+        let listing = loop {
+            match pool.listing(&self.connector.id).await {
+                Ok(listing) => break listing,
                 Err(error) => self.sign_in(command, &mut sign_ins, error).await?,
             }
         };
         let Some(tool) = &command.call else {
-            return Ok((tools, None));
+            return Ok((listing, None));
         };
         loop {
             match self.call(tool, &args).await? {
-                Ok(answer) => return Ok((tools, Some(answer))),
+                Ok(answer) => return Ok((listing, Some(answer))),
                 Err(error) => self.sign_in(command, &mut sign_ins, error).await?,
             }
         }
@@ -218,6 +220,34 @@ impl<'a> Server<'a> {
     }
 }
 
+/// How the server is reached or started, by what was given.
+fn launch(command: &Probe) -> Result<Launch, Problems> {
+    if let Some(url) = &command.url {
+        return Ok(Launch::Http {
+            url: url.to_string(),
+            headers: BTreeMap::new(),
+            auth: auth(command),
+        });
+    }
+    let env = command.env.iter().map(|given| match given.split_once('=') {
+        Some((name, value)) => Ok((name.to_owned(), EnvValue::Plain(value.to_owned()))),
+        // A secret of this shell: it is struck out of what the server says.
+        None => {
+            let place = format!("env:{given}");
+            let secret = place.parse().map_err(|_| {
+                one(Problem::new("bad-env", format!("`{given}` is no variable's name")).at("--env"))
+            })?;
+            let prefix = String::new();
+            Ok((given.clone(), EnvValue::Secret { secret, prefix }))
+        }
+    });
+    Ok(Launch::Process {
+        command: command.command.clone(),
+        env: env.collect::<Result<_, Problems>>()?,
+        folder: command.folder.clone(),
+    })
+}
+
 /// How the token is had, by what was given.
 fn auth(command: &Probe) -> Option<Auth> {
     let at = |secret: &SecretRef| SecretAt {
@@ -245,16 +275,4 @@ fn auth(command: &Probe) -> Option<Auth> {
         }),
         _ => None,
     }
-}
-
-fn show(tool: &ToolInfo, json: bool) {
-    if json {
-        return print_json(tool);
-    }
-    let description = visible(tool.description.as_deref().unwrap_or_default());
-    print(&format!(
-        "{:<32} {}",
-        visible(&tool.name),
-        shorten(description.trim(), DESCRIPTION_CHARACTERS)
-    ));
 }

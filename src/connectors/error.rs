@@ -1,5 +1,8 @@
 //! Why a call gave no answer, and a server's own words made fit to be shown.
 
+use std::sync::LazyLock;
+
+use regex::Regex;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::{domain::finding::GapCause, ids::ConnectorId};
@@ -10,6 +13,33 @@ pub const SERVER_WORD_CHARS: usize = 200;
 /// The shortest secret that is struck out of a server's words; a shorter one would strike out ordinary text.
 const SHORTEST_STRUCK_SECRET_BYTES: usize = 4;
 
+/// What stands for a secret.
+const STRUCK: &str = "***";
+
+/// What only a credential can be, and what is left of it.
+static CREDENTIALS: LazyLock<[(Option<Regex>, &str); 3]> = LazyLock::new(|| {
+    [
+        (Regex::new(r"://[^/?#@ \x22']*@").ok(), "://***@"),
+        (
+            Regex::new(r"(://[^?# \x22']*)\?[^# \x22']+").ok(),
+            "${1}?***",
+        ),
+        // The schemes of RFC 6750 and 7617.
+        (
+            Regex::new(r"((?:[Bb]earer|[Bb]asic) )[A-Za-z0-9._~+/=-]{8,}").ok(),
+            "${1}***",
+        ),
+    ]
+});
+
+/// A secret as it is, within an address, and within JSON.
+fn forms(secret: &str) -> [String; 3] {
+    let encoded = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+    let quoted = serde_json::Value::from(secret).to_string();
+    let quoted = quoted.trim_matches('"').to_owned();
+    [secret.to_owned(), encoded, quoted]
+}
+
 /// What a server said of itself: hostile text, without control characters, at most [`SERVER_WORD_CHARS`] long.
 /// For the admin; it never stands in a brief and is never said to a reader. In a turn a model is told why a tool refused
 /// its call, as data like any other answer of the source.
@@ -17,14 +47,22 @@ const SHORTEST_STRUCK_SECRET_BYTES: usize = 4;
 pub struct ServerWord(String);
 
 impl ServerWord {
-    /// The text on one line, cut. Each of `secrets` that occurs in it is struck out.
+    /// The text on one line, cut. Each of `secrets` that occurs in it is struck out, as it is or as an address or JSON has
+    /// it; so is what only a credential can be: who signs in within an address, what follows its `?`, what an
+    /// `Authorization` header bears.
     pub fn new(text: &str, secrets: &[SecretString]) -> Self {
         // Made plain first: a character that hides within a secret must not save it from being struck.
         let mut visible = crate::text::visible(text);
         for secret in secrets {
-            let secret = secret.expose_secret();
-            if secret.len() >= SHORTEST_STRUCK_SECRET_BYTES {
-                visible = visible.replace(secret, "***");
+            for form in forms(secret.expose_secret()) {
+                if form.len() >= SHORTEST_STRUCK_SECRET_BYTES {
+                    visible = visible.replace(&form, STRUCK);
+                }
+            }
+        }
+        for (pattern, rest) in &*CREDENTIALS {
+            if let Some(pattern) = pattern {
+                visible = pattern.replace_all(&visible, *rest).into_owned();
             }
         }
         let words: Vec<&str> = visible.split_whitespace().collect();
@@ -39,6 +77,15 @@ impl ServerWord {
     /// True where the server said nothing.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+/// Makes a server's texts fit to be shown: has the secrets that are struck out of them.
+pub(super) struct Words(pub(super) Vec<SecretString>);
+
+impl Words {
+    pub(super) fn of(&self, text: &str) -> ServerWord {
+        ServerWord::new(text, &self.0)
     }
 }
 
@@ -63,6 +110,9 @@ pub enum CallError {
     NotAllowed { tool: String },
     #[error("the server offers no tool `{tool}`")]
     UnknownTool { tool: String },
+    /// The server describes the tool in a way that cannot be read.
+    #[error("the server's description of `{tool}` cannot be read: {why}")]
+    UnreadTool { tool: String, why: String },
     #[error(
         "the description of `{tool}` changed since it was accepted (now {hash}); an admin has to accept it"
     )]
@@ -124,7 +174,7 @@ impl CallError {
             Self::TooLarge { .. } => GapCause::TooLarge,
             Self::Credential { .. } | Self::SignIn { .. } => GapCause::Refused,
             Self::Refused { .. } | Self::UnknownTool { .. } => GapCause::Failed,
-            Self::Shape { .. } => GapCause::Shape,
+            Self::Shape { .. } | Self::UnreadTool { .. } => GapCause::Shape,
             Self::UnknownConnector(_)
             | Self::QueueFull { .. }
             | Self::Launch { .. }
@@ -138,12 +188,21 @@ impl CallError {
         }
     }
 
+    /// The reason alone, the same for each call that meets it: of one that was not tried again yet, that of the last.
+    pub fn why(&self) -> String {
+        match self {
+            Self::BackingOff { last, .. } if !last.is_empty() => last.clone(),
+            other => other.to_string(),
+        }
+    }
+
     /// One word for logs and metrics; holds nothing that a server said.
     pub fn code(&self) -> &'static str {
         match self {
             Self::UnknownConnector(_) => "unknown-connector",
             Self::NotAllowed { .. } => "not-allowed",
             Self::UnknownTool { .. } => "unknown-tool",
+            Self::UnreadTool { .. } => "unread-tool",
             Self::ToolChanged { .. } => "tool-changed",
             Self::Timeout { .. } => "timeout",
             Self::Busy { .. } => "busy",
@@ -186,5 +245,30 @@ mod tests {
             SERVER_WORD_CHARS
         );
         assert_eq!(ServerWord::default().to_string(), "the server said nothing");
+    }
+
+    #[test]
+    fn what_only_a_credential_can_be_is_struck_in_every_form() {
+        let secrets = [SecretString::from("p@ss/w\"rd")];
+        for (said, told) in [
+            ("password p@ss/w\"rd refused", "password *** refused"),
+            ("at https://db/p%40ss%2Fw%22rd", "at https://db/***"),
+            (r#"{"password":"p@ss/w\"rd"}"#, r#"{"password":"***"}"#),
+            (
+                "cannot connect to postgres://crm:hunter22@db.internal:5432/crm",
+                "cannot connect to postgres://***@db.internal:5432/crm",
+            ),
+            (
+                "GET https://api.example/v1/x?api_key=abc&q=1 failed",
+                "GET https://api.example/v1/x?*** failed",
+            ),
+            (
+                "Authorization: Bearer eyJhbGciOi.J9-_~ was refused",
+                "Authorization: Bearer *** was refused",
+            ),
+            ("no such column: amountt", "no such column: amountt"),
+        ] {
+            assert_eq!(ServerWord::new(said, &secrets).0, told);
+        }
     }
 }

@@ -15,17 +15,18 @@ use rmcp::{
         ClientInitializeError, NotificationContext, RoleClient, RunningService, ServiceError,
         serve_client_with_ct,
     },
-    transport::async_rw::AsyncRwTransport,
 };
 use secrecy::SecretString;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    error::{CallError, ServerWord},
+    error::{CallError, ServerWord, Words},
     http,
     launch::{Launcher, Program},
     oauth::Authorizer,
+    pipe::Pipe,
     stdio::{StderrTail, TOO_LARGE_CODE, WatchedLines, message_limit},
+    wire::{self, Reply},
 };
 use crate::domain::connector::{Connector, ConnectorLimits, Launch};
 
@@ -99,9 +100,7 @@ impl Line {
                 });
                 let limit = message_limit(self.limits.max_bytes);
                 let stdout = WatchedLines::new(stdout, limit, self.flooded.clone());
-                let transport = AsyncRwTransport::<RoleClient, _, _>::new_client(stdout, stdin)
-                    .with_max_line_length(limit);
-                serve_client_with_ct(listener, transport, stop).await
+                serve_client_with_ct(listener, Pipe::new(stdout, stdin, limit), stop).await
             }
             Launch::Http { url, .. } => {
                 self.said.cancel();
@@ -117,12 +116,16 @@ impl Line {
     }
 
     pub(super) fn word(&self, text: &str) -> ServerWord {
-        let Some(authorizer) = &self.authorizer else {
-            return ServerWord::new(text, &self.secrets);
-        };
+        self.words().of(text)
+    }
+
+    /// What makes texts of the server fit for an admin.
+    pub(super) fn words(&self) -> Words {
         let mut secrets = self.secrets.clone();
-        secrets.extend(authorizer.struck());
-        ServerWord::new(text, &secrets)
+        if let Some(authorizer) = &self.authorizer {
+            secrets.extend(authorizer.struck());
+        }
+        Words(secrets)
     }
 
     /// What is to be said where the server did not let a request through.
@@ -183,18 +186,32 @@ impl Line {
             ClientInitializeError::ConnectionClosed(_) | ClientInitializeError::Cancelled => {
                 self.gone().await
             }
-            _ => CallError::Shape {
-                what: "the handshake did not go as the protocol has it".to_owned(),
-            },
+            // Over an event stream a refusal comes as a result.
+            ClientInitializeError::ExpectedInitResult(Some(result)) => {
+                match wire::reply(result.clone()) {
+                    Some(Reply::Refused { message, .. }) => CallError::Refused {
+                        word: self.word(&message),
+                    },
+                    _ => no_handshake(),
+                }
+            }
+            _ => no_handshake(),
+        }
+    }
+
+    /// What is to be said of a request that the server refused.
+    pub(super) fn refused(&self, code: i32, message: &str) -> CallError {
+        if code == TOO_LARGE_CODE {
+            return self.too_large();
+        }
+        CallError::Refused {
+            word: self.word(message),
         }
     }
 
     pub(super) async fn service_error(&self, error: ServiceError) -> CallError {
         match error {
-            ServiceError::McpError(error) if error.code.0 == TOO_LARGE_CODE => self.too_large(),
-            ServiceError::McpError(error) => CallError::Refused {
-                word: self.word(&error.message),
-            },
+            ServiceError::McpError(error) => self.refused(error.code.0, &error.message),
             ServiceError::TransportSend(error) => {
                 let error: &(dyn std::error::Error + 'static) = error.error.as_ref();
                 if http::is_refusal(error) {
@@ -212,6 +229,12 @@ impl Line {
                 what: "not the kind of answer that was asked for".to_owned(),
             },
         }
+    }
+}
+
+fn no_handshake() -> CallError {
+    CallError::Shape {
+        what: "the handshake did not go as the protocol has it".to_owned(),
     }
 }
 

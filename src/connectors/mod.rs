@@ -35,27 +35,37 @@ use crate::{
     secrets::SecretRef,
 };
 
+mod arguments;
 mod error;
+mod events;
 mod http;
 mod launch;
 mod line;
 pub mod normalise;
 mod oauth;
 mod pins;
+mod pipe;
 pub mod reachable;
 mod session;
 mod slot;
 pub mod sql;
 mod stdio;
+mod steady;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod tools;
+mod wire;
 
+pub use arguments::Argument;
 pub use error::{CallError, SERVER_WORD_CHARS, ServerWord};
 pub use launch::PASSED_ON;
 pub use oauth::{KeptToken, MemoryTokens, Reach, SignIn, SignedIn, TokenKeeper, reach};
-pub use pins::{MemoryPins, Pin, PinnedHash, Pins, PinsError, pin_of};
+pub use pins::{Accepted, MemoryPins, Pin, PinnedHash, Pins, PinsError, pin_of};
+pub use session::ServerAbout;
+pub use tools::UnreadTool;
 
+use error::Words;
 use launch::Launcher;
 use oauth::{Authorizer, Oauth};
 use slot::{Shared, Slot};
@@ -110,6 +120,51 @@ pub struct ToolInfo {
     pub pin: Pin,
     /// The class that the connector's patterns give it; nothing where it is not callable.
     pub class: Option<ToolClass>,
+}
+
+impl ToolInfo {
+    /// Its arguments, as its input schema names them.
+    pub fn arguments(&self) -> Vec<Argument> {
+        arguments::arguments(&self.input_schema)
+    }
+}
+
+/// What a server offers. The texts are its own: hostile.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Listing {
+    pub about: ServerAbout,
+    pub tools: Vec<ToolInfo>,
+    /// Tools that the server describes in a way that cannot be read. They cannot be called.
+    pub unread: Vec<UnreadTool>,
+}
+
+/// What a tool answered, as it came. Lives in memory for one run or turn.
+pub struct Told {
+    /// The result of the call, in the server's own form.
+    pub result: Value,
+    as_of: Timestamp,
+    bytes: usize,
+    sha256: String,
+    words: Words,
+}
+
+impl Told {
+    /// The answer as signals see it, or the tool's own error.
+    pub fn seen(self) -> Result<Answer, CallError> {
+        let value = normalise::normalise(self.result).map_err(|refusal| {
+            let word = self.words.of(&refusal.text);
+            match refusal.login {
+                true => CallError::Credential { word },
+                false => CallError::Refused { word },
+            }
+        })?;
+        Ok(Answer {
+            value,
+            as_of: self.as_of,
+            bytes: self.bytes,
+            sha256: self.sha256,
+        })
+    }
 }
 
 /// The pool of connections. Cheap to clone; all clones are one pool.
@@ -190,6 +245,11 @@ impl Connectors {
     /// Takes at most, one after the other: `timeout_seconds` for its turn, `start_timeout_seconds` (and a few seconds)
     /// where the server has to be started, `timeout_seconds` for the call.
     pub async fn call(&self, permit: Permit) -> Result<Answer, CallError> {
+        self.told(permit).await?.seen()
+    }
+
+    /// The same, and gives the result as it came.
+    pub async fn told(&self, permit: Permit) -> Result<Told, CallError> {
         let slot = self.slot(permit.connector())?;
         // The permit may have been issued before the connector's patterns were changed.
         if slot.connector.class_of(permit.tool()) != Some(permit.class()) {
@@ -207,14 +267,12 @@ impl Connectors {
             if raw.len() > limit_bytes as usize {
                 return Err(CallError::TooLarge { limit_bytes });
             }
-            let value = normalise::normalise(result).map_err(|text| CallError::Refused {
-                word: session.word(&text),
-            })?;
-            Ok(Answer {
-                value,
+            Ok(Told {
+                result,
                 as_of,
                 bytes: raw.len(),
                 sha256: hex(&Sha256::digest(&raw)),
+                words: session.words(),
             })
         })
         .await
@@ -223,23 +281,30 @@ impl Connectors {
     /// The connector's tools, for an admin to look at. Needs no permit: what a server says about its tools is not
     /// business data. Starts the server where it does not run.
     pub async fn tools(&self, connector: &ConnectorId) -> Result<Vec<ToolInfo>, CallError> {
+        self.listing(connector).await.map(|listing| listing.tools)
+    }
+
+    /// The connector's tools, those of them that cannot be read, and what the server says of itself.
+    pub async fn listing(&self, connector: &ConnectorId) -> Result<Listing, CallError> {
         let slot = self.slot(connector)?;
-        let tools = slot
+        let (about, listed) = slot
             .with_session(&self.inner.shared, async |session| {
-                session.tools_in_time().await
+                Ok((session.about(), session.tools_in_time().await?))
             })
             .await?;
-        Ok(tools
-            .iter()
-            .map(|(name, tool)| ToolInfo {
-                name: name.clone(),
-                description: tool.description.clone(),
-                input_schema: Value::Object(tool.input_schema.as_ref().clone()),
-                hash: tool.hash.clone(),
-                pin: tool.pin.clone(),
-                class: slot.connector.class_of(name),
-            })
-            .collect())
+        let tools = listed.tools.iter().map(|(name, tool)| ToolInfo {
+            name: name.clone(),
+            description: tool.description.clone(),
+            input_schema: Value::Object(tool.input_schema.as_ref().clone()),
+            hash: tool.hash.clone(),
+            pin: tool.pin.clone(),
+            class: slot.connector.class_of(name),
+        });
+        Ok(Listing {
+            about,
+            tools: tools.collect(),
+            unread: listed.unread.clone(),
+        })
     }
 
     /// Begins a person's sign-in for a connector. `redirect` is where the browser comes back to, on this machine.

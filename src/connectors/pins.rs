@@ -2,7 +2,7 @@
 //! until an admin accepts the new one.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     sync::{Mutex, PoisonError},
 };
 
@@ -11,10 +11,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use crate::ids::{ConnectorId, hex};
+use super::steady::steady;
+use crate::{
+    ids::{ConnectorId, hex},
+    text::canonical,
+};
 
-/// SHA-256, in hex, over the canonical JSON (keys sorted, no white space) of a tool's
-/// `{name, description, inputSchema}`. Annotations such as `readOnlyHint` are no part of it: they decide nothing.
+/// SHA-256, in hex, over a tool's name, description and input schema [without what changes from start to
+/// start](super::steady). Annotations such as `readOnlyHint` are no part of it: they decide nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PinnedHash(pub String);
@@ -30,15 +34,27 @@ impl std::fmt::Display for PinnedHash {
 #[error("{0}")]
 pub struct PinsError(pub String);
 
+/// An accepted description.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    pub hash: PinnedHash,
+    /// The text of [`pin_of`]. Hostile.
+    pub text: String,
+}
+
+impl Accepted {
+    /// Was this very description accepted? One that was kept under a hash made otherwise is told by its text.
+    pub(super) fn is(&self, hash: &PinnedHash) -> bool {
+        self.hash == *hash || hash_of(&self.text).as_ref() == Some(hash)
+    }
+}
+
 /// Where accepted tool descriptions are kept.
 #[async_trait]
 pub trait Pins: Send + Sync {
     /// The accepted description of a tool, if one was ever seen.
-    async fn get(
-        &self,
-        connector: &ConnectorId,
-        tool: &str,
-    ) -> Result<Option<PinnedHash>, PinsError>;
+    async fn get(&self, connector: &ConnectorId, tool: &str)
+    -> Result<Option<Accepted>, PinsError>;
 
     /// Keeps the first description of a tool as accepted (trust on first use). Where one is kept already, for
     /// instance by another node in the same moment, it stays and this does nothing.
@@ -61,37 +77,34 @@ pub trait Pins: Send + Sync {
     ) -> Result<(), PinsError>;
 }
 
-/// The canonical text of a tool and its hash.
+/// A tool's hash, and its `{name, description, inputSchema}` as JSON with sorted keys, for people to compare.
 pub fn pin_of(
     name: &str,
     description: Option<&str>,
     input_schema: &Map<String, Value>,
 ) -> (PinnedHash, String) {
-    let schema = Value::Object(input_schema.clone());
-    let mut tool = Map::new();
-    tool.insert("name".to_owned(), Value::from(name));
-    tool.insert("description".to_owned(), Value::from(description));
-    tool.insert("inputSchema".to_owned(), schema);
-    let canonical = sorted(&Value::Object(tool)).to_string();
-    let hash = PinnedHash(hex(&Sha256::digest(canonical.as_bytes())));
-    (hash, canonical)
+    let tool = Map::from_iter([
+        ("name".to_owned(), Value::from(name)),
+        ("description".to_owned(), Value::from(description)),
+        (
+            "inputSchema".to_owned(),
+            Value::Object(input_schema.clone()),
+        ),
+    ]);
+    let steady = steady(name, description, input_schema);
+    let hash = PinnedHash(hex(&Sha256::digest(steady.as_bytes())));
+    (hash, canonical(&Value::Object(tool)))
 }
 
-/// The value with the keys of each object in order. Depth is bounded by the JSON parser's own limit.
-fn sorted(value: &Value) -> Value {
-    match value {
-        Value::Object(map) => {
-            let ordered: BTreeMap<&String, &Value> = map.iter().collect();
-            Value::Object(
-                ordered
-                    .into_iter()
-                    .map(|(key, value)| (key.clone(), sorted(value)))
-                    .collect(),
-            )
-        }
-        Value::Array(items) => Value::Array(items.iter().map(sorted).collect()),
-        other => other.clone(),
-    }
+/// The hash of a tool by its text; nothing where the text is not whole.
+fn hash_of(text: &str) -> Option<PinnedHash> {
+    let Value::Object(tool) = serde_json::from_str(text).ok()? else {
+        return None;
+    };
+    let name = tool.get("name")?.as_str()?;
+    let description = tool.get("description").and_then(Value::as_str);
+    let schema = tool.get("inputSchema")?.as_object()?;
+    Some(pin_of(name, description, schema).0)
 }
 
 /// What a tool's description is against the accepted one.
@@ -115,16 +128,20 @@ pub(super) async fn check(
     canonical: &str,
 ) -> Result<Pin, PinsError> {
     if let Some(accepted) = pins.get(connector, tool).await? {
-        if accepted == *hash {
+        if accepted.is(hash) {
             return Ok(Pin::Accepted);
         }
         pins.changed(connector, tool, hash, canonical).await?;
-        return Ok(Pin::Changed { accepted });
+        return Ok(Pin::Changed {
+            accepted: accepted.hash,
+        });
     }
     pins.first_seen(connector, tool, hash, canonical).await?;
     // Another node may have seen it first, described otherwise.
     match pins.get(connector, tool).await? {
-        Some(accepted) if accepted != *hash => Ok(Pin::Changed { accepted }),
+        Some(accepted) if !accepted.is(hash) => Ok(Pin::Changed {
+            accepted: accepted.hash,
+        }),
         _ => Ok(Pin::FirstSeen),
     }
 }
@@ -132,8 +149,8 @@ pub(super) async fn check(
 /// A tool's accepted description and, where there is one, the changed one that waits.
 #[derive(Debug, Clone)]
 struct Kept {
-    accepted: PinnedHash,
-    waiting: Option<PinnedHash>,
+    accepted: Accepted,
+    waiting: Option<Accepted>,
 }
 
 /// Pins for the life of the process: for commands that look at a connector before anything is stored, and tests.
@@ -148,8 +165,8 @@ impl MemoryPins {
             return false;
         };
         match pin.waiting.take() {
-            Some(hash) => {
-                pin.accepted = hash;
+            Some(waiting) => {
+                pin.accepted = waiting;
                 true
             }
             None => false,
@@ -167,7 +184,7 @@ impl Pins for MemoryPins {
         &self,
         connector: &ConnectorId,
         tool: &str,
-    ) -> Result<Option<PinnedHash>, PinsError> {
+    ) -> Result<Option<Accepted>, PinsError> {
         let key = (connector.clone(), tool.to_owned());
         Ok(self.lock().get(&key).map(|kept| kept.accepted.clone()))
     }
@@ -177,12 +194,15 @@ impl Pins for MemoryPins {
         connector: &ConnectorId,
         tool: &str,
         hash: &PinnedHash,
-        _canonical: &str,
+        canonical: &str,
     ) -> Result<(), PinsError> {
         self.lock()
             .entry((connector.clone(), tool.to_owned()))
             .or_insert_with(|| Kept {
-                accepted: hash.clone(),
+                accepted: Accepted {
+                    hash: hash.clone(),
+                    text: canonical.to_owned(),
+                },
                 waiting: None,
             });
         Ok(())
@@ -193,10 +213,13 @@ impl Pins for MemoryPins {
         connector: &ConnectorId,
         tool: &str,
         hash: &PinnedHash,
-        _canonical: &str,
+        canonical: &str,
     ) -> Result<(), PinsError> {
         if let Some(kept) = self.lock().get_mut(&(connector.clone(), tool.to_owned())) {
-            kept.waiting = Some(hash.clone());
+            kept.waiting = Some(Accepted {
+                hash: hash.clone(),
+                text: canonical.to_owned(),
+            });
         }
         Ok(())
     }
@@ -212,20 +235,37 @@ mod tests {
     }
 
     #[test]
-    fn the_order_of_keys_does_not_change_a_pin_and_every_word_does() {
-        let one = schema(json!({"type": "object", "properties": {"a": {"x": 1, "y": [2, 1]}}}));
-        let same = schema(json!({"properties": {"a": {"y": [2, 1], "x": 1}}, "type": "object"}));
-        let other = schema(json!({"type": "object", "properties": {"a": {"x": 1, "y": [1, 2]}}}));
-        let (hash, canonical) = pin_of("t", Some("d"), &one);
+    fn a_pin_is_told_by_name_description_and_schema_and_shown_in_full() {
+        let one = schema(json!({"type": "object", "properties": {"a": {"x": 1, "y": "b,a"}}}));
+        let same = schema(json!({"properties": {"a": {"y": "a,b", "x": 1}}, "type": "object"}));
+        let other = schema(json!({"type": "object", "properties": {"a": {"x": 2, "y": "b,a"}}}));
+        let (hash, text) = pin_of("t", Some("d"), &one);
         assert_eq!(
-            canonical,
-            r#"{"description":"d","inputSchema":{"properties":{"a":{"x":1,"y":[2,1]}},"type":"object"},"name":"t"}"#
+            text,
+            r#"{"description":"d","inputSchema":{"properties":{"a":{"x":1,"y":"b,a"}},"type":"object"},"name":"t"}"#
         );
         assert_eq!(hash, pin_of("t", Some("d"), &same).0);
+        assert_eq!(Some(&hash), hash_of(&text).as_ref());
         assert_ne!(hash, pin_of("t", Some("d"), &other).0);
-        assert_ne!(hash, pin_of("t", Some("d "), &one).0);
+        assert_ne!(hash, pin_of("t", Some("d e"), &one).0);
         assert_ne!(hash, pin_of("t2", Some("d"), &one).0);
         assert_ne!(pin_of("t", None, &one).0, pin_of("t", Some(""), &one).0);
+    }
+
+    #[tokio::test]
+    async fn what_was_accepted_under_a_hash_made_otherwise_stays_accepted() {
+        let pins = MemoryPins::default();
+        let id = ConnectorId::new("c").unwrap();
+        let (hash, text) = pin_of("t", Some("d"), &schema(json!({"enum": ["a", "b"]})));
+        let earlier = PinnedHash("of an earlier version".into());
+        pins.first_seen(&id, "t", &earlier, &text).await.unwrap();
+        assert_eq!(
+            check(&pins, &id, "t", &hash, &text).await,
+            Ok(Pin::Accepted)
+        );
+        let (hash, text) = pin_of("t", Some("d e"), &schema(json!({"enum": ["a", "b"]})));
+        let changed = Pin::Changed { accepted: earlier };
+        assert_eq!(check(&pins, &id, "t", &hash, &text).await, Ok(changed));
     }
 
     #[tokio::test]

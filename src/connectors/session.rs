@@ -10,10 +10,14 @@ use std::{
 };
 
 use rmcp::{
-    model::{CallToolRequestParams, CallToolResponse, CallToolResult, PaginatedRequestParams},
-    service::{ClientCacheConfig, Peer, RoleClient},
+    model::{
+        CallToolRequest, CallToolRequestParams, CancelledNotification, CancelledNotificationParam,
+        ClientRequest, ListToolsRequest, PaginatedRequestParams, RequestId,
+    },
+    service::{ClientCacheConfig, Peer, PeerRequestOptions, RoleClient},
 };
 use secrecy::SecretString;
+use serde::Serialize;
 use serde_json::{Map, Value};
 use tokio_util::{
     sync::{CancellationToken, DropGuard},
@@ -21,18 +25,16 @@ use tokio_util::{
 };
 
 use super::{
-    error::{CallError, ServerWord},
+    error::{CallError, Words},
     launch::Launcher,
     line::{Line, Listener},
     oauth::Authorizer,
     pins::{self, Pin, PinnedHash, Pins, PinsError},
     stdio::StderrTail,
+    tools::{Described, Listing, Next, NoList, UnreadTool},
+    wire::{self, Reply},
 };
 use crate::{domain::connector::Connector, ids::ConnectorId};
-
-/// A server's list of tools has at most so many pages and tools.
-const MAX_TOOL_PAGES: usize = 64;
-const MAX_TOOLS: usize = 2_000;
 
 /// After so many calls without an answer, one after the other, the server is taken for stuck and ended.
 const STUCK_AFTER_TIMEOUTS: u32 = 2;
@@ -46,7 +48,25 @@ pub(super) struct Tool {
     pub pin: Pin,
 }
 
-pub(super) type Tools = Arc<BTreeMap<String, Tool>>;
+/// The server's tools, with those of which it says what cannot be read.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Listed {
+    pub tools: BTreeMap<String, Tool>,
+    pub unread: Vec<UnreadTool>,
+}
+
+pub(super) type Tools = Arc<Listed>;
+
+/// What the server says of itself. Its own words: hostile.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct ServerAbout {
+    pub name: String,
+    pub version: String,
+    /// The version of MCP that was agreed on.
+    pub protocol: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instructions: Option<String>,
+}
 
 /// What is needed to connect: everything that a pool's connections share, and this one's values.
 pub(super) struct Connect<'a> {
@@ -168,9 +188,9 @@ impl Session {
         self.line.gone().await
     }
 
-    /// Text of the server, fit for an admin.
-    pub(super) fn word(&self, text: &str) -> ServerWord {
-        self.line.word(text)
+    /// What makes texts of the server fit for an admin.
+    pub(super) fn words(&self) -> Words {
+        self.line.words()
     }
 
     /// [`Session::tools`] within the connector's time for a call.
@@ -188,6 +208,7 @@ impl Session {
         }
         let tools = self.known();
         if tools
+            .tools
             .values()
             .any(|tool| matches!(tool.pin, Pin::Changed { .. }))
         {
@@ -196,23 +217,38 @@ impl Session {
         Ok(tools)
     }
 
-    /// Calls a tool whose description is the accepted one. Never tried twice: whether a call that broke off took
-    /// effect, only the source knows.
+    /// What the server said of itself when the connection began.
+    pub(super) fn about(&self) -> ServerAbout {
+        let Some(info) = self.peer.peer_info() else {
+            return ServerAbout::default();
+        };
+        let own = info.server_info.as_ref();
+        ServerAbout {
+            name: own.map(|own| own.name.clone()).unwrap_or_default(),
+            version: own.map(|own| own.version.clone()).unwrap_or_default(),
+            protocol: info.protocol_version.to_string(),
+            instructions: info.instructions.clone(),
+        }
+    }
+
+    /// Calls a tool whose description is the accepted one, and gives its result as it came. Never tried twice: whether a
+    /// call that broke off took effect, only the source knows.
     pub(super) async fn call(
         &self,
         tool: &str,
         args: &Map<String, Value>,
-    ) -> Result<CallToolResult, CallError> {
+    ) -> Result<Value, CallError> {
         let seconds = self.line.limits.timeout_seconds;
         let asked = async {
             self.check_tool(tool).await?;
             let params = CallToolRequestParams::new(tool.to_owned()).with_arguments(args.clone());
-            match self.peer.call_tool_once(params).await {
-                Ok(CallToolResponse::Complete(result)) => Ok(result),
-                Ok(_) => Err(CallError::Shape {
+            let request = ClientRequest::CallToolRequest(CallToolRequest::new(params));
+            let result = self.ask(request).await?;
+            match result.get("resultType").and_then(Value::as_str) {
+                None | Some("complete") => Ok(result),
+                Some(_) => Err(CallError::Shape {
                     what: "the tool asks for input or for more time".to_owned(),
                 }),
-                Err(error) => Err(self.line.service_error(error).await),
             }
         };
         match tokio::time::timeout(Duration::from_secs(seconds.into()), asked).await {
@@ -240,11 +276,43 @@ impl Session {
         }
     }
 
+    /// Makes a request and waits for its result. Who stops waiting has the server told.
+    async fn ask(&self, request: ClientRequest) -> Result<Value, CallError> {
+        let sent = self
+            .peer
+            .send_cancellable_request(request, PeerRequestOptions::no_options())
+            .await;
+        let waiting = match sent {
+            Ok(waiting) => waiting,
+            Err(error) => return Err(self.line.service_error(error).await),
+        };
+        let mut given_up = GivenUp::new(&self.peer, waiting.id.clone());
+        let result = waiting.await_response().await;
+        given_up.disarm();
+        match result.map(wire::reply) {
+            Ok(Some(Reply::Result(result))) => Ok(result),
+            Ok(Some(Reply::Refused { code, message })) => Err(self.line.refused(code, &message)),
+            Ok(None) => Err(CallError::Shape {
+                what: "not the kind of answer that was asked for".to_owned(),
+            }),
+            Err(error) => Err(self.line.service_error(error).await),
+        }
+    }
+
     async fn check_tool(&self, name: &str) -> Result<(), CallError> {
-        let tools = self.tools().await?;
-        let tool = tools.get(name).ok_or_else(|| CallError::UnknownTool {
-            tool: name.to_owned(),
-        })?;
+        let listed = self.tools().await?;
+        let Some(tool) = listed.tools.get(name) else {
+            let unread = listed.unread.iter().find(|unread| unread.tool == name);
+            return Err(match unread {
+                Some(unread) => CallError::UnreadTool {
+                    tool: name.to_owned(),
+                    why: unread.why.clone(),
+                },
+                None => CallError::UnknownTool {
+                    tool: name.to_owned(),
+                },
+            });
+        };
         match tool.pin {
             Pin::Changed { .. } => Err(CallError::ToolChanged {
                 tool: name.to_owned(),
@@ -261,7 +329,7 @@ impl Session {
             .clone()
     }
 
-    fn keep(&self, tools: BTreeMap<String, Tool>) -> Tools {
+    fn keep(&self, tools: Listed) -> Tools {
         let tools = Arc::new(tools);
         *self.tools.write().unwrap_or_else(PoisonError::into_inner) = tools.clone();
         tools
@@ -280,52 +348,80 @@ impl Session {
         Ok(())
     }
 
-    async fn read_pages(&self) -> Result<BTreeMap<String, Tool>, CallError> {
-        let broken = |what: String| CallError::Shape { what };
+    async fn read_pages(&self) -> Result<Listed, CallError> {
+        let listing = self.listing().await?;
         let before = self.known();
         let mut tools = BTreeMap::new();
+        for (name, described) in listing.tools {
+            let tool = self.pinned(&before, &name, described).await?;
+            tools.insert(name, tool);
+        }
+        for unread in &listing.unread {
+            tracing::warn!(
+                connector = self.connector.as_str(),
+                tool = %unread,
+                "a tool cannot be read"
+            );
+        }
+        Ok(Listed {
+            tools,
+            unread: listing.unread,
+        })
+    }
+
+    /// All pages of the server's list.
+    async fn listing(&self) -> Result<Listing, CallError> {
+        let mut listing = Listing::default();
         let mut cursor = None;
-        for _ in 0..MAX_TOOL_PAGES {
+        let mut may_fail = false;
+        loop {
             let params = PaginatedRequestParams::default().with_cursor(cursor.take());
-            let page = match self.peer.list_tools(Some(params)).await {
-                Ok(page) => page,
-                Err(error) => return Err(self.line.service_error(error).await),
+            let request = ClientRequest::ListToolsRequest(ListToolsRequest::with_param(params));
+            let next = match self.ask(request).await {
+                Ok(page) => listing.take(&page),
+                Err(CallError::Refused { .. }) if may_fail => return Ok(listing),
+                Err(error) => return Err(error),
             };
-            for tool in page.tools {
-                let name = tool.name.into_owned();
-                let description = tool.description.map(|text| text.into_owned());
-                let (hash, canonical) =
-                    pins::pin_of(&name, description.as_deref(), &tool.input_schema);
-                let mut pin = self.check_pin(&name, &hash, &canonical).await?;
-                let first_seen_here = before
-                    .get(&name)
-                    .is_some_and(|tool| tool.hash == hash && tool.pin == Pin::FirstSeen);
-                if first_seen_here && pin == Pin::Accepted {
-                    pin = Pin::FirstSeen;
+            match next {
+                Ok(Next::Done) => return Ok(listing),
+                Ok(Next::Page(next)) => (cursor, may_fail) = (Some(next), false),
+                Ok(Next::PerhapsPage) => (cursor, may_fail) = (Some(String::new()), true),
+                Err(NoList) if may_fail => return Ok(listing),
+                Err(NoList) => {
+                    return Err(CallError::Shape {
+                        what: "the server's list of tools is no list".to_owned(),
+                    });
                 }
-                let tool = Tool {
-                    description,
-                    input_schema: tool.input_schema,
-                    hash,
-                    pin,
-                };
-                if tools.insert(name, tool).is_some() {
-                    return Err(broken("the server lists a tool twice".to_owned()));
-                }
-                if tools.len() > MAX_TOOLS {
-                    return Err(broken(format!(
-                        "the server has more than {MAX_TOOLS} tools"
-                    )));
-                }
-            }
-            cursor = page.next_cursor;
-            if cursor.is_none() {
-                return Ok(tools);
             }
         }
-        Err(broken(format!(
-            "the list of tools has more than {MAX_TOOL_PAGES} pages"
-        )))
+    }
+
+    /// A tool held against its pin.
+    async fn pinned(
+        &self,
+        before: &Listed,
+        name: &str,
+        described: Described,
+    ) -> Result<Tool, CallError> {
+        let Described {
+            description,
+            input_schema,
+        } = described;
+        let (hash, canonical) = pins::pin_of(name, description.as_deref(), &input_schema);
+        let mut pin = self.check_pin(name, &hash, &canonical).await?;
+        let first_seen_here = before
+            .tools
+            .get(name)
+            .is_some_and(|tool| tool.hash == hash && tool.pin == Pin::FirstSeen);
+        if first_seen_here && pin == Pin::Accepted {
+            pin = Pin::FirstSeen;
+        }
+        Ok(Tool {
+            description,
+            input_schema: Arc::new(input_schema),
+            hash,
+            pin,
+        })
     }
 
     async fn check_pin(
@@ -343,10 +439,13 @@ impl Session {
     async fn check_pins_again(&self) -> Result<Tools, CallError> {
         let _one_at_a_time = self.refreshing.lock().await;
         let mut again = self.known().as_ref().clone();
-        for (name, tool) in &mut again {
+        for (name, tool) in &mut again.tools {
             if matches!(tool.pin, Pin::Changed { .. }) {
                 let accepted = self.pins.get(&self.connector, name).await;
-                if accepted.map_err(pins_error)?.as_ref() == Some(&tool.hash) {
+                if accepted
+                    .map_err(pins_error)?
+                    .is_some_and(|accepted| accepted.is(&tool.hash))
+                {
                     tool.pin = Pin::Accepted;
                 }
             }
@@ -357,4 +456,37 @@ impl Session {
 
 fn pins_error(error: PinsError) -> CallError {
     CallError::Pins { what: error.0 }
+}
+
+/// Tells the server that nobody waits for a request any more, unless it was answered.
+struct GivenUp<'a> {
+    peer: &'a Peer<RoleClient>,
+    id: Option<RequestId>,
+}
+
+impl<'a> GivenUp<'a> {
+    fn new(peer: &'a Peer<RoleClient>, id: RequestId) -> Self {
+        Self { peer, id: Some(id) }
+    }
+
+    fn disarm(&mut self) {
+        self.id = None;
+    }
+}
+
+impl Drop for GivenUp<'_> {
+    fn drop(&mut self) {
+        let (Some(id), Ok(runtime)) = (self.id.take(), tokio::runtime::Handle::try_current())
+        else {
+            return;
+        };
+        let peer = self.peer.clone();
+        runtime.spawn(async move {
+            let params = CancelledNotificationParam::new(Some(id), None);
+            // A server that is gone has nothing left to give up.
+            let _ = peer
+                .send_notification(CancelledNotification::new(params).into())
+                .await;
+        });
+    }
 }

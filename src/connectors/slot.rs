@@ -52,6 +52,7 @@ fn answered<T>(result: &Result<T, CallError>) -> bool {
             | Err(CallError::Refused { .. }
                 | CallError::ToolChanged { .. }
                 | CallError::UnknownTool { .. }
+                | CallError::UnreadTool { .. }
                 | CallError::TooLarge { .. })
     )
 }

@@ -118,21 +118,23 @@ impl<R> WatchedLines<R> {
     }
 }
 
-/// The number under `"id"` at either end of a JSON-RPC response: before its `result`, as Python's servers write it,
+/// The number under `"id"`, in quotes or not, at either end of a JSON-RPC response: before its `result`, as Python's servers write it,
 /// or behind it, as those in TypeScript do.
 fn message_id(head: &[u8], tail: &[u8]) -> Option<String> {
     let head = String::from_utf8_lossy(head);
     let before = head.split("\"result\"").next().unwrap_or_default();
     if let Some((_, rest)) = before.split_once("\"id\":") {
-        let digits = leading_digits(rest);
+        let digits = leading_digits(rest.trim_start().trim_start_matches('"'));
         if !digits.is_empty() {
             return Some(digits);
         }
     }
     let tail = String::from_utf8_lossy(tail);
     let (_, rest) = tail.trim_end().rsplit_once("\"id\":")?;
+    let rest = rest.trim_start().trim_start_matches('"');
     let digits = leading_digits(rest);
-    let closes = rest.trim_start().strip_prefix(digits.as_str())?.trim() == "}";
+    let closes = rest.strip_prefix(digits.as_str())?;
+    let closes = closes.trim_start_matches('"').trim() == "}";
     (closes && !digits.is_empty()).then_some(digits)
 }
 
@@ -285,6 +287,8 @@ mod tests {
         for line in [
             format!("{{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{{\"t\":\"{big}\",\"id\":3}}}}\n"),
             format!("{{\"result\":{{\"id\":3,\"t\":\"{big}\"}},\"jsonrpc\":\"2.0\",\"id\":7}}\n"),
+            format!("{{\"id\": \"7\", \"result\":\"{big}\"}}\n"),
+            format!("{{\"result\":\"{big}\",\"id\":\"7\"}}\n"),
         ] {
             let (out, flooded) = through(format!("{line}{{\"id\":8}}\n").as_bytes(), 1000).await;
             let expected = format!("{line}{}\n{{\"id\":8}}\n", too_large_reply("7"));

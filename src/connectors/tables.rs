@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Number, Value};
 
-/// Digits that a double holds without loss; a longer number is an identifier and stays text.
-const EXACT_DIGITS: usize = 15;
+/// A whole number of more digits is an identifier and stays text.
+const MAX_WHOLE_DIGITS: usize = 15;
 
 /// A CSV header's cell is no longer than this, in characters; a sentence is.
 const HEADER_CHARS: usize = 64;
@@ -167,7 +167,8 @@ fn distinct(header: Vec<String>) -> Vec<String> {
 }
 
 /// The cell as a number where it plainly is one: an optional minus, digits without a leading zero, an optional
-/// fraction after a point, at most [`EXACT_DIGITS`] digits. `007`, `1,000`, `+1`, `1e3` and 16-digit numbers are text.
+/// fraction after a point, at most [`MAX_WHOLE_DIGITS`] digits where there is none. `007`, `1,000`, `+1`, `1e3` and
+/// whole numbers of 16 digits are text. Each digit is kept: `4.50` stays so.
 fn number(cell: &str) -> Option<Number> {
     let digits = cell.strip_prefix('-').unwrap_or(cell);
     let (whole, fraction) = match digits.split_once('.') {
@@ -178,18 +179,19 @@ fn number(cell: &str) -> Option<Number> {
     let plain = all_digits(whole)
         && fraction.is_none_or(all_digits)
         && (whole == "0" || !whole.starts_with('0'))
-        && whole.len() + fraction.map_or(0, str::len) <= EXACT_DIGITS;
-    match (plain, fraction) {
-        (false, _) => None,
-        (true, None) => cell.parse::<i64>().ok().map(Number::from),
-        (true, Some(_)) => cell.parse::<f64>().ok().and_then(Number::from_f64),
-    }
+        && (fraction.is_some() || whole.len() <= MAX_WHOLE_DIGITS);
+    plain.then(|| serde_json::from_str(cell).ok())?
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
+
+    /// A number with these very digits.
+    fn exact(digits: &str) -> Value {
+        serde_json::from_str(digits).unwrap()
+    }
 
     #[test]
     fn a_markdown_table_becomes_rows() {
@@ -198,7 +200,7 @@ mod tests {
             json!(markdown(text)),
             json!([
                 {"id": "007", "name": "A | B", "due": 3},
-                {"id": "12", "name": null, "due": 4.5},
+                {"id": "12", "name": null, "due": exact("4.50")},
             ])
         );
         assert_eq!(
@@ -257,7 +259,11 @@ mod tests {
         for (cell, expected) in [
             ("0", Some(json!(0))),
             ("-12", Some(json!(-12))),
-            ("0.50", Some(json!(0.5))),
+            ("0.50", Some(exact("0.50"))),
+            (
+                "12345678901234567890.1",
+                Some(exact("12345678901234567890.1")),
+            ),
             ("123456789012345", Some(json!(123_456_789_012_345_i64))),
             ("1234567890123456", None),
             ("007", None),

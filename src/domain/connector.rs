@@ -17,7 +17,8 @@ pub struct Connector {
     #[serde(flatten)]
     pub launch: Launch,
     /// Pattern (`*` stands for any run of characters) → class. A tool that no pattern names is not callable. What the
-    /// server says about its own tools decides nothing.
+    /// server says about its own tools decides nothing. Without any, its tools can be listed and not called.
+    #[serde(default)]
     pub tools: BTreeMap<String, ToolClass>,
     /// Its bounds.
     #[serde(default)]

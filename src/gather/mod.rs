@@ -242,6 +242,6 @@ async fn one(
 ) -> Result<connectors::Answer, Failure> {
     pool.call(permit?).await.map_err(|error| Failure {
         cause: error.cause(),
-        detail: error.to_string(),
+        detail: error.why(),
     })
 }

@@ -6,7 +6,11 @@ pub mod filter;
 use url::Url;
 
 use crate::{
-    domain::{brief::Brief, finding::Status, rich::Rich},
+    domain::{
+        brief::Brief,
+        finding::{GapCause, Status},
+        rich::Rich,
+    },
     text::{shorten, visible},
 };
 use addresses::Addresses;
@@ -80,8 +84,12 @@ impl Guard {
         for said in brief.marks.iter_mut().filter_map(|mark| mark.said.as_mut()) {
             clear(said);
         }
-        for title in brief.gaps.iter_mut().flat_map(|gap| &mut gap.titles) {
-            clear(title);
+        for gap in &mut brief.gaps {
+            gap.titles.iter_mut().for_each(clear);
+            // A server's own words may name hosts that the reader has no business with. A rule's failure is told in ours.
+            if !matches!(gap.cause, GapCause::Rule | GapCause::Shape) {
+                clear(&mut gap.detail);
+            }
         }
         for source in &mut brief.sources {
             clear(&mut source.title);

@@ -132,7 +132,9 @@ impl Check<'_> {
                 "empty",
                 at(Kind::Connector, id, "tools"),
                 "`tools` is empty, so none of its tools can be called",
-                "name its tools and their class, such as `\"jira_get_*\" = \"read\"`",
+                format!(
+                    "name its tools and their class, such as `\"jira_get_*\" = \"read\"`; `daybrief connector tools {id} --objects DIR` lists them"
+                ),
             );
         }
         for pattern in connector

@@ -6,6 +6,7 @@ mod api;
 mod ask;
 mod audit;
 mod conformance;
+mod connector;
 mod daemon;
 mod doors;
 mod files;

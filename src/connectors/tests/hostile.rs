@@ -186,12 +186,15 @@ async fn a_server_that_never_answers_the_handshake_is_given_up() {
 }
 
 #[tokio::test]
-async fn lists_of_tools_that_mislead_are_refused() {
-    for mode in ["pages", "twice"] {
-        let error = bench(hostile(&[mode])).call("echo", json!({})).await;
-        let error = error.unwrap_err();
-        assert_eq!(error.cause(), GapCause::Shape, "{mode}: {error}");
-    }
+async fn a_list_without_end_and_a_tool_listed_twice_alike_cost_nothing() {
+    let error = bench(hostile(&["pages"])).call("echo", json!({})).await;
+    assert!(matches!(error, Err(CallError::UnknownTool { .. })));
+    assert!(
+        bench(hostile(&["twice"]))
+            .call("echo", json!({}))
+            .await
+            .is_ok()
+    );
 }
 
 #[tokio::test]

@@ -16,6 +16,7 @@ mod hostile;
 mod http;
 mod oauth;
 mod oauth_servers;
+mod odd;
 mod peers;
 mod processes;
 
