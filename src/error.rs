@@ -1,11 +1,12 @@
 //! The one shape in which a problem reaches a person, whatever part it came from.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A problem as a person sees it: on the command line, from the API, in logs.
 ///
 /// None of its texts is built from a secret or from business data.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Problem {
     /// Stable, machine-readable, `kebab-case`.
     pub code: String,

@@ -284,6 +284,9 @@ impl Screen {
                 for citation in &self.citations {
                     print(citation);
                 }
+                if let Some(problem) = &done.problem {
+                    to_stderr(&problem.to_string());
+                }
                 if self.live {
                     to_stderr(&format!(
                         "go on with  --conversation {}  ({} tokens, {:.1} s)",

@@ -4,6 +4,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
+    time::Duration,
 };
 
 use clap::Args;
@@ -36,6 +37,8 @@ use crate::{
 
 /// Where more rows than this wait to be sent on, their receiver is silent.
 const MOST_UNSENT: u64 = 5_000;
+/// The trials of one model come to their end within this time.
+const MODEL_IS_TRIED_FOR: Duration = Duration::from_secs(60);
 /// Objects that are named where files are not applied.
 const MOST_NAMED: usize = 5;
 
@@ -460,16 +463,21 @@ async fn look_at_models(app: &App) -> Vec<Line> {
     };
     let principal = Principal::nobody(id, Surface::CommandLine);
     let ledger = wording.ledger(&role, &principal, Source::Check, app.parts.clock.as_ref());
-    let mut lines = Vec::new();
-    for settings in &app.settings.models {
-        // Why it cannot be used is told with the settings.
-        if app.problem_of_model(&settings.id).is_some() {
-            continue;
+    let looked = app.settings.models.iter().map(|settings| {
+        let (ledger, model) = (&ledger, wording.models.get(&settings.id));
+        async move {
+            // Why it cannot be used is told with the settings.
+            let model = model.filter(|_| app.problem_of_model(&settings.id).is_none())?;
+            let window = settings.context_tokens;
+            let found = models::check(model.as_ref(), window, ledger, MODEL_IS_TRIED_FOR).await;
+            Some((settings, found))
         }
-        let Some(model) = wording.models.get(&settings.id) else {
-            continue;
-        };
-        for ability in models::check(model.as_ref(), settings.context_tokens, &ledger).await {
+    });
+    // Each has the whole time for itself.
+    let looked = futures_util::future::join_all(looked).await;
+    let mut lines = Vec::new();
+    for (settings, abilities) in looked.into_iter().flatten() {
+        for ability in abilities {
             let what = if ability.ok || ability.needed {
                 ability.why
             } else {

@@ -11,7 +11,7 @@ mod words;
 pub use form::Form;
 pub use notice::{Notice, missed, not_reached, notice, quiet_days, too_late};
 pub use plan::{Inputs, add_notices, compose};
-pub use word::{Plain, Prompt, Sight, can_be_worded, plain, prompt, word};
+pub use word::{Plain, Prompt, Sight, Why, can_be_worded, plain, prompt, word};
 
 #[cfg(test)]
 mod tests;

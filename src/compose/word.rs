@@ -327,22 +327,49 @@ pub enum Plain {
     /// Something that it needs is missing, such as its key.
     NotSetUp,
     Unanswered,
+    Unreachable,
+    /// Its key or its right.
+    Access,
+    /// What its vendor allows is used up.
+    Quota,
+    Busy,
+    /// The brief was longer than it reads.
+    TooLong,
+    /// What is set does not fit its server.
+    Misfit,
     /// Its answer was not in the form asked for.
     Form,
     /// Nothing of its answer could be traced to the evidence.
     Untraced,
 }
 
+/// Why a brief is in fixed wording, with the HTTP status of the model's server where there is one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Why {
+    pub reason: Plain,
+    pub status: Option<u16>,
+}
+
+impl From<Plain> for Why {
+    fn from(reason: Plain) -> Self {
+        Self {
+            reason,
+            status: None,
+        }
+    }
+}
+
 /// The brief in fixed wording, with why it is so.
-pub fn plain(mut brief: Brief, reason: Plain) -> Brief {
-    let words = Words::of(brief.language);
-    let reason = words.plain_reason(reason);
-    let said = fill(words.plain, &[("reason", reason)]);
+pub fn plain(mut brief: Brief, why: impl Into<Why>) -> Brief {
+    let (words, why) = (Words::of(brief.language), why.into());
+    let mut reason = words.plain_reason(why.reason).to_owned();
+    if let Some(status) = why.status {
+        reason = format!("{reason} (HTTP {status})");
+    }
+    let said = fill(words.plain, &[("reason", &reason)]);
     brief.notices.insert(0, Rich::plain(said));
     plan::fit(&mut brief);
-    brief.edition = Edition::Plain {
-        reason: reason.to_owned(),
-    };
+    brief.edition = Edition::Plain { reason };
     brief
 }
 

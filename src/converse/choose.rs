@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::{
     domain::connector::ToolClass,
     ids::ConnectorId,
+    models::PortableSchema,
     text::{shorten, visible},
 };
 
@@ -31,7 +32,7 @@ const ASKING: [&str; 44] = [
 ];
 /// Characters of a description, which its server wrote.
 const DESCRIPTION_CHARACTERS: usize = 1_000;
-/// Bytes of an argument schema; a larger one is left out.
+/// Bytes of an argument schema as its server wrote it; of a larger one what matters most is told.
 const SCHEMA_BYTES: usize = 3_000;
 /// Characters of a tool's name on every wire.
 const NAME_CHARACTERS: usize = 64;
@@ -72,7 +73,7 @@ impl Offer {
             input_schema: if small {
                 input_schema.clone()
             } else {
-                serde_json::json!({ "type": "object" })
+                PortableSchema::new(input_schema).get().clone()
             },
         }
     }
@@ -95,7 +96,8 @@ impl Offer {
     }
 }
 
-/// Letters, digits, `_` and `-`, at most 64: what every wire takes. Names that would be the same differ by a hash.
+/// Letters, digits, `_` and `-`, at most 64, a letter first: what every wire takes. Names that would be the same differ by a
+/// hash.
 fn wire_name(connector: &ConnectorId, tool: &str) -> String {
     let clean = |text: &str| -> String {
         text.chars()
@@ -108,8 +110,12 @@ fn wire_name(connector: &ConnectorId, tool: &str) -> String {
             })
             .collect()
     };
-    let name = format!("{}__{}", clean(connector.as_str()), clean(tool));
-    let exact = clean(tool) == tool && !connector.as_str().contains(['.', '_']);
+    let mut name = format!("{}__{}", clean(connector.as_str()), clean(tool));
+    let mut exact = clean(tool) == tool && !connector.as_str().contains(['.', '_']);
+    if !name.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        name.insert_str(0, "s_");
+        exact = false;
+    }
     if name.len() <= NAME_CHARACTERS && exact {
         return name;
     }
@@ -350,14 +356,25 @@ mod tests {
 
     #[test]
     fn names_on_the_wire_are_short_plain_and_differ() {
-        let connector = ConnectorId::new("a.b").unwrap();
-        let names: BTreeSet<String> = ["tool.x", "tool_x", &"t".repeat(90), &"t".repeat(91)]
+        let names: BTreeSet<String> = ["a.b", "a", "3cx"]
             .iter()
-            .map(|tool| wire_name(&connector, tool))
+            .flat_map(|connector| {
+                let connector = ConnectorId::new(*connector).unwrap();
+                let long = ["t".repeat(90), "t".repeat(91)];
+                let short = ["tool.x", "tool/x", "tool_x", "tööl"].map(str::to_owned);
+                let tools = short.into_iter().chain(long);
+                tools
+                    .map(move |tool| wire_name(&connector, &tool))
+                    .collect::<Vec<_>>()
+            })
             .collect();
-        assert_eq!(names.len(), 4);
+        assert_eq!(names.len(), 18);
         for name in names {
             assert!(name.len() <= NAME_CHARACTERS, "{name}");
+            assert!(
+                name.starts_with(|c: char| c.is_ascii_alphabetic()),
+                "{name}"
+            );
             assert!(
                 name.chars()
                     .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-')),

@@ -71,6 +71,7 @@ pub fn calls(answer: &str) -> Vec<ToolCall> {
                 id: source,
                 name: choice.get("tool")?.as_str()?.to_owned(),
                 args: choice.get("args")?.clone(),
+                echo: None,
             })
         })
         .take(MOST_SOURCES)

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     compute,
     domain::{connector::ToolClass, people::Role},
-    models::{Message, Tool},
+    models::{Message, PortableSchema, Tool},
     prompts,
     text::Language,
 };
@@ -105,7 +105,7 @@ pub fn tools(offers: &[&Offer], more: bool) -> Vec<Tool> {
             Tool {
                 name: offer.name.clone(),
                 description: format!("{kind}[{}] {}", offer.source, offer.description),
-                input_schema: offer.input_schema.clone(),
+                input_schema: PortableSchema::new(&offer.input_schema),
             }
         })
         .collect();
@@ -116,7 +116,7 @@ pub fn tools(offers: &[&Offer], more: bool) -> Vec<Tool> {
         name: compute::NAME.to_owned(),
         description: "Counts, adds up, ranks, compares and joins the rows of results, exactly."
             .to_owned(),
-        input_schema: compute::schema(),
+        input_schema: compute::schema().into(),
     });
     tools.push(Tool {
         name: SHOW.to_owned(),
@@ -125,7 +125,8 @@ pub fn tools(offers: &[&Offer], more: bool) -> Vec<Tool> {
             "type": "object",
             "properties": { "result": { "type": "string" }, "title": { "type": "string" } },
             "required": ["result", "title"],
-        }),
+        })
+        .into(),
     });
     if more {
         tools.push(Tool {
@@ -135,7 +136,8 @@ pub fn tools(offers: &[&Offer], more: bool) -> Vec<Tool> {
                 "type": "object",
                 "properties": { "words": { "type": "string" } },
                 "required": ["words"],
-            }),
+            })
+            .into(),
         });
     }
     tools

@@ -116,6 +116,7 @@ pub(super) async fn run(
                 grounding: Default::default(),
                 took_ms: milliseconds(begun),
                 retry_after_seconds: refusal.retry_after_seconds,
+                problem: None,
             };
             channel.send(TurnEvent::Done(done.clone())).await;
             return Ok(done);
@@ -174,6 +175,7 @@ pub(super) async fn run(
         only_local: false,
         only_alone: false,
         calls_refused: false,
+        problem: None,
     };
     turn.answer().await
 }
@@ -258,6 +260,8 @@ struct Turn<'a> {
     only_alone: bool,
     /// More was to be asked than one turn may ask.
     calls_refused: bool,
+    /// Why no model answered, for whoever may act.
+    problem: Option<Problem>,
 }
 
 /// What a model is asked for in one round.

@@ -1,6 +1,6 @@
 //! What Daybrief itself says in an answer, in the reader's language.
 
-use crate::text::Language;
+use crate::{models::Trouble, text::Language};
 
 /// The sentences of one language; `{}` stands where a value is put in.
 pub struct Words {
@@ -30,6 +30,12 @@ pub struct Words {
     pub model_slow: &'static str,
     pub model_refused: &'static str,
     pub model_not_local: &'static str,
+    pub model_unreachable: &'static str,
+    pub model_access: &'static str,
+    pub model_quota: &'static str,
+    pub model_busy: &'static str,
+    pub model_too_long: &'static str,
+    pub model_misfit: &'static str,
     pub broke_off: &'static str,
     pub no_source_asked: &'static str,
     pub only_part: &'static str,
@@ -45,6 +51,25 @@ impl Words {
             Language::French => &FRENCH,
             Language::Spanish => &SPANISH,
         }
+    }
+
+    /// Why a model gave no answer, as a clause.
+    pub fn trouble(&self, trouble: Trouble) -> String {
+        let said = match trouble {
+            Trouble::Slow { seconds } => return with(self.model_slow, &seconds.to_string()),
+            Trouble::Unreachable => self.model_unreachable,
+            Trouble::Access => self.model_access,
+            Trouble::Quota => self.model_quota,
+            Trouble::Busy => self.model_busy,
+            Trouble::TooLong => self.model_too_long,
+            Trouble::NotSetUp => self.model_not_set_up,
+            Trouble::Misfit => self.model_misfit,
+            Trouble::Refused => self.model_refused,
+            Trouble::Unreadable => self.model_failed,
+            Trouble::OverBudget => self.over_budget,
+            Trouble::NotLocal => self.model_not_local,
+        };
+        said.to_owned()
     }
 }
 
@@ -80,6 +105,12 @@ static ENGLISH: Words = Words {
     model_slow: "the model did not answer within {} s",
     model_refused: "the model refused",
     model_not_local: "this may be shown to a local model only, and none is set up",
+    model_unreachable: "the model could not be reached",
+    model_access: "the model did not accept Daybrief’s key",
+    model_quota: "the model’s quota is used up",
+    model_busy: "the model is overloaded",
+    model_too_long: "the text was too long for the model",
+    model_misfit: "the model’s server did not take the request",
     broke_off: "The answer breaks off here: {}.",
     no_source_asked: "No source was asked for this.",
     other_role: "This conversation is held under your role {}: go on under it, or begin a new one.",
@@ -114,6 +145,12 @@ static GERMAN: Words = Words {
     model_slow: "das Modell hat innerhalb von {} s nicht geantwortet",
     model_refused: "das Modell hat abgelehnt",
     model_not_local: "dies darf nur einem lokalen Modell gezeigt werden, und keines ist eingerichtet",
+    model_unreachable: "das Modell war nicht zu erreichen",
+    model_access: "das Modell hat den Schlüssel von Daybrief nicht angenommen",
+    model_quota: "das Kontingent des Modells ist aufgebraucht",
+    model_busy: "das Modell ist überlastet",
+    model_too_long: "der Text war zu lang für das Modell",
+    model_misfit: "der Server des Modells hat die Anfrage nicht angenommen",
     broke_off: "Die Antwort bricht hier ab: {}.",
     no_source_asked: "Dazu wurde keine Quelle gefragt.",
     other_role: "Dieses Gespräch läuft unter Ihrer Rolle {}: führen Sie es darunter fort, oder beginnen Sie ein neues.",
@@ -148,6 +185,12 @@ static FRENCH: Words = Words {
     model_slow: "le modèle n’a pas répondu en {} s",
     model_refused: "le modèle a refusé",
     model_not_local: "cela ne peut être montré qu’à un modèle local, et aucun n’est configuré",
+    model_unreachable: "le modèle n’était pas joignable",
+    model_access: "le modèle n’a pas accepté la clé de Daybrief",
+    model_quota: "le quota du modèle est épuisé",
+    model_busy: "le modèle est surchargé",
+    model_too_long: "le texte était trop long pour le modèle",
+    model_misfit: "le serveur du modèle n’a pas accepté la demande",
     broke_off: "La réponse s’interrompt ici : {}.",
     no_source_asked: "Aucune source n’a été interrogée pour cela.",
     other_role: "Cette conversation se tient sous votre rôle {} : poursuivez-la sous ce rôle ou commencez-en une autre.",
@@ -182,6 +225,12 @@ static SPANISH: Words = Words {
     model_slow: "el modelo no respondió en {} s",
     model_refused: "el modelo se negó",
     model_not_local: "esto solo puede mostrarse a un modelo local, y no hay ninguno configurado",
+    model_unreachable: "no se pudo llegar al modelo",
+    model_access: "el modelo no aceptó la clave de Daybrief",
+    model_quota: "la cuota del modelo está agotada",
+    model_busy: "el modelo está sobrecargado",
+    model_too_long: "el texto era demasiado largo para el modelo",
+    model_misfit: "el servidor del modelo no aceptó la petición",
     broke_off: "La respuesta se interrumpe aquí: {}.",
     no_source_asked: "No se consultó ninguna fuente para esto.",
     other_role: "Esta conversación se mantiene con su función {}: continúe con ella o empiece otra.",

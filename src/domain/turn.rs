@@ -5,7 +5,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::ids::{ConversationId, ProposalId, RoleId, RunId, UserId};
+use crate::{
+    error::Problem,
+    ids::{ConversationId, ProposalId, RoleId, RunId, UserId},
+};
 
 /// What a person is told while a question is answered, in order; `Done` is the last.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -85,6 +88,10 @@ pub struct Done {
     /// Where too many questions were asked: seconds after which one may be asked again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_seconds: Option<u64>,
+    /// Why no model answered and what to do about it, for whoever may act: on the command line, and in a role that may see
+    /// technical detail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<Problem>,
 }
 
 /// The ways in which a turn ends.

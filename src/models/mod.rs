@@ -2,20 +2,33 @@
 //!
 //! A model's output is hostile input: what comes back is text to be checked, never an instruction.
 
+mod answer;
 mod anthropic;
+mod calls;
 mod check;
+mod endpoint;
+mod error;
+mod learn;
 mod ledger;
 mod ollama;
 mod openai;
+mod pieces;
+mod portable;
 mod route;
+mod think;
 mod unavailable;
+mod vendor;
 mod wire;
 
+#[cfg(test)]
+mod streams;
 #[cfg(test)]
 mod tests;
 
 pub use check::{Ability, check};
+pub use error::{Cause, Lost, ModelError, Nothing, Refusal, Trouble};
 pub use ledger::BudgetLedger;
+pub use portable::PortableSchema;
 pub use route::{Ledger, Reply, Route, Spoken, Tried};
 pub use unavailable::unavailable;
 pub use wire::estimate;
@@ -77,7 +90,7 @@ pub struct Tool {
     /// Letters, digits, `_` and `-`, at most 64.
     pub name: String,
     pub description: String,
-    pub input_schema: Value,
+    pub input_schema: PortableSchema,
 }
 
 /// A call that a model asks for. Its arguments are its own words: hostile.
@@ -86,12 +99,18 @@ pub struct ToolCall {
     pub id: String,
     pub name: String,
     pub args: Value,
+    /// What its server gave with it and wants back with it, such as a signature. Nobody else looks into it.
+    pub echo: Option<Value>,
 }
 
 /// What comes back, in order; `Done` is the last.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
     Text(String),
+    /// It says so many bytes that nobody is told: reasoning, or what may turn out to be.
+    Unheard {
+        bytes: usize,
+    },
     /// A whole call, once its arguments are complete.
     Call(ToolCall),
     Done {
@@ -117,59 +136,8 @@ pub enum Stop {
     Length,
     /// The model or its server refused.
     Refused,
-}
-
-/// Why a model gave no answer. Holds no prompt and no answer.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ModelError {
-    #[error("did not answer within {seconds} s")]
-    Timeout { seconds: u32 },
-    #[error("could not be reached: {what}")]
-    Unreachable { what: String },
-    /// HTTP status 429, 500, 502, 503, 529 after the retries.
-    #[error("is overloaded (HTTP {status})")]
-    Busy { status: u16 },
-    /// Wrong key, no right, unknown model.
-    #[error("refused the request (HTTP {status}): {what}")]
-    Denied { status: u16, what: String },
-    /// An HTTP error whose body is none of the API's: most often another server, or a proxy, answers at the address.
-    #[error("refused the request in a form that is not the API's own: look at its `base_url`")]
-    Foreign,
-    /// The server read less of the prompt than was sent (its own window was smaller).
-    #[error("read {read} tokens of a prompt of about {sent}: its context window is too small")]
-    PromptCut { sent: u64, read: u64 },
-    /// The prompt does not fit `context_tokens`; nothing was sent.
-    #[error("the prompt of about {needed} tokens does not fit its window of {window}")]
-    TooLong { needed: u64, window: u64 },
-    #[error("answered in an unexpected form: {what}")]
-    Shape { what: String },
-    /// It is set up in part: nothing can be sent. `why` names what is missing, for the admin.
-    #[error("cannot be used: {why}")]
-    Unavailable { why: String },
-    /// The reservation was made for another model or for fewer tokens.
-    #[error("the reservation does not cover this call")]
-    NotReserved,
-}
-
-impl ModelError {
-    /// May the next model of the route be asked instead?
-    pub fn falls_back(&self) -> bool {
-        !matches!(self, Self::NotReserved)
-    }
-
-    /// Is it certain that nobody took the prompt? Where it is not, the prompt counts as used.
-    pub fn was_not_taken(&self) -> bool {
-        match self {
-            Self::Busy { .. }
-            | Self::Denied { .. }
-            | Self::Foreign
-            | Self::TooLong { .. }
-            | Self::Unavailable { .. }
-            | Self::NotReserved => true,
-            Self::Unreachable { what } => what == wire::NO_CONNECTION,
-            Self::Timeout { .. } | Self::PromptCut { .. } | Self::Shape { .. } => false,
-        }
-    }
+    /// It came to its end without a word or a call.
+    Nothing(Nothing),
 }
 
 /// A model that can be asked.
@@ -184,6 +152,11 @@ pub trait Model: Send + Sync {
     /// Can it ask for tools by itself? One that cannot is given a form to choose a call in.
     fn calls_tools(&self) -> bool {
         true
+    }
+
+    /// What was learnt of what its server takes, for the admin.
+    fn learnt(&self) -> Vec<String> {
+        Vec::new()
     }
 
     /// Tokens that a request may use at most, in and out: what a reservation must cover.

@@ -7,11 +7,15 @@ use futures_util::StreamExt;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{Event, Model, ModelError, Request, Stop, ToolCall, Usage};
+use super::{Event, Model, ModelError, Request, Stop, ToolCall, Trouble, Usage, endpoint};
 use crate::{
+    error::Problem,
     ids::ModelId,
     limits::{OverBudget, Reservation, Warning},
 };
+
+/// How often one model is asked where it broke off before it said anything, the first time among them.
+const MAX_ATTEMPTS: u32 = 3;
 
 /// Where reservations come from and what was used goes.
 #[async_trait]
@@ -64,6 +68,52 @@ pub enum Tried {
     Stopped(ModelId),
 }
 
+impl Tried {
+    /// What a reader is told.
+    pub fn trouble(&self) -> Trouble {
+        match self {
+            Self::Failed(_, error) => error.trouble(),
+            Self::Refused(_) => Trouble::Refused,
+            Self::TooLong(_) => Trouble::Unreadable,
+            Self::OverBudget(..) => Trouble::OverBudget,
+            Self::NotLocal(_) => Trouble::NotLocal,
+            Self::Stopped(_) => Trouble::Unreachable,
+        }
+    }
+
+    /// The HTTP status, where there is one.
+    pub fn status(&self) -> Option<u16> {
+        match self {
+            Self::Failed(_, error) => error.status(),
+            _ => None,
+        }
+    }
+
+    /// What happened and what to do about it, for whoever may act.
+    pub fn problem(&self) -> Problem {
+        let (id, advice) = match self {
+            Self::Failed(id, error) => (id, error.advice()),
+            Self::Refused(id) => (
+                id,
+                "ask otherwise, or name another model after it in the route",
+            ),
+            Self::TooLong(id) => (
+                id,
+                "use a model that keeps to the point, or a longer answer",
+            ),
+            Self::OverBudget(id, _) => (
+                id,
+                "wait for the next month, or raise the budget in `[limits]` or the role",
+            ),
+            Self::NotLocal(id) => (id, "name a model with `local = true` in the route"),
+            Self::Stopped(id) => (id, "ask again"),
+        };
+        Problem::new("model", format!("the model {self}"))
+            .at(format!("[[model]] {id}"))
+            .advise(advice)
+    }
+}
+
 impl Route {
     pub fn new(models: Vec<Arc<dyn Model>>) -> Self {
         Self(models)
@@ -87,45 +137,16 @@ impl Route {
         only_local: bool,
         request: &(dyn Fn(&dyn Model) -> Request + Sync),
     ) -> Result<Reply, Vec<Tried>> {
-        let mut tried = Vec::new();
-        for model in &self.0 {
-            let id = model.id().clone();
-            if only_local && !model.is_local() {
-                tried.push(Tried::NotLocal(id));
-                continue;
-            }
-            let request = request(model.as_ref());
-            let prompt = super::wire::estimate(&request);
-            let reservation = match ledger.reserve(&id, model.bound(&request)).await {
-                Ok(reservation) => reservation,
-                Err(over) => {
-                    tried.push(Tried::OverBudget(id, over));
-                    continue;
-                }
-            };
-            let reserved = reservation.id().to_owned();
-            let mut spent = Usage::default();
-            let outcome = whole(model.as_ref(), reservation, request, prompt, &mut spent).await;
-            ledger.settle(&reserved, spent).await;
-            match outcome {
-                Ok((text, Stop::End | Stop::Calls)) => {
-                    return Ok(Reply {
-                        model: id,
-                        local: model.is_local(),
-                        text,
-                        usage: spent,
-                    });
-                }
-                Ok((_, Stop::Length)) => tried.push(Tried::TooLong(id)),
-                Ok((_, Stop::Refused)) => tried.push(Tried::Refused(id)),
-                Err(error) => tried.push(Tried::Failed(id, error)),
-            }
-        }
-        Err(tried)
+        let never = CancellationToken::new();
+        let talked = self.each(ledger, only_local, request, None, &never);
+        talked.await.map(|spoken| Reply {
+            model: spoken.model,
+            local: spoken.local,
+            text: spoken.text,
+            usage: spoken.usage,
+        })
     }
-}
 
-impl Route {
     /// Asks one after the other until one says something. What it says goes to `heard` while it is said; once something
     /// was heard no other model is asked, since two answers would run into each other. What each used is settled, also
     /// where it failed or was told to stop.
@@ -137,6 +158,19 @@ impl Route {
         heard: mpsc::Sender<String>,
         stop: &CancellationToken,
     ) -> Result<Spoken, Vec<Tried>> {
+        self.each(ledger, only_local, request, Some(heard), stop)
+            .await
+    }
+
+    /// Asks one after the other. Where nobody hears what is said, an answer that was cut is none.
+    async fn each(
+        &self,
+        ledger: &dyn Ledger,
+        only_local: bool,
+        request: &(dyn Fn(&dyn Model) -> Request + Sync),
+        heard: Option<mpsc::Sender<String>>,
+        stop: &CancellationToken,
+    ) -> Result<Spoken, Vec<Tried>> {
         let mut tried = Vec::new();
         for model in &self.0 {
             let id = model.id().clone();
@@ -144,47 +178,98 @@ impl Route {
                 tried.push(Tried::NotLocal(id));
                 continue;
             }
-            let request = request(model.as_ref());
-            let prompt = super::wire::estimate(&request);
-            let reservation = match ledger.reserve(&id, model.bound(&request)).await {
-                Ok(reservation) => reservation,
-                Err(over) => {
-                    tried.push(Tried::OverBudget(id, over));
-                    continue;
+            let mut attempt = 1;
+            let was_heard = loop {
+                let question = request(model.as_ref());
+                let bound = model.bound(&question);
+                let (outcome, spoken) =
+                    once(model.as_ref(), ledger, question, heard.as_ref(), stop).await;
+                let failed = match outcome {
+                    Ok(Stop::Length) if heard.is_none() => Tried::TooLong(id.clone()),
+                    Ok(Stop::End | Stop::Calls | Stop::Length) => return Ok(spoken),
+                    Ok(Stop::Refused) => Tried::Refused(id.clone()),
+                    Ok(Stop::Nothing(nothing)) => {
+                        Tried::Failed(id.clone(), ModelError::Nothing(nothing))
+                    }
+                    Err(failed) => failed,
+                };
+                let was_heard = heard.is_some() && !spoken.text.is_empty();
+                let again = !was_heard
+                    && attempt < MAX_ATTEMPTS
+                    && !stop.is_cancelled()
+                    && may_be_asked_again(&failed, bound, model.bound(&request(model.as_ref())));
+                if !again {
+                    tried.push(failed);
+                    break was_heard;
                 }
-            };
-            let reserved = reservation.id().to_owned();
-            let mut spoken = Spoken {
-                model: id.clone(),
-                local: model.is_local(),
-                text: String::new(),
-                calls: Vec::new(),
-                usage: Usage::default(),
-                cut: false,
-                warnings: reservation.warnings().to_vec(),
-            };
-            let outcome = tokio::select! {
-                biased;
-                () = stop.cancelled() => None,
-                outcome = speak(model.as_ref(), reservation, request, prompt, &heard, &mut spoken) => Some(outcome),
-            };
-            ledger.settle(&reserved, spoken.usage).await;
-            match outcome {
-                Some(Ok(Stop::End | Stop::Calls)) => return Ok(spoken),
-                Some(Ok(Stop::Length)) => {
-                    spoken.cut = true;
-                    return Ok(spoken);
+                if let Tried::Failed(_, error) = &failed
+                    && error.passes()
+                {
+                    tracing::warn!(%failed, "a model is asked again");
+                    tokio::select! {
+                        biased;
+                        () = stop.cancelled() => {}
+                        () = tokio::time::sleep(endpoint::wait(attempt, None)) => {}
+                    }
                 }
-                Some(Ok(Stop::Refused)) => tried.push(Tried::Refused(id)),
-                Some(Err(error)) => tried.push(Tried::Failed(id, error)),
-                None => tried.push(Tried::Stopped(id)),
-            }
-            if !spoken.text.is_empty() || stop.is_cancelled() {
+                attempt += 1;
+            };
+            if was_heard || stop.is_cancelled() {
                 break;
             }
         }
         Err(tried)
     }
+}
+
+/// May a model that said nothing be asked once more? Where it broke off for what passes, or where it was learnt that it needs
+/// more tokens than it was given.
+fn may_be_asked_again(failed: &Tried, before: u64, now: u64) -> bool {
+    match failed {
+        Tried::Failed(_, ModelError::Nothing(_)) => now > before,
+        Tried::Failed(_, ModelError::Refused(refusal)) => refusal.within && refusal.cause.passes(),
+        _ => false,
+    }
+}
+
+/// What one model says under one reservation, which is settled whatever becomes of it.
+async fn once(
+    model: &dyn Model,
+    ledger: &dyn Ledger,
+    request: Request,
+    heard: Option<&mpsc::Sender<String>>,
+    stop: &CancellationToken,
+) -> (Result<Stop, Tried>, Spoken) {
+    let id = model.id().clone();
+    let prompt = super::wire::estimate(&request);
+    let mut spoken = Spoken {
+        model: id.clone(),
+        local: model.is_local(),
+        text: String::new(),
+        calls: Vec::new(),
+        usage: Usage::default(),
+        cut: false,
+        warnings: Vec::new(),
+    };
+    let reservation = match ledger.reserve(&id, model.bound(&request)).await {
+        Ok(reservation) => reservation,
+        Err(over) => return (Err(Tried::OverBudget(id, over)), spoken),
+    };
+    let reserved = reservation.id().to_owned();
+    spoken.warnings = reservation.warnings().to_vec();
+    let outcome = tokio::select! {
+        biased;
+        () = stop.cancelled() => None,
+        outcome = speak(model, reservation, request, prompt, heard, &mut spoken) => Some(outcome),
+    };
+    ledger.settle(&reserved, spoken.usage).await;
+    spoken.cut = matches!(outcome, Some(Ok(Stop::Length)));
+    let outcome = match outcome {
+        Some(Ok(stop)) => Ok(stop),
+        Some(Err(error)) => Err(Tried::Failed(id, error)),
+        None => Err(Tried::Stopped(id)),
+    };
+    (outcome, spoken)
 }
 
 /// The tokens of a prompt as far as it may have been taken: none where it is certain that it was not.
@@ -195,61 +280,39 @@ fn taken<T>(begun: &Result<T, ModelError>, prompt: u64) -> u64 {
     }
 }
 
-/// What one model says, told on while it comes. `spoken.usage` is what it used as far as that is known, also after an error.
+/// What one model says, told on while it comes. `spoken.usage` is what it used as far as that is known, also after an error: a
+/// prompt that was taken counts by estimate, what came back likewise.
 async fn speak(
     model: &dyn Model,
     reservation: Reservation,
     request: Request,
     prompt: u64,
-    heard: &mpsc::Sender<String>,
+    heard: Option<&mpsc::Sender<String>>,
     spoken: &mut Spoken,
 ) -> Result<Stop, ModelError> {
     let begun = model.stream(reservation, request).await;
     spoken.usage.tokens_in = taken(&begun, prompt);
     let mut events = begun?;
+    let mut bytes = 0_usize;
     while let Some(event) = events.next().await {
         match event? {
             Event::Text(more) => {
+                bytes = bytes.saturating_add(more.len());
+                spoken.usage.tokens_out = u64::try_from(bytes / 4).unwrap_or(u64::MAX);
                 spoken.text.push_str(&more);
-                spoken.usage.tokens_out = u64::try_from(spoken.text.len() / 4).unwrap_or(u64::MAX);
-                // Whoever no longer listens ends the turn by its token.
-                let _ = heard.send(more).await;
+                if let Some(heard) = heard {
+                    // Whoever no longer listens ends the turn by its token.
+                    let _ = heard.send(more).await;
+                }
+            }
+            Event::Unheard { bytes: more } => {
+                bytes = bytes.saturating_add(more);
+                spoken.usage.tokens_out = u64::try_from(bytes / 4).unwrap_or(u64::MAX);
             }
             Event::Call(call) => spoken.calls.push(call),
             Event::Done { usage, stop } => {
                 spoken.usage = usage;
                 return Ok(stop);
-            }
-        }
-    }
-    Err(ModelError::Shape {
-        what: "the answer ended without its end".to_owned(),
-    })
-}
-
-/// The whole answer of one model. `spent` is what it used as far as that is known, also after an error: a prompt that was
-/// taken counts by estimate, text that came back likewise.
-async fn whole(
-    model: &dyn Model,
-    reservation: Reservation,
-    request: Request,
-    prompt: u64,
-    spent: &mut Usage,
-) -> Result<(String, Stop), ModelError> {
-    let begun = model.stream(reservation, request).await;
-    spent.tokens_in = taken(&begun, prompt);
-    let mut events = begun?;
-    let mut text = String::new();
-    while let Some(event) = events.next().await {
-        match event? {
-            Event::Text(more) => {
-                text.push_str(&more);
-                spent.tokens_out = u64::try_from(text.len() / 4).unwrap_or(u64::MAX);
-            }
-            Event::Call(_) => {}
-            Event::Done { usage, stop } => {
-                *spent = usage;
-                return Ok((text, stop));
             }
         }
     }

@@ -21,34 +21,26 @@ use crate::{
 
 const KINDS: [ModelKind; 3] = [ModelKind::Openai, ModelKind::Anthropic, ModelKind::Ollama];
 
-fn settings(kind: ModelKind, url: &str) -> settings::Model {
+pub(super) fn settings(kind: ModelKind, url: &str) -> settings::Model {
     let base = match kind {
         ModelKind::Openai => format!("{url}/v1"),
         _ => url.to_owned(),
     };
     settings::Model {
-        id: ModelId::new("m").unwrap(),
-        kind,
         base_url: Some(base),
-        model: "scripted".to_owned(),
-        api_key: None,
-        context_tokens: 8_192,
         max_output_tokens: 256,
         local: true,
-        tools: settings::ToolUse::Native,
         first_token_timeout_seconds: 20,
         timeout_seconds: 40,
-        price_in_per_million: None,
-        price_out_per_million: None,
-        currency: None,
+        ..settings::Model::new(ModelId::new("m").unwrap(), kind, "scripted")
     }
 }
 
-fn model(settings: &settings::Model) -> Arc<dyn Model> {
+pub(super) fn model(settings: &settings::Model) -> Arc<dyn Model> {
     build(settings, Some(SecretString::from("key-4711"))).unwrap()
 }
 
-fn request(user: &str) -> Request {
+pub(super) fn request(user: &str) -> Request {
     Request {
         system: "Be short.".to_owned(),
         messages: vec![Message::User(user.to_owned())],
@@ -58,7 +50,7 @@ fn request(user: &str) -> Request {
     }
 }
 
-fn schema() -> Schema {
+pub(super) fn schema() -> Schema {
     Schema {
         name: "answer".to_owned(),
         schema: json!({
@@ -70,22 +62,26 @@ fn schema() -> Schema {
     }
 }
 
-struct Said {
-    text: String,
-    calls: Vec<ToolCall>,
-    usage: Usage,
-    stop: Stop,
+pub(super) struct Said {
+    pub text: String,
+    pub calls: Vec<ToolCall>,
+    pub usage: Usage,
+    pub stop: Stop,
 }
 
-async fn ask(model: &dyn Model, request: Request) -> Result<Said, ModelError> {
+pub(super) async fn ask(model: &dyn Model, request: Request) -> Result<Said, ModelError> {
     let mut events = model.stream(Reservation::for_test("m"), request).await?;
     let (mut text, mut calls) = (String::new(), Vec::new());
     while let Some(event) = events.next().await {
         match event? {
             Event::Text(more) => text.push_str(&more),
+            Event::Unheard { .. } => {}
             Event::Call(call) => calls.push(call),
             Event::Done { usage, stop } => {
                 assert!(events.next().await.is_none(), "nothing after the end");
+                if let Stop::Nothing(nothing) = stop {
+                    return Err(ModelError::Nothing(nothing));
+                }
                 return Ok(Said {
                     text,
                     calls,
@@ -100,8 +96,8 @@ async fn ask(model: &dyn Model, request: Request) -> Result<Said, ModelError> {
 
 /// Counts what is reserved and settled; holds no budget.
 #[derive(Default)]
-struct Free {
-    settled: Mutex<Vec<Usage>>,
+pub(super) struct Free {
+    pub settled: Mutex<Vec<Usage>>,
     refuse: bool,
 }
 
@@ -146,7 +142,8 @@ async fn a_scripted_server_is_understood_over_every_wire() {
         tools.tools = vec![Tool {
             name: "weather".to_owned(),
             description: "The weather now.".to_owned(),
-            input_schema: json!({ "type": "object", "properties": { "town": { "type": "string" } } }),
+            input_schema:
+                json!({ "type": "object", "properties": { "town": { "type": "string" } } }).into(),
         }];
         let said = ask(model.as_ref(), tools).await.unwrap();
         assert_eq!(said.calls.len(), 1, "{name}");
@@ -154,12 +151,12 @@ async fn a_scripted_server_is_understood_over_every_wire() {
         assert_eq!(said.calls[0].args, json!({ "town": "Berne" }), "{name}");
         assert_eq!(said.stop, Stop::Calls, "{name}");
 
-        let error = ask(model.as_ref(), request("forbidden"))
+        let error = ask(model.as_ref(), request("forbidden: s3cret"))
             .await
             .err()
             .unwrap();
         assert!(
-            matches!(error, ModelError::Denied { status: 401, .. }),
+            error.status() == Some(401) && error.trouble() == Trouble::Access,
             "{name}: {error:?}"
         );
         assert!(
@@ -187,7 +184,7 @@ async fn an_overloaded_model_is_followed_by_the_next_and_each_is_settled() {
     assert!(
         tried
             .iter()
-            .all(|tried| matches!(tried, Tried::Failed(_, ModelError::Busy { status: 529 }))),
+            .all(|tried| tried.status() == Some(529) && tried.trouble() == Trouble::Busy),
         "{tried:?}"
     );
     let asked = AtomicUsize::new(0);
@@ -228,7 +225,13 @@ async fn a_real_language_model_answers_keeps_a_form_and_is_counted() {
     let value: Value = serde_json::from_str(&said.text).unwrap();
     assert!(value["colour"].is_string(), "{value}");
 
-    let abilities = check(model.as_ref(), 2_048, &Free::default()).await;
+    let abilities = check(
+        model.as_ref(),
+        2_048,
+        &Free::default(),
+        Duration::from_secs(900),
+    )
+    .await;
     let ok = |what: &str| {
         abilities
             .iter()
@@ -241,7 +244,7 @@ async fn a_real_language_model_answers_keeps_a_form_and_is_counted() {
         "{abilities:?}"
     );
     assert!(
-        !ok("calls tools"),
+        !ok("calls a tool"),
         "this model is too small to: {abilities:?}"
     );
 }
@@ -387,7 +390,7 @@ async fn what_passes_is_tried_again_after_what_the_server_asks_for() {
         let begun = std::time::Instant::now();
         let error = ask(model.as_ref(), request("x")).await.err().unwrap();
         assert!(
-            matches!(error, ModelError::Denied { status: 401, .. }),
+            error.status() == Some(401) && error.trouble() == Trouble::Access,
             "{error:?}"
         );
         assert!(begun.elapsed() >= Duration::from_secs(1), "{kind:?}");

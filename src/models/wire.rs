@@ -1,4 +1,4 @@
-//! What the wires have in common: addresses, counting, time-outs, retries, errors that hold nothing of what was sent.
+//! What the wires have in common: addresses, counting, time-outs, what is sent in every form.
 
 use std::time::Duration;
 
@@ -6,16 +6,15 @@ use futures_util::{
     Stream, StreamExt,
     stream::{self, BoxStream},
 };
-use rand::RngExt;
-use reqwest::{RequestBuilder, Response, StatusCode, header::RETRY_AFTER};
+use reqwest::Response;
+use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 use url::{Host, Url};
 
-use super::{Event, Message, ModelError, Request, SetupError};
+use super::{Event, Message, ModelError, Request, SetupError, Tool, endpoint, learn::Dialect};
 use crate::{
     limits::Reservation,
-    settings,
-    text::{shorten, visible},
+    settings::{self, ModelParameter},
 };
 
 /// Bytes of a token at the least that a tokenizer makes of usual text: what a reservation counts with.
@@ -28,20 +27,8 @@ const MOST_BYTES_OF_A_TOKEN: usize = 12;
 const SHORT_PROMPT_BYTES: usize = 2_000;
 /// Tokens that a message costs besides its text.
 const TOKENS_OF_A_MESSAGE: usize = 16;
-/// Attempts at most, the first among them.
-const MOST_ATTEMPTS: u32 = 3;
-/// The wait before the second attempt; doubled for each after, plus up to as much again at random.
-const FIRST_WAIT: Duration = Duration::from_millis(500);
-/// The longest that a server may ask us to wait.
-const LONGEST_WAIT: Duration = Duration::from_secs(20);
-/// No connection was made: what was to be sent reached nobody.
-pub(super) const NO_CONNECTION: &str = "no connection";
 /// The longest answer, in bytes of its wire.
-pub(super) const LONGEST_ANSWER_BYTES: usize = 8 * 1024 * 1024;
-/// What of an error's body is read, in bytes.
-const ERROR_BODY_BYTES: usize = 16 * 1024;
-/// Characters of a server's own word in an error.
-const ERROR_CHARACTERS: usize = 160;
+pub(super) const MAX_ANSWER_BYTES: usize = 8 * 1024 * 1024;
 
 /// The time-outs of a model.
 #[derive(Debug, Clone, Copy)]
@@ -112,7 +99,10 @@ pub(super) fn bytes_of(request: &Request) -> usize {
             Message::Assistant { text, calls } => {
                 let calls: usize = calls
                     .iter()
-                    .map(|call| call.name.len() + call.args.to_string().len())
+                    .map(|call| {
+                        let echo = call.echo.as_ref().map_or(0, |echo| echo.to_string().len());
+                        call.name.len() + call.args.to_string().len() + echo
+                    })
                     .sum();
                 text.len() + calls
             }
@@ -122,7 +112,9 @@ pub(super) fn bytes_of(request: &Request) -> usize {
     let tools: usize = request
         .tools
         .iter()
-        .map(|tool| tool.name.len() + tool.description.len() + tool.input_schema.to_string().len())
+        .map(|tool| {
+            tool.name.len() + tool.description.len() + tool.input_schema.get().to_string().len()
+        })
         .sum();
     let schema = request
         .schema
@@ -143,12 +135,13 @@ pub fn estimate(request: &Request) -> u64 {
     u64::try_from(bytes_of(request) / USUAL_BYTES_OF_A_TOKEN).unwrap_or(u64::MAX)
 }
 
-/// Refuses what the reservation does not cover and what does not fit the model's window.
+/// Refuses what the reservation does not cover and what does not fit the model's window; how many tokens are left for
+/// reasoning.
 pub(super) fn admit(
     settings: &settings::Model,
     reservation: &Reservation,
     request: &Request,
-) -> Result<(), ModelError> {
+) -> Result<u32, ModelError> {
     if reservation.model() != &settings.id || reservation.max_tokens() < bound(request) {
         return Err(ModelError::NotReserved);
     }
@@ -157,7 +150,8 @@ pub(super) fn admit(
     if needed > window {
         return Err(ModelError::TooLong { needed, window });
     }
-    Ok(())
+    let left = (reservation.max_tokens() - bound(request)).min(window - needed);
+    Ok(u32::try_from(left).unwrap_or(u32::MAX))
 }
 
 /// Bytes of what a request says without its tools: what every server counts. Some leave tools out of their count.
@@ -165,19 +159,85 @@ pub(super) fn bytes_of_words(request: &Request) -> usize {
     let tools: usize = request
         .tools
         .iter()
-        .map(|tool| tool.name.len() + tool.description.len() + tool.input_schema.to_string().len())
+        .map(|tool| {
+            tool.name.len() + tool.description.len() + tool.input_schema.get().to_string().len()
+        })
         .sum();
     bytes_of(request) - tools
 }
 
-/// The arguments of a call as the model wrote them. What is no JSON stays a text: it is no object, so the call is refused
-/// and the model is told.
-pub(super) fn arguments(text: &str) -> serde_json::Value {
-    let text = text.trim();
-    if text.is_empty() {
-        return serde_json::Value::Object(serde_json::Map::new());
+/// A count of tokens, however it is written.
+pub(super) fn whole_number(value: &Value) -> Option<u64> {
+    let whole = value.as_u64();
+    whole.or_else(|| match value {
+        // `20.0`
+        Value::Number(number) => number.to_string().split_once('.')?.0.parse().ok(),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    })
+}
+
+/// The tools that a request offers, each with its schema as the model's server takes it.
+pub(super) fn offered<'r>(
+    request: &'r Request,
+    dialect: &'r Dialect,
+) -> impl Iterator<Item = (&'r Tool, Value)> {
+    let tools = request.tools.iter();
+    let kept = tools.filter(|tool| !dialect.dropped.contains(&tool.name));
+    kept.map(|tool| {
+        let schema = if dialect.narrow {
+            tool.input_schema.narrow()
+        } else {
+            tool.input_schema.get().clone()
+        };
+        (tool, schema)
+    })
+}
+
+/// What a model is told of its task, with the form of its answer where its server holds it to none.
+pub(super) fn system(request: &Request, is_held: bool) -> String {
+    match &request.schema {
+        Some(schema) if !is_held => format!(
+            "{}
+
+Answer with one JSON object and nothing else. It must fit this JSON schema:\n{}",
+            request.system, schema.schema
+        ),
+        _ => request.system.clone(),
     }
-    serde_json::from_str(text).unwrap_or_else(|_| serde_json::Value::String(text.to_owned()))
+}
+
+/// The messages of a request; calls one after the other, each with its result, where a server takes no several at once.
+pub(super) fn messages(request: &Request, dialect: &Dialect) -> Vec<Message> {
+    if dialect.takes(ModelParameter::ParallelToolCalls) {
+        return request.messages.clone();
+    }
+    let mut apart = Vec::new();
+    let result_of = |id: &str| {
+        let mut all = request.messages.iter();
+        all.find(|message| matches!(message, Message::ToolResult { id: of, .. } if of == id))
+    };
+    for message in &request.messages {
+        match message {
+            Message::Assistant { text, calls } if calls.len() > 1 => {
+                for (at, call) in calls.iter().enumerate() {
+                    apart.push(Message::Assistant {
+                        text: if at == 0 { text.clone() } else { String::new() },
+                        calls: vec![call.clone()],
+                    });
+                    apart.extend(result_of(&call.id).cloned());
+                }
+            }
+            Message::ToolResult { id, .. } => {
+                let told = |message: &Message| matches!(message, Message::ToolResult { id: of, .. } if of == id);
+                if !apart.iter().any(told) {
+                    apart.push(message.clone());
+                }
+            }
+            other => apart.push(other.clone()),
+        }
+    }
+    apart
 }
 
 /// Did the server read all of the prompt? By its own count of tokens against what was sent.
@@ -233,108 +293,17 @@ pub(super) fn client() -> Result<reqwest::Client, SetupError> {
         .map_err(|error| SetupError::Client(error.to_string()))
 }
 
-/// Sends until an answer begins: what may pass is tried again, after what the server asks for.
-pub(super) async fn send(request: RequestBuilder) -> Result<Response, ModelError> {
-    let mut attempt = 1;
-    loop {
-        let Some(this) = request.try_clone() else {
-            return Err(ModelError::Shape {
-                what: "the request cannot be sent twice".to_owned(),
-            });
-        };
-        let (error, asked) = match this.send().await {
-            Ok(response) if response.status().is_success() => return Ok(response),
-            Ok(response) => {
-                let asked = response
-                    .headers()
-                    .get(RETRY_AFTER)
-                    .and_then(|value| value.to_str().ok()?.trim().parse().ok())
-                    .map(Duration::from_secs);
-                (refusal(response).await, asked)
-            }
-            Err(error) => (unreachable(&error), None),
-        };
-        let passes = matches!(
-            error,
-            ModelError::Busy { .. } | ModelError::Unreachable { .. }
-        );
-        if !passes || attempt == MOST_ATTEMPTS {
-            return Err(error);
-        }
-        let own = FIRST_WAIT * 2_u32.saturating_pow(attempt - 1);
-        let jitter = own.mul_f64(rand::rng().random_range(0.0..1.0));
-        tokio::time::sleep(
-            asked
-                .unwrap_or_default()
-                .min(LONGEST_WAIT)
-                .max(own + jitter),
-        )
-        .await;
-        attempt += 1;
-    }
-}
-
-/// Is it a status that passes by itself?
-pub(super) fn is_busy(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 408 | 429 | 500 | 502 | 503 | 504 | 529)
-}
-
-/// The error of an answer that is none. The server's own word may quote what was sent: only its kind is kept.
-async fn refusal(response: Response) -> ModelError {
-    let status = response.status();
-    if is_busy(status) {
-        return ModelError::Busy {
-            status: status.as_u16(),
-        };
-    }
-    let mut body = Vec::new();
-    let mut chunks = response.bytes_stream();
-    while let Some(Ok(chunk)) = chunks.next().await {
-        body.extend_from_slice(&chunk);
-        if body.len() > ERROR_BODY_BYTES {
-            break;
-        }
-    }
-    let value: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
-    let kind = ["/error/type", "/error/code", "/type"]
-        .iter()
-        .find_map(|pointer| value.pointer(pointer)?.as_str());
-    denied(status.as_u16(), kind.unwrap_or("no reason given"))
-}
-
-/// A refusal with the server's word for its kind.
-pub(super) fn denied(status: u16, kind: &str) -> ModelError {
-    ModelError::Denied {
-        status,
-        what: shorten(visible(kind).trim(), ERROR_CHARACTERS),
-    }
-}
-
-/// A connection that failed, without its address, which may hold more than a host.
-pub(super) fn unreachable(error: &reqwest::Error) -> ModelError {
-    let what = if error.is_connect() {
-        NO_CONNECTION
-    } else if error.is_timeout() {
-        "the connection timed out"
-    } else {
-        "the connection broke"
-    };
-    ModelError::Unreachable {
-        what: what.to_owned(),
-    }
-}
-
-/// The bytes of an answer up to [`LONGEST_ANSWER_BYTES`].
+/// The bytes of an answer up to [`MAX_ANSWER_BYTES`].
 pub(super) fn bytes(
     response: Response,
 ) -> impl Stream<Item = Result<Vec<u8>, ModelError>> + Send + 'static {
     let mut total = 0_usize;
     response.bytes_stream().map(move |chunk| {
-        let chunk = chunk.map_err(|error| unreachable(&error))?;
+        let chunk = chunk.map_err(|error| endpoint::unreachable(&error))?;
         total = total.saturating_add(chunk.len());
-        if total > LONGEST_ANSWER_BYTES {
+        if total > MAX_ANSWER_BYTES {
             return Err(ModelError::Shape {
-                what: format!("more than {LONGEST_ANSWER_BYTES} bytes"),
+                what: format!("more than {MAX_ANSWER_BYTES} bytes"),
             });
         }
         Ok(chunk.to_vec())

@@ -15,7 +15,7 @@ use crate::{
     },
     ids::{ConnectorId, ModelId},
     limits::{Limits, Source, Spender},
-    models::{BudgetLedger, Ledger, Message, Model, ModelError, Request, Route, Schema, Tried},
+    models::{BudgetLedger, Ledger, Message, Model, Request, Route, Schema, Tried, Trouble},
 };
 
 /// Who words briefs: models by their id, and the order in which they are asked.
@@ -124,7 +124,9 @@ impl Wording {
             ),
             Err(tried) => {
                 for tried in &tried {
-                    tracing::warn!(%tried, "a model did not word a brief");
+                    let problem = tried.problem();
+                    let advice = problem.advice.as_deref().unwrap_or_default();
+                    tracing::error!(%tried, advice, "a model did not word a brief");
                 }
                 compose::plain(brief, reason(&tried))
             }
@@ -132,14 +134,27 @@ impl Wording {
     }
 }
 
-/// Why no model worded it.
-fn reason(tried: &[Tried]) -> compose::Plain {
-    match tried.last() {
-        Some(Tried::Failed(_, ModelError::Timeout { .. })) => compose::Plain::Timeout,
-        Some(Tried::Failed(_, ModelError::Unavailable { .. })) => compose::Plain::NotSetUp,
-        Some(Tried::Refused(_)) => compose::Plain::Refused,
-        Some(Tried::OverBudget(..)) => compose::Plain::OverBudget,
-        Some(Tried::NotLocal(_)) => compose::Plain::NotLocal,
-        _ => compose::Plain::Unanswered,
+/// Why no model worded it, as its reader is told.
+fn reason(tried: &[Tried]) -> compose::Why {
+    let Some(last) = tried.last() else {
+        return compose::Plain::Unanswered.into();
+    };
+    let reason = match last.trouble() {
+        Trouble::Slow { .. } => compose::Plain::Timeout,
+        Trouble::Unreachable => compose::Plain::Unreachable,
+        Trouble::Access => compose::Plain::Access,
+        Trouble::Quota => compose::Plain::Quota,
+        Trouble::Busy => compose::Plain::Busy,
+        Trouble::TooLong => compose::Plain::TooLong,
+        Trouble::NotSetUp => compose::Plain::NotSetUp,
+        Trouble::Misfit => compose::Plain::Misfit,
+        Trouble::Refused => compose::Plain::Refused,
+        Trouble::Unreadable => compose::Plain::Unanswered,
+        Trouble::OverBudget => compose::Plain::OverBudget,
+        Trouble::NotLocal => compose::Plain::NotLocal,
+    };
+    compose::Why {
+        reason,
+        status: last.status(),
     }
 }

@@ -171,6 +171,17 @@ pub struct Model {
     /// The longest answer asked for, in tokens.
     #[serde(default = "two_thousand")]
     pub max_output_tokens: u32,
+    /// Tokens that it may use for reasoning, besides the longest answer.
+    #[serde(default)]
+    pub reasoning_tokens: u32,
+    /// The name under which its server takes the longest answer (kind `openai`). Where it is missing, it is learnt from the
+    /// server's answer.
+    #[serde(default)]
+    pub output_limit: Option<OutputLimit>,
+    /// What its server does not take and is not sent. More is learnt from what it refuses, for as long as Daybrief runs;
+    /// `daybrief check` says what was learnt.
+    #[serde(default)]
+    pub leave_out: Vec<ModelParameter>,
     /// True where nothing sent to it leaves the company.
     #[serde(default)]
     pub local: bool,
@@ -197,6 +208,32 @@ pub struct Model {
     pub currency: Option<Currency>,
 }
 
+#[cfg(test)]
+impl Model {
+    /// A model as it is set with nothing but what it must have.
+    pub fn new(id: ModelId, kind: ModelKind, model: &str) -> Self {
+        Self {
+            id,
+            kind,
+            base_url: None,
+            model: model.to_owned(),
+            api_key: None,
+            context_tokens: eight_thousand(),
+            max_output_tokens: two_thousand(),
+            reasoning_tokens: 0,
+            output_limit: None,
+            leave_out: Vec::new(),
+            local: false,
+            tools: ToolUse::Native,
+            first_token_timeout_seconds: thirty(),
+            timeout_seconds: sixty(),
+            price_in_per_million: None,
+            price_out_per_million: None,
+            currency: None,
+        }
+    }
+}
+
 fn eight_thousand() -> u32 {
     8192
 }
@@ -208,6 +245,62 @@ fn thirty() -> u32 {
 }
 fn sixty() -> u32 {
     60
+}
+
+/// Under which name the longest answer is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OutputLimit {
+    MaxTokens,
+    MaxCompletionTokens,
+}
+
+impl OutputLimit {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::MaxTokens => "max_tokens",
+            Self::MaxCompletionTokens => "max_completion_tokens",
+        }
+    }
+}
+
+/// What a model's server may not take.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum ModelParameter {
+    /// How much chance there is in its words; without it the server's own.
+    Temperature,
+    /// The wish for a count of tokens at the end of a stream; without it they are estimated where none comes.
+    StreamOptions,
+    /// Answers in pieces; without it each comes whole.
+    Stream,
+    /// The strict keeping of a form (JSON schema).
+    Strict,
+    /// A form at all; without it the form is described in words.
+    ResponseFormat,
+    /// That one tool must be called.
+    ToolChoice,
+    /// A message of the role `system`; without it the task stands before the first question.
+    SystemRole,
+    /// Several calls of tools at once.
+    ParallelToolCalls,
+}
+
+impl ModelParameter {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Temperature => "temperature",
+            Self::StreamOptions => "stream_options",
+            Self::Stream => "stream",
+            Self::Strict => "strict",
+            Self::ResponseFormat => "response_format",
+            Self::ToolChoice => "tool_choice",
+            Self::SystemRole => "system_role",
+            Self::ParallelToolCalls => "parallel_tool_calls",
+        }
+    }
 }
 
 /// How a model asks for tools.

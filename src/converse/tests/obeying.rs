@@ -83,7 +83,7 @@ pub fn orders(request: &Request) -> Orders {
     for tool in &request.tools {
         orders.read(&tool.name.replace('_', " "));
         orders.read(&tool.description);
-        orders.read_all(&tool.input_schema);
+        orders.read_all(tool.input_schema.get());
     }
     for message in &request.messages {
         match message {

@@ -152,6 +152,7 @@ impl Model for Scripted {
                     id: format!("call-{at}"),
                     name,
                     args,
+                    echo: None,
                 }))),
                 Piece::Wait(time) => {
                     tokio::time::sleep(time).await;

@@ -279,7 +279,12 @@ fn round(dice: &mut Dice) -> Vec<Piece> {
         pieces.push(call(name, args));
     }
     match dice.below(40) {
-        0 => pieces.push(Piece::Fail(ModelError::Busy { status: 529 })),
+        0 => pieces.push(Piece::Fail(ModelError::Refused(crate::models::Refusal {
+            cause: crate::models::Cause::Overloaded,
+            status: Some(529),
+            within: false,
+            said: String::new(),
+        }))),
         1 => pieces.push(Piece::Stop(Stop::Length)),
         2 => pieces.push(Piece::Stop(Stop::Refused)),
         _ => {}

@@ -351,6 +351,7 @@ async fn a_cell_that_may_not_be_told_is_left_out_in_two_words() {
 async fn without_its_model_an_answer_is_what_the_sources_say() {
     let down = || {
         Piece::Fail(ModelError::Unreachable {
+            lost: crate::models::Lost::Broke,
             what: "no route".to_owned(),
         })
     };

@@ -2,7 +2,7 @@
 
 use super::{End, Turn, milliseconds};
 use crate::{
-    access::Principal,
+    access::{Principal, Surface},
     audit::{Act, Outcome, Record},
     converse::{
         evidence::Place,
@@ -12,7 +12,7 @@ use crate::{
     domain::turn::{Conversation, Done, Said, TurnEvent, TurnOutcome},
     error::Problem,
     limits::{Budget, OverBudget, Warning},
-    models::{ModelError, Tried},
+    models::Tried,
     text::Language,
 };
 
@@ -20,25 +20,33 @@ use crate::{
 const RESULTS_SHOWN: usize = 3;
 
 impl Turn<'_> {
-    pub(super) fn ended_by(&self, tried: &[Tried]) -> End {
+    pub(super) fn ended_by(&mut self, tried: &[Tried]) -> End {
         for tried in tried {
-            tracing::warn!(%tried, "a model did not answer a question");
+            let problem = tried.problem();
+            let advice = problem.advice.as_deref().unwrap_or_default();
+            tracing::warn!(%tried, advice, "a model did not answer a question");
         }
         let words = self.words;
-        End::NoModel(match tried.last() {
-            Some(Tried::Stopped(_)) => return End::Stopped,
-            Some(Tried::OverBudget(_, over)) => over_budget(over, words, self.question.language),
-            Some(Tried::Failed(_, ModelError::Timeout { seconds })) => {
-                with(words.model_slow, &seconds.to_string())
-            }
-            Some(Tried::Failed(_, ModelError::Unavailable { .. })) => {
-                words.model_not_set_up.to_owned()
-            }
-            Some(Tried::Refused(_)) => words.model_refused.to_owned(),
-            Some(Tried::NotLocal(_)) => words.model_not_local.to_owned(),
-            Some(Tried::Failed(..) | Tried::TooLong(_)) => words.model_failed.to_owned(),
-            None => words.no_model_set.to_owned(),
+        let Some(last) = tried.last() else {
+            return End::NoModel(words.no_model_set.to_owned());
+        };
+        if matches!(last, Tried::Stopped(_)) {
+            return End::Stopped;
+        }
+        self.problem = Some(last.problem());
+        if let Tried::OverBudget(_, over) = last {
+            return End::NoModel(over_budget(over, words, self.question.language));
+        }
+        let why = words.trouble(last.trouble());
+        End::NoModel(match last.status() {
+            Some(status) => format!("{why} (HTTP {status})"),
+            None => why,
         })
+    }
+
+    /// May whoever asks act on what is wrong with a model?
+    fn may_act(&self) -> bool {
+        self.question.principal.surface == Surface::CommandLine || self.who.role.technical
     }
 
     /// The last words: what could not be checked, what was left out, how it ended. Then the conversation is kept.
@@ -151,6 +159,7 @@ impl Turn<'_> {
             grounding: ended.grounding,
             took_ms: milliseconds(self.begun),
             retry_after_seconds: None,
+            problem: self.problem.take().filter(|_| self.may_act()),
         };
         self.channel.send(TurnEvent::Done(done.clone())).await;
         Ok(done)

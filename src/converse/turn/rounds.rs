@@ -58,6 +58,10 @@ impl Turn<'_> {
                 .await
             {
                 Ok(spoken) => spoken,
+                // It was learnt that its server takes no tools.
+                Err(_) if round == 0 && !route.models().first().is_some_and(calls_tools) => {
+                    return self.guided(&route, speech).await;
+                }
                 Err(tried) => return Ok(self.ended_by(&tried)),
             };
             let calls = if last { Vec::new() } else { spoken.calls };
