@@ -181,7 +181,7 @@ fn finished(code: u8, json: bool) -> u8 {
         Ok(text) if json => to_stderr(&text),
         _ => to_stderr(&problems.to_string()),
     }
-    code.max(1)
+    1
 }
 
 /// Tells what is wrong with a command line, or the help that it asks for; the exit code. As JSON on standard error where the

@@ -278,6 +278,11 @@ impl Field {
         (self.low..=self.high).contains(&value).then_some(value)
     }
 
+    /// How many values there are.
+    fn count(&self) -> usize {
+        (self.low..=self.high).count()
+    }
+
     /// The values after the highest begin again here: 0 and 7 are one weekday.
     fn last(&self) -> u32 {
         if self.name == "weekday" { 6 } else { self.high }
@@ -334,7 +339,8 @@ fn field(of: &Field, text: &str) -> Result<u64, RuleError> {
                 range,
                 step.parse::<usize>()
                     .ok()
-                    .filter(|step| *step > 0)
+                    // A longer step would end with its first: `*/90` is not every 90 minutes.
+                    .filter(|step| (1..=of.count()).contains(step))
                     .ok_or_else(wrong)?,
             ),
             None => (part, 1),
@@ -656,6 +662,8 @@ mod tests {
             ("0 7 30,31 feb *", "names no day that there is"),
             ("0 7 31 4,6,9,11 *", "names no day that there is"),
             ("*/0 7 * * *", "`*/0` is no minute"),
+            ("*/90 * * * *", "`*/90` is no minute"),
+            ("0 */25 * * *", "`*/25` is no hour"),
             ("sometimes at 07:00", "is not understood"),
             ("weekdays", "is not understood"),
             ("weekdays at 25:00", "`25:00` is no time of day"),
