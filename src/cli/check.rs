@@ -11,7 +11,7 @@ use clap::Args;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
-use super::{local, one, open, print, print_json};
+use super::{check_tools, local, one, open, print, print_json};
 use crate::{
     access::{Principal, Surface},
     app::App,
@@ -51,7 +51,7 @@ pub struct Check {}
 
 /// One thing that was looked at.
 #[derive(Debug, Serialize)]
-struct Line {
+pub(super) struct Line {
     on: String,
     ok: bool,
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -126,6 +126,7 @@ async fn look(app: &App) -> Result<Vec<Line>, Problems> {
     }
     let objects = objects(app, &mut lines).await?;
     look_at_addresses(app, &objects, &mut lines).await;
+    check_tools::look(app, &objects, &mut lines).await;
     let checked = provision::check(&objects, &app.settings);
     for problem in &checked.errors {
         let (on, what) = told(problem);
@@ -147,7 +148,7 @@ async fn look(app: &App) -> Result<Vec<Line>, Problems> {
     Ok(lines)
 }
 
-fn good(on: String, what: String) -> Line {
+pub(super) fn good(on: String, what: String) -> Line {
     Line { on, ok: true, what }
 }
 

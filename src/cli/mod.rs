@@ -5,6 +5,7 @@ mod apply;
 mod ask;
 mod audit;
 mod check;
+mod check_tools;
 mod connector;
 mod connector_accept;
 mod connector_call;

@@ -56,6 +56,7 @@ mod tables;
 mod tests;
 mod tools;
 mod wire;
+mod writing;
 
 pub use arguments::Argument;
 pub use error::{CallError, SERVER_WORD_CHARS, ServerWord};
@@ -120,9 +121,18 @@ pub struct ToolInfo {
     pub pin: Pin,
     /// The class that the connector's patterns give it; nothing where it is not callable.
     pub class: Option<ToolClass>,
+    /// What the server says of whether it writes; nothing where it says nothing. It decides nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub writes: Option<bool>,
 }
 
 impl ToolInfo {
+    /// Does it seem to write, by what the server says of it, else by its name?
+    pub fn seems_to_write(&self) -> bool {
+        self.writes
+            .unwrap_or_else(|| writing::is_named_so(&self.name))
+    }
+
     /// Its arguments, as its input schema names them.
     pub fn arguments(&self) -> Vec<Argument> {
         arguments::arguments(&self.input_schema)
@@ -299,6 +309,7 @@ impl Connectors {
             hash: tool.hash.clone(),
             pin: tool.pin.clone(),
             class: slot.connector.class_of(name),
+            writes: tool.writes,
         });
         Ok(Listing {
             about,

@@ -44,6 +44,8 @@ const STUCK_AFTER_TIMEOUTS: u32 = 2;
 pub(super) struct Tool {
     pub description: Option<String>,
     pub input_schema: Arc<Map<String, Value>>,
+    /// What its annotations say of whether it writes.
+    pub writes: Option<bool>,
     pub hash: PinnedHash,
     pub pin: Pin,
 }
@@ -406,6 +408,7 @@ impl Session {
         let Described {
             description,
             input_schema,
+            writes,
         } = described;
         let (hash, canonical) = pins::pin_of(name, description.as_deref(), &input_schema);
         let mut pin = self.check_pin(name, &hash, &canonical).await?;
@@ -419,6 +422,7 @@ impl Session {
         Ok(Tool {
             description,
             input_schema: Arc::new(input_schema),
+            writes,
             hash,
             pin,
         })

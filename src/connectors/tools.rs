@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::writing;
 use crate::text::{shorten, visible};
 
 /// A server's list has at most so many pages and tools; what is above is left unread, and told.
@@ -22,6 +23,8 @@ const NAME_CHARACTERS: usize = 80;
 pub(super) struct Described {
     pub description: Option<String>,
     pub input_schema: Map<String, Value>,
+    /// What its annotations say of whether it writes.
+    pub writes: Option<bool>,
 }
 
 /// A tool that cannot be read, and so not called.
@@ -184,6 +187,7 @@ fn read(tool: &Value) -> Result<(String, Described), String> {
         Described {
             description,
             input_schema,
+            writes: writing::annotated(tool),
         },
     ))
 }

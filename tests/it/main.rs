@@ -19,6 +19,7 @@ mod northwind;
 mod output;
 mod pairs;
 mod program;
+mod weak;
 
 /// The real language model answers one after the other: who waits for it would run out of time.
 static MODEL: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());

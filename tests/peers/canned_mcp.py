@@ -3,8 +3,8 @@
 
 canned_mcp.py ANSWERS RECORD
 
-ANSWERS is a JSON file, read again for each message: {"tools": [{"name", "description"?, "schema"?, "answer"?, "error"?,
-"seconds"?}], "seconds"?}. `answer` is what the tool says (JSON, or text), `error` a text with which it refuses instead,
+ANSWERS is a JSON file, read again for each message: {"tools": [{"name", "description"?, "schema"?, "annotations"?,
+"answer"?, "error"?, "seconds"?}], "seconds"?}. `answer` is what the tool says (JSON, or text), `error` a text with which it refuses instead,
 `seconds` how long it takes; at the top, how long the list of tools takes. RECORD gets a line of JSON for each call, before
 anything is answered. Standard library only.
 """
@@ -29,7 +29,7 @@ def described(tool):
         "name": tool["name"],
         "description": tool.get("description", ""),
         "inputSchema": schema,
-        "annotations": {"readOnlyHint": True},
+        "annotations": tool.get("annotations", {"readOnlyHint": True}),
     }
 
 
