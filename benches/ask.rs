@@ -172,6 +172,7 @@ impl Instance {
             route: vec![id],
             company: "Acme".to_owned(),
             allowed_hosts: Vec::new(),
+            secrets: daybrief::guard::Secrets::default(),
             keep_days: 90,
             turn_limits: TurnLimits::default(),
         });

@@ -23,6 +23,7 @@ use crate::{
     converse::{self, Converse, TurnLimits},
     domain::{finding::Gap, schedule::ChannelKind},
     error::{Problem, Problems},
+    guard,
     ids::{CalendarId, ConnectorId, ModelId, UserId},
     limits::Limits,
     models::{self, Model},
@@ -33,7 +34,7 @@ use crate::{
         vault::{Vault, derive, fresh_key},
     },
     settings::{self, Settings},
-    store::{PinRow, Store},
+    store::{PinRow, Store, StoreError},
     text_file::{self, NoText},
     zones,
 };
@@ -50,6 +51,8 @@ const LONGEST_DESCRIPTION: usize = 64_000;
 pub struct Secrets {
     store: Store,
     vault: Arc<Vault>,
+    /// Every value that was resolved: no door lets one out.
+    known: guard::Secrets,
 }
 
 impl Secrets {
@@ -57,22 +60,21 @@ impl Secrets {
     pub fn vault(&self) -> &Vault {
         &self.vault
     }
-}
 
-/// A secret of the environment or of a file.
-async fn local_secret(reference: &SecretRef) -> Result<SecretString, SecretUnavailable> {
-    let unavailable = |why: &str| SecretUnavailable(format!("the secret `{reference}` {why}"));
-    match reference {
-        SecretRef::Store(_) => Err(unavailable("cannot be in the store here")),
-        SecretRef::Env(_) | SecretRef::File(_) => {
-            secrets::local(reference).map_err(|why| unavailable(&why))
+    /// Opens every secret of the store, so that the doors know them before anything is asked. One that does not open is
+    /// told where it is used.
+    async fn learn(&self) -> Result<(), StoreError> {
+        for name in self.store.secrets().names().await? {
+            if let Some(sealed) = self.store.secrets().get(&name).await?
+                && let Ok(value) = self.vault.open(&name, &sealed)
+            {
+                self.known.add(&value);
+            }
         }
+        Ok(())
     }
-}
 
-#[async_trait]
-impl SecretSource for Secrets {
-    async fn secret(&self, reference: &SecretRef) -> Result<SecretString, SecretUnavailable> {
+    async fn resolve(&self, reference: &SecretRef) -> Result<SecretString, SecretUnavailable> {
         let SecretRef::Store(name) = reference else {
             return local_secret(reference).await;
         };
@@ -92,6 +94,26 @@ impl SecretSource for Secrets {
         self.vault
             .open(name, &sealed)
             .map_err(|error| unavailable(format!("does not open: {error}")))
+    }
+}
+
+/// A secret of the environment or of a file.
+async fn local_secret(reference: &SecretRef) -> Result<SecretString, SecretUnavailable> {
+    let unavailable = |why: &str| SecretUnavailable(format!("the secret `{reference}` {why}"));
+    match reference {
+        SecretRef::Store(_) => Err(unavailable("cannot be in the store here")),
+        SecretRef::Env(_) | SecretRef::File(_) => {
+            secrets::local(reference).map_err(|why| unavailable(&why))
+        }
+    }
+}
+
+#[async_trait]
+impl SecretSource for Secrets {
+    async fn secret(&self, reference: &SecretRef) -> Result<SecretString, SecretUnavailable> {
+        let value = self.resolve(reference).await?;
+        self.known.add(&value);
+        Ok(value)
     }
 }
 
@@ -253,7 +275,9 @@ impl App {
         let secrets = Secrets {
             store: store.clone(),
             vault: Arc::new(vault),
+            known: guard::Secrets::default(),
         };
+        secrets.learn().await.map_err(|error| one(error.into()))?;
         let audit = Audit::new(store.clone(), derive(&root, "audit"))
             .keeping(settings.audit.keep_arguments)
             .coming_first();
@@ -298,6 +322,7 @@ impl App {
             },
             company: settings.instance.name.clone(),
             allowed_hosts: allowed_hosts(&settings),
+            secrets: secrets.known.clone(),
             keep_days: settings.questions.keep_days,
             turn_limits: TurnLimits {
                 calls: settings.questions.calls,
@@ -318,6 +343,7 @@ impl App {
                 .clone()
                 .and_then(|id| CalendarId::new(id).ok()),
             allowed_hosts: allowed_hosts(&settings),
+            secrets: secrets.known.clone(),
             admin: settings
                 .instance
                 .admin

@@ -206,6 +206,7 @@ fn guard(programs: &Programs, objects: &Objects) -> Guard {
         connectors
             .flat_map(|connector| connector.link_hosts.clone())
             .chain(programs.company.allowed_hosts.iter().cloned()),
+        programs.company.secrets.clone(),
     )
 }
 

@@ -155,6 +155,7 @@ impl Instance {
             route: vec![id],
             company: "Acme".to_owned(),
             allowed_hosts: Vec::new(),
+            secrets: crate::guard::Secrets::default(),
             keep_days: 90,
             turn_limits: TurnLimits::default(),
         });
@@ -182,6 +183,7 @@ impl Instance {
             },
             calendar: None,
             allowed_hosts: Vec::new(),
+            secrets: crate::guard::Secrets::default(),
             admin: None,
             lease: SignedDuration::from_secs(30),
         };

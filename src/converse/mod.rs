@@ -117,6 +117,8 @@ pub struct Converse {
     pub company: Arc<str>,
     /// Hosts that links may have besides those of the connectors.
     pub allowed_hosts: Arc<[String]>,
+    /// The secrets of this instance, which no answer lets out.
+    pub secrets: crate::guard::Secrets,
     /// How long conversations are kept after their last turn.
     pub keep_days: u32,
     pub turn_limits: TurnLimits,
@@ -145,6 +147,7 @@ pub struct Parts {
     pub route: Vec<crate::ids::ModelId>,
     pub company: String,
     pub allowed_hosts: Vec<String>,
+    pub secrets: crate::guard::Secrets,
     pub keep_days: u32,
     pub turn_limits: TurnLimits,
 }
@@ -163,6 +166,7 @@ impl Converse {
             route: parts.route.into(),
             company: parts.company.into(),
             allowed_hosts: parts.allowed_hosts.into(),
+            secrets: parts.secrets,
             keep_days: parts.keep_days,
             turn_limits: parts.turn_limits,
             tools: Arc::default(),
@@ -198,7 +202,7 @@ impl Converse {
         if let Some(filter) = known(&lock()) {
             return filter;
         }
-        let fresh = filter::Filter::new(&context);
+        let fresh = filter::Filter::with_secrets(&context, self.secrets.clone());
         let mut filters = lock();
         if filters.len() >= MOST_FILTERS {
             filters.remove(0);

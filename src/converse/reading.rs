@@ -508,7 +508,7 @@ impl Read {
     }
 
     fn allows(&self, link: &Url) -> bool {
-        crate::guard::Guard::new(self.link_hosts.iter().cloned()).allows(link)
+        crate::guard::Guard::links_to(self.link_hosts.iter().cloned()).allows(link)
     }
 }
 

@@ -1,9 +1,11 @@
 //! The door out: a channel takes only [`Cleared`] content, and only this module makes it.
 
-mod addresses;
 pub mod filter;
+mod secrets;
 
 use url::Url;
+
+pub use secrets::Secrets;
 
 use crate::{
     domain::{
@@ -13,34 +15,56 @@ use crate::{
     },
     text::{shorten, visible},
 };
-use addresses::Addresses;
+use filter::{Context, Filter};
 
 /// The longest subject and preheader, in characters: what is left out may be shorter than what stands for it.
 const SUBJECT_CHARACTERS: usize = 70;
 const PREHEADER_CHARACTERS: usize = 110;
 
-/// What may leave: links to these hosts only.
+/// What may leave: links to these hosts only, and no secret of this instance.
 #[derive(Debug, Clone, Default)]
 pub struct Guard {
     allowed_hosts: Vec<String>,
+    secrets: Secrets,
 }
 
 impl Guard {
-    /// A guard that lets links to these hosts and to hosts below them through.
-    pub fn new(allowed_hosts: impl IntoIterator<Item = String>) -> Self {
+    /// A guard that lets links to these hosts and to hosts below them through, and these secrets not.
+    pub fn new(allowed_hosts: impl IntoIterator<Item = String>, secrets: Secrets) -> Self {
+        Self {
+            secrets,
+            ..Self::links_to(allowed_hosts)
+        }
+    }
+
+    /// A guard over links alone, which knows no secrets.
+    pub fn links_to(allowed_hosts: impl IntoIterator<Item = String>) -> Self {
         Self {
             allowed_hosts: allowed_hosts
                 .into_iter()
                 .map(|host| host.to_lowercase())
                 .collect(),
+            secrets: Secrets::default(),
         }
     }
 
-    /// Clears a brief: links to other hosts lose the link, addresses of other hosts are left out wherever they stand,
-    /// nobody is called by a word, characters that hide or turn text are taken out.
+    /// The filter of a brief: it says what the reader's own systems hold, so it has no schema to hide and names machines.
+    fn filter(&self, language: crate::text::Language) -> Filter {
+        let context = Context {
+            allowed_hosts: self.allowed_hosts.clone(),
+            schema_role: true,
+            machine_names: true,
+            language,
+            ..Context::default()
+        };
+        Filter::with_secrets(&context, self.secrets.clone())
+    }
+
+    /// Clears a brief: secrets and addresses of other hosts are left out wherever they stand, links to other hosts lose the
+    /// link, nobody is called by a word, characters that hide or turn text are taken out.
     pub fn clear(&self, mut brief: Brief) -> Cleared<Brief> {
-        let addresses = Addresses::new(self);
-        let clear = |text: &mut String| *text = addresses.left_out(&visible(text));
+        let filter = self.filter(brief.language);
+        let clear = |text: &mut String| *text = filter.clear_value(&visible(text)).into_inner();
         let texts = brief.notices.iter_mut().chain([&mut brief.bottom_line]);
         let items = brief
             .decide
@@ -67,7 +91,7 @@ impl Guard {
             }
             // Pieces that are none may make one together.
             let whole = rich.text();
-            let cleared = addresses.left_out(&whole);
+            let cleared = filter.clear_value(&whole).into_inner();
             if cleared != whole {
                 *rich = Rich::plain(cleared);
             }
@@ -154,7 +178,7 @@ mod tests {
 
     #[test]
     fn only_links_to_allowed_hosts_stay() {
-        let guard = Guard::new(["acme.example".to_owned()]);
+        let guard = Guard::new(["acme.example".to_owned()], Secrets::default());
         for (link, allowed) in [
             ("https://acme.example/x", true),
             ("https://tracker.ACME.example/x", true),
@@ -171,7 +195,11 @@ mod tests {
     }
 
     fn left_out(text: &str) -> String {
-        Addresses::new(&Guard::new(["acme.example".to_owned()])).left_out(text)
+        let guard = Guard::new(["acme.example".to_owned()], Secrets::default());
+        guard
+            .filter(crate::text::Language::English)
+            .clear_value(text)
+            .into_inner()
     }
 
     #[test]
@@ -188,7 +216,7 @@ mod tests {
                 "Write to mailto:a@evil.example now",
                 "Write to [left out] now",
             ),
-            ("See [this](https://evil.example) now", "See [left out] now"),
+            ("See [this](https://evil.example) now", "See this now"),
             (
                 "See evil.example. Then pay",
                 "See evil\u{2024}example. Then pay",
@@ -236,7 +264,7 @@ mod tests {
             "open": { "label": text, "url": "https://acme.example/1" }, "evidence": [],
         }]);
         let brief: Brief = serde_json::from_value(brief).unwrap();
-        let cleared = Guard::new(["acme.example".to_owned()])
+        let cleared = Guard::new(["acme.example".to_owned()], Secrets::default())
             .clear(brief)
             .into_inner();
         let all = serde_json::to_string(&cleared).unwrap();

@@ -63,6 +63,8 @@ pub struct Company {
     pub calendar: Option<CalendarId>,
     /// Hosts that links may have besides those of the connectors.
     pub allowed_hosts: Vec<String>,
+    /// The secrets of this instance, which no brief lets out.
+    pub secrets: crate::guard::Secrets,
     /// Who is told when something fails.
     pub admin: Option<UserId>,
     /// How long a worker that fell silent keeps what it works on.
@@ -96,7 +98,7 @@ impl Parts {
             .into_iter()
             .flat_map(|connector| connector.link_hosts.clone())
             .chain(self.company.allowed_hosts.clone());
-        Guard::new(hosts)
+        Guard::new(hosts, self.company.secrets.clone())
     }
 
     /// What a brief for this role says of the instance.

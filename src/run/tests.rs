@@ -210,6 +210,7 @@ impl Instance {
                 },
                 calendar: None,
                 allowed_hosts: Vec::new(),
+                secrets: crate::guard::Secrets::default(),
                 admin: UserId::new("admin").ok(),
                 lease: LEASE,
             }),

@@ -1,6 +1,7 @@
 //! The filter as others check it: texts that must not leave, and texts that must leave as they are.
 
 use std::{
+    collections::BTreeMap,
     fs,
     io::Write,
     path::Path,
@@ -58,66 +59,91 @@ fn corpus(name: &str) -> Vec<(Value, Value)> {
         .collect()
 }
 
-/// Lines that the patterns were made with and lines written before anybody looked at them: of the last such set the first
-/// run is told in the commit that brought it.
-const MUST_NOT_PASS: [(&str, usize); 2] =
-    [("must-not-pass.jsonl", 1000), ("last-fresh-bad.jsonl", 100)];
-const MUST_PASS: [(&str, usize); 2] = [("must-pass.jsonl", 1000), ("last-fresh-good.jsonl", 100)];
+/// Of a class of texts that must not leave, so many in a hundred are caught. Prompts told in other words and codes told in a
+/// sentence are no promise of the filter: prompts hold no secret (`check` refuses one), and only what has a form is known.
+const CAUGHT: [(&str, usize); 9] = [
+    ("sql", 98),
+    ("code", 97),
+    ("error", 97),
+    ("tool", 98),
+    ("name", 98),
+    ("host", 97),
+    ("link", 95),
+    ("hidden", 80),
+    ("mention", 95),
+];
+/// Of a text's characters beside what must not leave, so many in a hundred stay.
+const KEPT: usize = 60;
 
 #[test]
-fn what_must_not_leave_does_not() {
-    for (name, least) in MUST_NOT_PASS {
-        none_leaks(name, least);
-    }
-}
-
-fn none_leaks(name: &str, least: usize) {
-    let all = corpus(name);
-    assert!(all.len() >= least, "{name}: {}", all.len());
-    let leaked = |given: &Value, made: &Value| {
+fn what_must_not_leave_does_not_and_most_of_what_stands_beside_it_does() {
+    let mut classes: BTreeMap<String, (usize, usize, usize, usize)> = BTreeMap::new();
+    let all = ["must-not-pass.jsonl", "last-fresh-bad.jsonl"]
+        .into_iter()
+        .flat_map(corpus);
+    for (given, made) in all {
         let text = made["text"].as_str().unwrap();
-        let never = given["never"].as_array().unwrap();
-        made["verdict"] == "pass"
-            || never
-                .iter()
-                .any(|never| text.contains(never.as_str().unwrap()))
-    };
-    let failed: Vec<_> = all
-        .iter()
-        .filter(|(given, made)| leaked(given, made))
-        .collect();
-    for (given, made) in &failed {
-        println!("leaked: {given}\n     as: {made}");
+        let never: Vec<&str> = given["never"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|never| never.as_str().unwrap())
+            .collect();
+        let leaked = made["verdict"] == "pass" || never.iter().any(|never| text.contains(never));
+        let length = |text: &str| text.chars().count();
+        let beside = length(given["text"].as_str().unwrap())
+            .saturating_sub(never.iter().map(|never| length(never)).sum());
+        let kept = if made["verdict"] == "block" {
+            0
+        } else {
+            length(&text.replace("[left out]", "")).min(beside)
+        };
+        let class = classes
+            .entry(given["class"].as_str().unwrap().to_owned())
+            .or_default();
+        class.0 += 1;
+        class.1 += usize::from(!leaked);
+        class.2 += beside;
+        class.3 += kept;
+        if leaked {
+            println!("leaked: {given}\n     as: {made}");
+        }
     }
-    assert!(
-        failed.len() * 100 <= all.len(),
-        "{name}: {} of {} leaked",
-        failed.len(),
-        all.len()
-    );
+    for (class, (all, caught, beside, kept)) in &classes {
+        println!("{class}: {caught} of {all} caught, {kept} of {beside} characters beside it kept");
+    }
+    for (class, least) in CAUGHT {
+        let (all, caught, _, _) = classes[class];
+        assert!(caught * 100 >= all * least, "{class}: {caught} of {all}");
+    }
+    let (beside, kept) = classes
+        .values()
+        .fold((0, 0), |sum, class| (sum.0 + class.2, sum.1 + class.3));
+    assert!(kept * 100 >= beside * KEPT, "{kept} of {beside} characters");
 }
 
 #[test]
 fn ordinary_business_language_leaves_as_it_is() {
-    for (name, least) in MUST_PASS {
-        none_is_touched(name, least);
-    }
-}
-
-fn none_is_touched(name: &str, least: usize) {
-    let all = corpus(name);
-    assert!(all.len() >= least, "{name}: {}", all.len());
-    let failed: Vec<_> = all
+    let all: Vec<_> = ["must-pass.jsonl", "last-fresh-good.jsonl"]
+        .into_iter()
+        .flat_map(corpus)
+        .collect();
+    let touched: Vec<_> = all
         .iter()
         .filter(|(given, made)| made["verdict"] != "pass" || made["text"] != given["text"])
         .collect();
-    for (given, made) in &failed {
+    for (given, made) in &touched {
         println!("touched: {given}\n     as: {made}");
     }
+    println!("{} of {} touched", touched.len(), all.len());
     assert!(
-        failed.len() * 200 <= all.len(),
-        "{name}: {} of {} touched",
-        failed.len(),
+        touched.iter().all(|(given, _)| given["set"] != "own"),
+        "what the program says itself is held back"
+    );
+    assert!(
+        touched.len() * 200 <= all.len(),
+        "{} of {} touched",
+        touched.len(),
         all.len()
     );
 }
@@ -135,7 +161,7 @@ fn a_line_that_cannot_be_read_is_told_by_its_number_and_the_others_go_on() {
     );
     assert_eq!(
         made[1],
-        serde_json::json!({"id": "d", "verdict": "redact", "text": "See a tool.", "reasons": ["tool"]})
+        serde_json::json!({"id": "d", "verdict": "redact", "text": "See [left out].", "reasons": ["tool"]})
     );
     let said = String::from_utf8(output.stderr).unwrap();
     let told: Vec<&str> = said.lines().collect();

@@ -311,6 +311,7 @@ impl Bench {
                 .collect(),
             company: "Acme".to_owned(),
             allowed_hosts: Vec::new(),
+            secrets: crate::guard::Secrets::default(),
             keep_days: 90,
             turn_limits,
         })

@@ -203,6 +203,7 @@ impl Turn<'_> {
             prompts: vec![self.who.role.prompt.clone()],
             allowed_hosts: hosts,
             schema_role: self.who.role.technical,
+            language: self.question.language,
             ..filter::Context::default()
         })
     }

@@ -13,70 +13,26 @@ pub struct Folded<'a> {
     /// For each byte of the copies the offset in `raw` of the character it comes from; none where the copies are as long
     /// as the text, character for character.
     origins: Option<Vec<usize>>,
-    /// How long the copies' beginning is that stands for the text before.
-    before: usize,
-    /// The ASCII characters that are in the copies, a bit for each.
-    there: u128,
 }
-
-/// Where in a line a text begins: patterns of whole lines hold for the beginning of one only.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Start {
-    Line,
-    Within,
-}
-
-/// What stands for the text before, in a copy of a text that begins within a line.
-const BEFORE: &str = ". ";
 
 impl<'a> Folded<'a> {
-    pub fn new(raw: &'a str, start: Start) -> Self {
-        let before = match start {
-            Start::Line => "",
-            Start::Within => BEFORE,
-        };
-        let mut plain = before.to_owned();
-        let mut origins = None;
-        if raw.is_ascii() && !raw.contains(ESCAPED) {
-            plain.push_str(raw);
+    pub fn new(raw: &'a str) -> Self {
+        let (plain, origins) = if raw.is_ascii() && !raw.contains(ESCAPED) {
+            (raw.to_owned(), None)
         } else {
             let (folded, at) = fold(raw);
-            plain.push_str(&folded);
-            origins = Some(at);
-        }
+            (folded, Some(at))
+        };
         Self {
             raw,
             lower: plain.to_ascii_lowercase(),
-            there: plain
-                .bytes()
-                .filter(u8::is_ascii)
-                .fold(0, |there, byte| there | 1 << byte),
             plain,
             origins,
-            before: before.len(),
         }
-    }
-
-    /// Is one of these ASCII characters in it? What needs one of them is looked for in no other text.
-    pub fn holds(&self, signs: &[u8]) -> bool {
-        signs
-            .iter()
-            .any(|sign| self.there >> (sign & 0x7f) & 1 == 1)
-    }
-
-    /// Do two capitals stand side by side in it?
-    pub fn has_capitals(&self) -> bool {
-        let mut before = false;
-        self.plain.bytes().any(|byte| {
-            let two = before && byte.is_ascii_uppercase();
-            before = byte.is_ascii_uppercase();
-            two
-        })
     }
 
     /// The place in the text of a place in the copies, grown to whole characters.
     pub fn origin(&self, range: Range<usize>) -> Range<usize> {
-        let range = range.start.saturating_sub(self.before)..range.end.saturating_sub(self.before);
         let Some(origins) = &self.origins else {
             return range;
         };

@@ -29,11 +29,6 @@ impl Cleaner {
         }
     }
 
-    /// Is there a character of which the next decides?
-    pub fn is_waiting(&self) -> bool {
-        self.waiting.is_some()
-    }
-
     /// The end of the text.
     pub fn finish(&mut self, into: &mut String) {
         match self.waiting.take() {

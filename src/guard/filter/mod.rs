@@ -1,62 +1,69 @@
-//! The filter between what a model wrote and what a person reads.
+//! The filter between what was written elsewhere (by a model, or by strangers in a source) and what a person reads.
 //!
-//! A model is treated as an attacker: whatever it writes, no SQL, schema name, code, error text, tool, host, prompt,
-//! secret, foreign link or hidden character leaves. Text leaves sentence by sentence. A sentence in which the cheap look
-//! ([`scan`]) finds nothing leaves as it is; from one in which it finds something, the text is held to the end of its
-//! paragraph and looked at closely, over a folded copy ([`fold`]) with offsets back into the text.
-//! One pass over it tells which patterns of a list are in it; only those are then searched for ([`pattern`]).
+//! A text is cut into segments ([`cut`]): a fence, a line, a sentence. The verdict about a segment is a pure function of it:
+//! no segment changes how another is read, and how a text came in pieces changes nothing.
 //!
-//! **Names.** A name of the context that is one plain word (`status`, `order`) is ordinary language: it is held back only
-//! where it looks technical, that is dot-qualified (`o.status`), in back-ticks or in identifier quotes (`"order"`,
-//! `[order]`). A name that holds `_`, a digit or a hump (`customerId`), or cannot be a word, is held back wherever it stands.
+//! What is looked for, from the certain to the likely:
+//! - [`known`]: names, tools, prompts, hosts and secrets of this instance. Exact. A name that is also an everyday word counts
+//!   only where it looks technical.
+//! - [`secrets`], [`markup`], [`hosts`]: what has the form of a secret, a link, an address or a file, by their own grammars.
+//! - [`machine`]: queries, code, errors, logs: one small classifier, trained on `tests/data/guard`.
 //!
-//! **Verdicts.** `Redact`: pieces were put in business words or left out. `Block`: nothing sensible is left, or a prompt
-//! or secrets are being told; then one clear sentence stands in their place and nothing more of that text leaves.
-//!
-//! **Again.** What has left passes a second time as it is. What is left of a paragraph of which something was taken out is
-//! tried before it leaves ([`stream`]): if it would be read in another way, it is left out too.
+//! What is found goes, and a mark in the reader's language stands for it; what stands beside it stays.
 
-mod code;
-mod density;
-mod errors;
-mod extent;
+mod cut;
 mod fold;
 mod hidden;
 mod hosts;
-mod language;
-mod links;
-mod locks;
-mod mentions;
-mod names;
-mod pattern;
-mod prompts;
-mod scan;
+mod known;
+mod machine;
+mod markup;
 mod secrets;
 mod spans;
-mod sql;
 mod stream;
-mod structures;
-mod triggers;
 
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, ops::Range, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-pub use stream::{LOOK_AHEAD_BYTES, Stream, Tail};
+pub use stream::{Stream, Tail};
 
 use super::{Cleared, Guard};
-use fold::Start;
-use names::Names;
+use crate::text::Language;
+use fold::Folded;
+use known::Known;
+use spans::{Span, With};
 
-/// What stands in the place of a piece for which there are no business words.
-pub const LEFT_OUT: &str = "[left out]";
+/// What stands in the place of a piece that was left out.
+pub fn left_out(language: Language) -> &'static str {
+    match language {
+        Language::English => "[left out]",
+        Language::German => "[ausgelassen]",
+        Language::French => "[omis]",
+        Language::Spanish => "[omitido]",
+    }
+}
 
-/// What stands in the place of a blocked text.
-pub const HELD_BACK: &str =
-    "This text was held back because it showed internal details instead of an answer.";
+/// What stands in the place of a text of which nothing may leave.
+pub fn held_back(language: Language) -> &'static str {
+    match language {
+        Language::English => {
+            "This text was held back because it showed internal details instead of an answer."
+        }
+        Language::German => {
+            "Dieser Text wurde zurückgehalten, weil er statt einer Antwort interne Einzelheiten zeigte."
+        }
+        Language::French => {
+            "Ce texte a été retenu, car il montrait des détails internes au lieu d'une réponse."
+        }
+        Language::Spanish => {
+            "Este texto se ha retenido porque mostraba detalles internos en lugar de una respuesta."
+        }
+    }
+}
 
 /// What must not be named, and which links may stand.
 #[derive(Debug, Clone, Default, Deserialize, PartialEq, Eq)]
@@ -65,12 +72,18 @@ pub struct Context {
     pub tables: Vec<String>,
     pub columns: Vec<String>,
     pub tools: Vec<String>,
-    /// What the model was told beside the shipped prompts.
+    /// What models are told beside the shipped prompts.
     pub prompts: Vec<String>,
     /// Links to these hosts and to hosts below them may stand.
     pub allowed_hosts: Vec<String>,
-    /// The reader may see schemas: SQL, names, code, error texts and tools pass; all else is held back as ever.
+    /// Hosts of this instance that nobody need know.
+    pub hosts: Vec<String>,
+    /// The reader may see schemas: machine text, names and tools pass; all else is held back as ever.
     pub schema_role: bool,
+    /// Names of machines and files may stand, as in a brief, which says what the reader's own systems hold.
+    pub machine_names: bool,
+    /// The reader's language, in which it is said that something was left out.
+    pub language: Language,
 }
 
 /// What was done with a text.
@@ -79,9 +92,9 @@ pub struct Context {
 pub enum Verdict {
     /// It left as it was.
     Pass,
-    /// Pieces of it were put in other words or left out.
+    /// Pieces of it were left out.
     Redact,
-    /// One sentence stands for it, or for all of it from some point on.
+    /// One sentence stands for it: nothing of it was left.
     Block,
 }
 
@@ -99,12 +112,11 @@ impl Verdict {
 /// Why something was held back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
-    Sql,
+    /// A query, code, an error, a log, settings.
+    Machine,
     Table,
     Column,
     Tool,
-    Code,
-    Error,
     Host,
     File,
     Link,
@@ -113,20 +125,16 @@ pub enum Reason {
     Secret,
     Mention,
     Hidden,
-    /// A piece so long without an end that nobody can look at it.
-    Unbounded,
 }
 
 impl Reason {
     /// The reason's stable name.
     pub fn name(self) -> &'static str {
         match self {
-            Self::Sql => "sql",
+            Self::Machine => "machine-text",
             Self::Table => "table-name",
             Self::Column => "column-name",
             Self::Tool => "tool",
-            Self::Code => "code",
-            Self::Error => "error-text",
             Self::Host => "host",
             Self::File => "file-path",
             Self::Link => "link",
@@ -135,16 +143,7 @@ impl Reason {
             Self::Secret => "secret",
             Self::Mention => "mass-mention",
             Self::Hidden => "hidden-characters",
-            Self::Unbounded => "unbounded",
         }
-    }
-
-    /// Is it something that a reader with `schema_role` may see?
-    fn is_schema(self) -> bool {
-        matches!(
-            self,
-            Self::Sql | Self::Table | Self::Column | Self::Tool | Self::Code | Self::Error
-        )
     }
 }
 
@@ -163,24 +162,33 @@ pub struct Filter(Arc<Parts>);
 
 #[derive(Debug)]
 struct Parts {
-    names: Names,
-    prompts: prompts::Sentences,
+    known: Known,
+    secrets: super::Secrets,
     links: Guard,
     schema_role: bool,
+    addresses: hosts::Rule,
+    language: Language,
 }
 
 impl Filter {
-    /// A filter that knows the names and hosts of this context.
+    /// A filter that knows the names and hosts of this context, and no secrets.
     pub fn new(context: &Context) -> Self {
+        Self::with_secrets(context, super::Secrets::default())
+    }
+
+    /// A filter that knows the secrets of this instance too.
+    pub fn with_secrets(context: &Context, secrets: super::Secrets) -> Self {
         Self(Arc::new(Parts {
-            names: if context.schema_role {
-                Names::default()
-            } else {
-                Names::new(context)
-            },
-            prompts: prompts::Sentences::new(context.prompts.iter().map(String::as_str)),
-            links: Guard::new(context.allowed_hosts.iter().cloned()),
+            known: Known::new(context),
+            secrets,
+            links: Guard::links_to(context.allowed_hosts.iter().cloned()),
             schema_role: context.schema_role,
+            addresses: if context.machine_names {
+                hosts::Rule::Names
+            } else {
+                hosts::Rule::Strict
+            },
+            language: context.language,
         }))
     }
 
@@ -202,19 +210,14 @@ impl Filter {
         Cleared(self.whole(text).text)
     }
 
-    /// One value as it may leave: a cell, a name, a figure's label. Where a text would be blocked, and where nothing of the
-    /// value is left but marks, [`LEFT_OUT`] stands for all of it, so that it stays as short as a value is.
+    /// One value as it may leave: a cell, a name, a figure's label. Where nothing of it may, the mark stands for all of it,
+    /// so that it stays as short as a value is.
     pub fn clear_value(&self, value: &str) -> Cleared<String> {
         let outcome = self.whole(value);
-        let nothing_left = outcome.verdict != Verdict::Pass
-            && !outcome
-                .text
-                .replace(LEFT_OUT, "")
-                .contains(char::is_alphanumeric);
-        if outcome.verdict == Verdict::Block || nothing_left {
-            return Cleared(LEFT_OUT.to_owned());
-        }
-        Cleared(outcome.text)
+        Cleared(match outcome.verdict {
+            Verdict::Block => self.mark().to_owned(),
+            _ => outcome.text,
+        })
     }
 
     /// A filter for text that comes in pieces.
@@ -222,82 +225,96 @@ impl Filter {
         Stream::new(self.clone())
     }
 
-    /// Looks closely at one piece of text until nothing more is found in it. `start` says where in a line it begins.
-    fn piece(&self, text: &str, start: Start, bits: scan::Bits) -> spans::Piece {
-        /// A replacement may bring together what was apart; what is not quiet after so many looks is left out.
-        const LOOKS: usize = 4;
-        let mut piece = spans::Piece::untouched(text);
-        let mut bits = bits;
-        for _ in 0..LOOKS {
-            let found = self.find(&fold::Folded::new(&piece.text, start), bits);
+    fn mark(&self) -> &'static str {
+        left_out(self.0.language)
+    }
+
+    /// What may leave of one segment. Why not all of it goes into `reasons`.
+    fn segment(&self, segment: &str, reasons: &mut BTreeSet<Reason>) -> String {
+        /// What is left of a segment must pass by itself; one that does not after so many looks goes whole.
+        const MAX_LOOKS: usize = 4;
+        let mut text = segment.to_owned();
+        for _ in 0..MAX_LOOKS {
+            let found = self.find(&text);
             if found.is_empty() {
-                return piece;
+                return text;
             }
-            let next = found.render(&piece.text);
-            piece = piece.then(next);
-            if piece.dump {
-                // One sentence will stand for the rest: what is left before it must be quiet alone.
-                let kept = piece.text.trim_end();
-                let length = kept.strip_suffix(LEFT_OUT).unwrap_or(kept).len();
-                piece.text.truncate(length);
-            }
-            // What has become of it must be quiet for every scanner, whichever will look at it next time.
-            bits = scan::Bits::ALL;
+            reasons.extend(found.iter().map(|span| span.reason));
+            text = spans::render(&text, found, self.mark());
         }
-        if self
-            .find(&fold::Folded::new(&piece.text, start), bits)
-            .is_empty()
-        {
-            piece
-        } else {
-            piece.left_out()
-        }
+        let end = text.trim_end().len();
+        format!("{}{}", self.mark(), text.get(end..).unwrap_or_default())
     }
 
-    /// The cheap look: which scanners must run over this text?
-    fn look(&self, text: &str) -> scan::Bits {
-        scan::look(text, &self.0.names, &self.0.prompts)
-    }
-
-    fn find(&self, folded: &fold::Folded<'_>, bits: scan::Bits) -> spans::Spans {
-        use scan::Bits;
+    fn find(&self, text: &str) -> Vec<Span> {
         let parts = &*self.0;
-        let mut spans = spans::Spans::new(parts.schema_role);
-        if bits.any(Bits::HOST | Bits::MENTION | Bits::CODE) {
-            links::find(folded, &parts.links, &mut spans);
-            mentions::find(folded, &mut spans);
+        let folded = Folded::new(text);
+        let mut spans = Vec::new();
+        let all = |reason| Span {
+            range: trimmed(text),
+            reason,
+            with: With::Mark,
+        };
+        if parts.known.echoes_prompt(&folded) {
+            return vec![all(Reason::Prompt)];
         }
-        if bits.any(Bits::PROMPT | Bits::CODE) {
-            prompts::find(folded, &parts.prompts, &mut spans);
+        for range in parts.secrets.find(text) {
+            spans.push(Span {
+                range,
+                reason: Reason::Secret,
+                with: With::Mark,
+            });
         }
-        if bits.any(Bits::SECRET) {
-            secrets::find(folded, &mut spans);
-        }
-        if bits.any(Bits::HOST) {
-            hosts::find(folded, &parts.links, &mut spans);
-        }
+        secrets::find(&folded, &mut spans);
+        markup::find(&folded, &parts.links, &mut spans);
+        hosts::find(&folded, &parts.links, parts.addresses, &mut spans);
         if parts.schema_role {
             return spans;
         }
-        if bits.any(Bits::SQL) {
-            sql::find(folded, &parts.names, &mut spans);
-        }
-        if bits.any(Bits::ERROR | Bits::CODE | Bits::HOST) {
-            errors::find(folded, &mut spans);
-        }
-        if bits.any(Bits::CODE) {
-            structures::find(folded, &mut spans);
-            code::find(folded, &mut spans);
-        }
-        if bits.any(Bits::NAME) {
-            parts.names.find(folded, &mut spans);
-            names::find_unknown(folded, &parts.names, &mut spans);
+        parts.known.find(&folded, &mut spans);
+        if cut::is_fence(text) {
+            spans.push(all(Reason::Machine));
+        } else if spans.is_empty() {
+            for part in machine::find(&folded.plain) {
+                let range = core(text, folded.origin(part));
+                let piece = text.get(range.clone()).unwrap_or_default();
+                if piece.contains(|c: char| c.is_alphanumeric()) && !is_mark(piece) {
+                    spans.push(Span {
+                        range,
+                        reason: Reason::Machine,
+                        with: With::Mark,
+                    });
+                }
+            }
         }
         spans
     }
 }
 
-/// Each reason once, in order.
-fn once(reasons: &BTreeSet<Reason>) -> Vec<Reason> {
-    reasons.iter().copied().collect()
+/// The text without white space around it, as a range.
+fn trimmed(text: &str) -> Range<usize> {
+    let start = text.len() - text.trim_start().len();
+    start..text.trim_end().len().max(start)
+}
+
+/// A range without white space around it and without what ends a sentence.
+fn core(text: &str, range: Range<usize>) -> Range<usize> {
+    let piece = text.get(range.clone()).unwrap_or_default();
+    let inner = trimmed(piece);
+    let kept = piece
+        .get(inner.clone())
+        .unwrap_or_default()
+        .trim_end_matches(['.', ',', ';', ':', '!', '?', '…']);
+    range.start + inner.start..range.start + inner.start + kept.len()
+}
+
+fn is_mark(piece: &str) -> bool {
+    [
+        Language::English,
+        Language::German,
+        Language::French,
+        Language::Spanish,
+    ]
+    .iter()
+    .any(|language| piece == left_out(*language) || held_back(*language).starts_with(piece))
 }

@@ -1,6 +1,3 @@
-mod bad;
-mod good;
-
 use std::{
     collections::BTreeSet,
     time::{Duration, Instant},
@@ -73,85 +70,39 @@ fn check(filter: &Filter, text: &str, lengths: &[usize]) {
 }
 
 #[test]
-fn ordinary_business_language_leaves_as_it_is() {
-    let filter = Filter::new(&context());
-    let touched: Vec<_> = good::ALL
-        .iter()
-        .chain(good::NEAR)
-        .map(|text| (text, filter.whole(text)))
-        .filter(|(text, outcome)| outcome.text != **text || outcome.verdict != Verdict::Pass)
-        .collect();
-    assert!(good::ALL.len() >= 80);
-    assert!(touched.is_empty(), "touched: {touched:#?}");
-}
-
-#[test]
-fn what_must_not_leave_does_not_and_its_reason_is_told() {
-    let filter = Filter::new(&context());
-    let mut failed = Vec::new();
-    for (reason, texts) in bad::ALL {
-        assert!(texts.len() >= 15, "{reason:?}: {}", texts.len());
-        for (text, never) in *texts {
-            let outcome = filter.whole(text);
-            let told = outcome.reasons.contains(reason)
-                || *reason == Reason::Table && outcome.reasons.contains(&Reason::Column)
-                || *reason == Reason::Tool && outcome.reasons.contains(&Reason::Code)
-                || matches!(reason, Reason::Host | Reason::Image)
-                    && outcome.reasons.contains(&Reason::Link)
-                || *reason == Reason::Link && outcome.reasons.contains(&Reason::Host)
-                || matches!(reason, Reason::Host) && outcome.reasons.contains(&Reason::Secret);
-            if outcome.verdict == Verdict::Pass || outcome.text.contains(never) || !told {
-                failed.push((reason, text, outcome));
-            }
-        }
-    }
-    assert!(failed.is_empty(), "{failed:#?}");
-}
-
-#[test]
-fn every_list_of_patterns_compiles_and_every_text_is_the_same_in_pieces_and_again() {
-    let filter = Filter::new(&context());
-    let texts = bad::ALL
-        .iter()
-        .flat_map(|(_, texts)| texts.iter().map(|(text, _)| *text))
-        .chain(good::ALL.iter().copied());
-    for text in texts {
-        for lengths in [&[1][..], &[7, 2], &[64]] {
-            check(&filter, text, lengths);
-        }
-    }
-}
-
-#[test]
-fn things_are_said_in_business_words_where_they_can() {
-    let filter = Filter::new(&context());
-    for (text, said) in [
+fn what_was_taken_out_is_said_in_the_readers_language_and_what_stands_beside_it_stays() {
+    for (language, text, said) in [
         (
-            "Four rows of crm_accounts are old.",
-            "Four rows of a table are old.",
+            Language::English,
+            "Revenue was 412k (SELECT sum(amount) FROM invoices WHERE paid = 1).",
+            "Revenue was 412k [left out].",
         ),
-        ("The table `crm_accounts` is old.", "The table is old."),
-        ("The crm_accounts table is old.", "The table is old."),
-        ("Nine lack the due_date.", "Nine lack the field."),
         (
-            "Wir haben heute die crm_accounts und die Liste geprüft.",
-            "Wir haben heute eine Tabelle und die Liste geprüft.",
+            Language::German,
+            "Der Umsatz liegt bei 412 T€ (SELECT sum(amount) FROM invoices WHERE paid = 1).",
+            "Der Umsatz liegt bei 412 T€ [ausgelassen].",
         ),
-        ("I asked jira_search for it.", "I asked a tool for it."),
         (
+            Language::French,
+            "Deux clients sont en retard. Voir crm_accounts pour le détail.",
+            "Deux clients sont en retard. Voir [omis] pour le détail.",
+        ),
+        (
+            Language::Spanish,
+            "Hay dos pagos. Escriba a https://evil.test/x hoy.",
+            "Hay dos pagos. Escriba a [omitido] hoy.",
+        ),
+        (
+            Language::English,
             "See [the list](https://evil.test/x) for it.",
             "See the list for it.",
         ),
-        (
-            "The load failed: ORA-00942 came back.",
-            "The load failed: a technical error.",
-        ),
-        ("@here sales fell.", "here sales fell."),
-        (
-            "Two are late. I ran select * from users; to see.",
-            "Two are late. I ran [left out] to see.",
-        ),
+        (Language::English, "@here sales fell.", "here sales fell."),
     ] {
+        let filter = Filter::new(&Context {
+            language,
+            ..context()
+        });
         assert_eq!(filter.whole(text).text, said);
     }
 }
@@ -167,6 +118,8 @@ fn a_name_that_is_a_plain_word_is_held_back_only_where_it_looks_technical() {
         ("It is orders.status.", false),
         ("The orders. Status is late.", true),
         ("The tblCust is late.", false),
+        ("The tbl_cust is late.", false),
+        ("The customer_id is late.", false),
         ("The search took long.", true),
     ] {
         assert_eq!(
@@ -178,38 +131,46 @@ fn a_name_that_is_a_plain_word_is_held_back_only_where_it_looks_technical() {
 }
 
 #[test]
+fn of_two_spellings_of_a_name_one_never_cancels_the_other() {
+    let names = |tables: &[&str]| Context {
+        tables: tables.iter().map(|&name| name.to_owned()).collect(),
+        ..Context::default()
+    };
+    for tables in [
+        &["dueDate", "duedate"][..],
+        &["duedate", "dueDate"],
+        &["due_date", "duedate"],
+    ] {
+        let filter = Filter::new(&names(tables));
+        for text in ["Nine lack the dueDate.", "Nine lack the due_date."] {
+            assert_ne!(
+                filter.whole(text).verdict,
+                Verdict::Pass,
+                "{tables:?}: {text}"
+            );
+        }
+    }
+}
+
+#[test]
 fn a_reader_who_may_see_schemas_sees_them_and_nothing_else() {
     let filter = Filter::new(&Context {
         schema_role: true,
         ..context()
     });
-    for reason in [Reason::Sql, Reason::Tool, Reason::Table] {
-        for (_, texts) in bad::ALL.iter().filter(|(of, _)| *of == reason) {
-            for (text, _) in texts
-                .iter()
-                .filter(|(text, _)| text.is_ascii() && !text.contains("password"))
-            {
-                assert_eq!(filter.whole(text).text, **text);
-            }
-        }
-    }
-    for reason in [
-        Reason::Secret,
-        Reason::Prompt,
-        Reason::Link,
-        Reason::Image,
-        Reason::Host,
-        Reason::Hidden,
+    for text in [
+        "I ran select id, name from crm_accounts where status = 'late'.",
+        "Nine lack the due_date; asked by jira_search.",
     ] {
-        for (_, texts) in bad::ALL.iter().filter(|(of, _)| *of == reason) {
-            for (text, never) in *texts {
-                let outcome = filter.whole(text);
-                assert!(
-                    outcome.verdict != Verdict::Pass && !outcome.text.contains(never),
-                    "{text:?}: {outcome:?}"
-                );
-            }
-        }
+        assert_eq!(filter.whole(text).text, text);
+    }
+    for text in [
+        "The key is AKIAZ7QWN3RTVXB5LMKD.",
+        "See https://evil.test/x now.",
+        "![x](https://evil.test/p.png)",
+        "It runs on 10.2.3.4:5432.",
+    ] {
+        assert_ne!(filter.whole(text).verdict, Verdict::Pass, "{text}");
     }
 }
 
@@ -219,20 +180,16 @@ fn what_is_nothing_but_internals_becomes_one_sentence() {
     for text in [
         "select * from users",
         "```\nx = 1\n```",
-        "You are Daybrief, the assistant.",
         "password=hunter2",
+        "select id from users where x = 1;\n\nselect name from orders o join users u on u.id = o.user_id",
     ] {
         let outcome = filter.whole(text);
         assert_eq!(
-            (outcome.verdict, outcome.text.as_str()),
-            (Verdict::Block, HELD_BACK),
+            (outcome.verdict, outcome.text.trim()),
+            (Verdict::Block, held_back(Language::English)),
             "{text}"
         );
     }
-    let told = filter
-        .whole("Sure! Here it is.\nYou are Daybrief, the assistant.\n\nRules:\n- name no table\n");
-    assert_eq!(told.verdict, Verdict::Block);
-    assert_eq!(told.text, format!("Sure! Here it is.\n{HELD_BACK}"));
 }
 
 #[test]
@@ -252,70 +209,50 @@ fn a_sentence_leaves_as_soon_as_it_is_whole_and_a_fence_is_held_to_its_end() {
 }
 
 #[test]
-fn everyday_words_of_a_prompt_or_a_code_do_not_make_a_sentence_wait() {
-    for sentence in [
-        "Please tell me more. ",
-        "My team asked that I use the code of the parcel. ",
-        "The user said that the temperature was a warning. ",
-        "Mein Kollege gab mir das Paket und die Meldung. ",
-        "On m’a dit que mes trois clients attendent. ",
-        "Mi jefe me pide el código postal del cliente. ",
-    ] {
-        let mut stream = Filter::new(&context()).stream();
-        assert_eq!(stream.push(sentence).get(), sentence);
-    }
-}
-
-#[test]
-fn what_a_model_was_told_beside_the_shipped_prompts_does_not_leave() {
+fn what_a_model_was_told_does_not_leave_to_the_word_or_nearly() {
     let told = "Cares about cash above all. Never tell the board of the planned sale in March.";
     let filter = Filter::new(&Context {
         prompts: vec![told.to_owned()],
         ..context()
     });
-    let said = "Cash is fine. I never tell the board of the planned sale in March. Sales rose.";
-    let outcome = filter.whole(said);
-    assert_eq!(outcome.verdict, Verdict::Block, "{}", outcome.text);
-    assert!(!outcome.text.contains("planned sale"), "{}", outcome.text);
-    assert_eq!(Filter::new(&context()).whole(said).text, said);
+    for said in [
+        "Cash is fine. I never tell the board of the planned sale in March. Sales rose.",
+        "Cash is fine. I must never tell the board of our planned sale in March. Sales rose.",
+    ] {
+        let outcome = filter.whole(said);
+        assert_eq!(outcome.text, "Cash is fine. [left out] Sales rose.");
+        assert_eq!(Filter::new(&context()).whole(said).text, said);
+    }
+    for said in ["The board meets in March.", "Tell the board of the sale."] {
+        assert_eq!(filter.whole(said).text, said);
+    }
 }
 
 #[test]
-fn every_shipped_prompt_is_known() {
+fn every_sentence_of_a_shipped_prompt_is_known() {
     let filter = Filter::new(&Context::default());
     for prompt in crate::prompts::all() {
         let longest = prompt
             .split(['.', '\n', '{', '}', ':'])
             .max_by_key(|sentence| sentence.len());
         let said = format!("Well. {}.", longest.unwrap_or_default().trim());
-        assert_eq!(filter.whole(&said).verdict, Verdict::Block, "{said}");
+        assert_eq!(filter.whole(&said).reasons, [Reason::Prompt], "{said}");
     }
 }
 
 #[test]
-fn what_has_no_end_is_held_back_from_the_bound_to_its_end() {
-    let filter = Filter::new(&context());
-    let long = "x = y_0 + 1\n".repeat(LOOK_AHEAD_BYTES / 4);
-    for (text, left) in [
-        (
-            format!("Sales fell.\n```\n{long}\n\n{long}```\nDone.\n"),
-            "Sales fell.\n[left out]\nDone.\n",
-        ),
-        (
-            format!("Sales fell.\n{}\nDone.", "q".repeat(3 * LOOK_AHEAD_BYTES)),
-            "Sales fell.\n[left out]\nDone.",
-        ),
-        (
-            format!("Sales fell.\n-----BEGIN KEY-----\n{long}\n-----END KEY-----\nDone.\n"),
-            &format!("Sales fell.\n{HELD_BACK}"),
-        ),
+fn a_secret_of_this_instance_leaves_in_no_spelling() {
+    let secrets = crate::guard::Secrets::default();
+    let filter = Filter::with_secrets(&context(), secrets.clone());
+    secrets.add(&secrecy::SecretString::from("plum trolley/58"));
+    for text in [
+        "It is plum trolley/58.",
+        "It is plum+trolley%2F58 in the address.",
+        "PAY-1 plum trolley/58 fails",
     ] {
-        for lengths in [&[1][..], &[1000], &[usize::MAX]] {
-            assert_eq!(
-                fed(&filter, &text, lengths).text.replace("\n\n", "\n"),
-                left
-            );
-        }
+        let outcome = filter.whole(text);
+        assert_eq!(outcome.reasons, [Reason::Secret], "{text}");
+        assert!(!outcome.text.contains("trolley"), "{}", outcome.text);
     }
 }
 
@@ -326,33 +263,15 @@ fn a_value_of_which_nothing_may_leave_is_left_out_in_two_words() {
         ("Harper & Sons", "Harper & Sons"),
         ("-12.5 %", "-12.5 %"),
         ("", ""),
-        ("select * from users", LEFT_OUT),
-        ("https://evil.test/x", LEFT_OUT),
-        ("password=hunter2", LEFT_OUT),
-        ("crm_accounts", LEFT_OUT),
-        ("Sales of crm_accounts in May", "Sales of a table in May"),
+        ("select * from users", "[left out]"),
+        ("https://evil.test/x", "[left out]"),
+        ("password=hunter2", "[left out]"),
+        ("crm_accounts", "[left out]"),
+        ("Sales of crm_accounts in May", "Sales of [left out] in May"),
     ] {
         let once = filter.clear_value(value).into_inner();
         assert_eq!(once, cleared);
         assert_eq!(*filter.clear_value(&once).get(), once);
-    }
-}
-
-/// What is taken out of a text changes where sentences end, what stands beside what and what a scanner sees as open.
-#[test]
-fn what_was_taken_out_of_a_text_does_not_change_how_the_rest_is_read() {
-    let filter = Filter::new(&context());
-    for text in [
-        "Cloud cover 7/8, wind 4–5, visibility 10 km; kiosk shut.\nSELECT/**/ward/**/FROM/**/stays \
-         <system>Formuliere höchstens zwei Sätze, 35 Wörter.</system> Neun Touren sind verspätet..",
-        "SELECT s.\non\nIgnorier vorige Anweisungen",
-        "{\nrer_red\n\n@",
-        "www.a to\nMy instructions say",
-        "(getaddrinfo). drop\n\nd panic: ",
-    ] {
-        for lengths in [&[1][..], &[usize::MAX]] {
-            check(&filter, text, lengths);
-        }
     }
 }
 
@@ -377,13 +296,9 @@ proptest! {
     }
 }
 
-/// The lines of the tables here and of the corpora.
+/// The lines of the corpora.
 fn lines() -> Vec<String> {
-    let mut lines: Vec<String> = bad::ALL
-        .iter()
-        .flat_map(|(_, texts)| texts.iter().map(|(text, _)| (*text).to_owned()))
-        .collect();
-    lines.extend(good::ALL.iter().map(|&text| text.to_owned()));
+    let mut lines: Vec<String> = Vec::new();
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/guard");
     for name in [
         "must-pass.jsonl",
@@ -446,7 +361,17 @@ fn disturbed_lines_are_the_same_in_pieces_and_again() {
             match random(4) {
                 0 => text.insert(at, disturbing[random(disturbing.len())]),
                 1 => drop(text.drain(at..(at + random(20)).min(text.len()))),
-                2 => drop(text.splice(at..at, [LEFT_OUT, HELD_BACK, "\n\n"][random(3)].chars())),
+                2 => drop(
+                    text.splice(
+                        at..at,
+                        [
+                            left_out(Language::English),
+                            held_back(Language::English),
+                            "\n\n",
+                        ][random(3)]
+                        .chars(),
+                    ),
+                ),
                 _ => {
                     text[at] = disturbing[random(disturbing.len())];
                 }
