@@ -542,6 +542,7 @@ async fn models(
         };
         match models::build(model, key) {
             Ok(built) => {
+                let built = models::discreet(built, secrets.known.clone());
                 models.insert(model.id.clone(), built);
             }
             Err(error) => {

@@ -6,6 +6,7 @@ mod answer;
 mod anthropic;
 mod calls;
 mod check;
+mod discreet;
 mod endpoint;
 mod error;
 mod learn;
@@ -26,6 +27,7 @@ mod streams;
 mod tests;
 
 pub use check::{Ability, check};
+pub use discreet::discreet;
 pub use error::{Cause, Lost, ModelError, Nothing, Refusal, Trouble};
 pub use ledger::BudgetLedger;
 pub use portable::PortableSchema;
