@@ -23,6 +23,7 @@ use crate::{
         proposal::{Proposal, ProposalState},
     },
     error::Problem,
+    guard::filter,
     ids::{ConversationId, ProposalId, UserId},
     provision::Objects,
     store::Store,
@@ -105,6 +106,15 @@ impl Desk<'_> {
             return Ok(Err(Decision::by_rule(
                 "proposals",
                 "the arguments are too long",
+            )));
+        }
+        if let Some(c) = hidden_character(&Value::Object(suggestion.args.clone())) {
+            return Ok(Err(Decision::by_rule(
+                "proposals",
+                &format!(
+                    "an argument holds U+{:04X}, which nobody who approves it would see",
+                    u32::from(c)
+                ),
             )));
         }
         let call = Wanted {
@@ -448,6 +458,18 @@ fn as_of(mut proposal: Proposal, now: Timestamp) -> Proposal {
         _ => {}
     }
     proposal
+}
+
+/// Returns a character of the arguments, keys included, that a preview would not show.
+fn hidden_character(value: &Value) -> Option<char> {
+    match value {
+        Value::String(text) => filter::hidden_character(text),
+        Value::Array(items) => items.iter().find_map(hidden_character),
+        Value::Object(fields) => fields.iter().find_map(|(key, value)| {
+            filter::hidden_character(key).or_else(|| hidden_character(value))
+        }),
+        Value::Null | Value::Bool(_) | Value::Number(_) => None,
+    }
 }
 
 fn person(principal: &Principal) -> Result<UserId, Problem> {

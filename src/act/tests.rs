@@ -453,3 +453,20 @@ async fn those_who_may_approve_are_named() {
     let approvers = at(&bench).approvers(&proposal, &objects(&bench).await);
     assert_eq!(approvers, ["Lena"]);
 }
+
+#[tokio::test]
+async fn what_nobody_would_see_in_the_preview_is_not_proposed() {
+    let bench = Bench::new().await;
+    for comment in [
+        "pay \u{202e}5001 RUE",
+        "to\u{200b}day",
+        "x\u{e0041}",
+        "now\u{7}",
+    ] {
+        let refused = suggested(&bench, "add_comment", comment).await.unwrap_err();
+        assert!(refused.why.contains("U+"), "{}", refused.why);
+    }
+    for comment in ["\u{1f469}\u{200d}\u{1f4bb} is on it", "one\ntwo", "Grüße"] {
+        suggested(&bench, "add_comment", comment).await.unwrap();
+    }
+}

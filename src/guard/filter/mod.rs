@@ -291,6 +291,16 @@ impl Filter {
     }
 }
 
+/// Returns the first character of a text that a reader does not see, or that turns what is seen.
+pub fn hidden_character(text: &str) -> Option<char> {
+    let mut cleaner = hidden::Cleaner::default();
+    let mut clean = String::with_capacity(text.len());
+    cleaner.push(text, &mut clean);
+    cleaner.finish(&mut clean);
+    // Up to the first change both are the same.
+    text.get(cleaner.first_change?..)?.chars().next()
+}
+
 /// The text without white space around it, as a range.
 fn trimmed(text: &str) -> Range<usize> {
     let start = text.len() - text.trim_start().len();
