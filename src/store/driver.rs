@@ -153,6 +153,11 @@ pub trait Driver: Send + Sync {
     async fn insert(&self, c: Collection, key: &str, content: &Content)
     -> Result<bool, StoreError>;
 
+    /// Fails where what is written now would be found by nobody later: the file was removed or replaced.
+    async fn is_there(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// Makes these writes in their order up to the first that does not fit; how many were made. After a crash a beginning
     /// of the list may be there.
     async fn write_all(&self, writes: &[Write]) -> Result<usize, StoreError>;

@@ -191,12 +191,29 @@ impl Store {
         self.driver.scrub().await
     }
 
-    /// Answers where the store can be read.
+    /// Writes a document and reads it, so that a store that is full, locked or gone is seen before it is needed.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        self.driver
-            .get(Collection::Objects, "ping")
-            .await
-            .map(|_| ())
+        const KEY: &str = ".ping";
+        self.driver.is_there().await?;
+        let content = Content {
+            body: "{}".to_owned(),
+            ..Content::default()
+        };
+        let before = self.driver.get(Collection::Pauses, KEY).await?;
+        // Whoever else writes it at this moment writes too: that is all that is asked.
+        match before {
+            None => {
+                self.driver
+                    .insert(Collection::Pauses, KEY, &content)
+                    .await?;
+            }
+            Some(before) => {
+                self.driver
+                    .replace(Collection::Pauses, KEY, before.version, &content)
+                    .await?;
+            }
+        }
+        Ok(())
     }
 }
 

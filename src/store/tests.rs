@@ -486,3 +486,19 @@ async fn a_mongodb_that_is_not_there_is_named_without_its_password() {
     .to_string();
     assert!(!error.contains("s3cret"), "{error}");
 }
+
+#[tokio::test]
+async fn a_store_whose_file_is_gone_or_another_is_not_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = crate::settings::Store::default();
+    let store = crate::store::Store::open(&settings, None, folder.path())
+        .await
+        .unwrap();
+    let path = folder.path().join(super::SQLITE_FILE);
+    store.ping().await.unwrap();
+    store.ping().await.unwrap();
+    std::fs::rename(&path, folder.path().join("away.db")).unwrap();
+    assert!(store.ping().await.is_err());
+    std::fs::write(&path, "").unwrap();
+    assert!(store.ping().await.is_err());
+}

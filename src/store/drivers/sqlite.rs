@@ -2,7 +2,10 @@
 
 mod worker;
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use rusqlite::{CachedStatement, Connection, OpenFlags, OptionalExtension, Row, params};
@@ -39,6 +42,23 @@ pub struct Sqlite {
     readers: Option<Worker>,
     /// One connection: SQLite has one writer at a time anyway.
     writer: Worker,
+    /// The file and what it was when it was opened; nothing for a database in memory.
+    file: Option<(PathBuf, Identity)>,
+}
+
+/// What tells a file from another of its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Identity(u64, u64);
+
+#[cfg(unix)]
+fn identity(path: &Path) -> std::io::Result<Identity> {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata(path).map(|file| Identity(file.dev(), file.ino()))
+}
+
+#[cfg(not(unix))]
+fn identity(path: &Path) -> std::io::Result<Identity> {
+    std::fs::metadata(path).map(|_| Identity(0, 0))
 }
 
 impl Sqlite {
@@ -66,9 +86,11 @@ impl Sqlite {
                 })
                 .collect::<rusqlite::Result<_>>()
                 .map_err(unavailable)?;
+            let is = identity(&path).map_err(|error| StoreError::Unavailable(error.to_string()))?;
             Ok(Self {
                 writer: Worker::writing(writer, Some(copies))?,
                 readers: Some(Worker::reading(readers)?),
+                file: Some((path, is)),
             })
         })
         .await
@@ -83,6 +105,7 @@ impl Sqlite {
             Ok(Self {
                 writer: Worker::writing(writer, None)?,
                 readers: None,
+                file: None,
             })
         })
         .await
@@ -265,6 +288,23 @@ fn replace(
 
 #[async_trait]
 impl Driver for Sqlite {
+    async fn is_there(&self) -> Result<(), StoreError> {
+        let Some((path, was)) = &self.file else {
+            return Ok(());
+        };
+        match identity(path) {
+            Ok(is) if is == *was => Ok(()),
+            Ok(_) => Err(StoreError::Unavailable(format!(
+                "{} is another file than the one that was opened: start the daemon again",
+                path.display()
+            ))),
+            Err(error) => Err(StoreError::Unavailable(format!(
+                "{}: {error}",
+                path.display()
+            ))),
+        }
+    }
+
     async fn insert(
         &self,
         c: Collection,
