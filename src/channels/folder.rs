@@ -118,8 +118,9 @@ impl Channel for FolderChannel {
         let base = self.base.clone();
         blocking(move || {
             create_private(&base)?;
-            let probe = base.join(".daybrief-check");
-            File::create(&probe)?;
+            // Each check has a file of its own: two at once must not remove each other's.
+            let probe = base.join(format!(".daybrief-check-{}", crate::ids::fresh()));
+            write_private(&probe, b"")?;
             fs::remove_file(&probe)
         })
         .await
