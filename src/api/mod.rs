@@ -13,6 +13,7 @@ mod metrics;
 mod openapi;
 mod proposals;
 mod refusal;
+mod server;
 #[cfg(test)]
 mod tests;
 pub mod tokens;
@@ -164,9 +165,7 @@ impl Api {
         listener: TcpListener,
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> std::io::Result<()> {
-        axum::serve(listener, self.router())
-            .with_graceful_shutdown(stop)
-            .await
+        server::serve(listener, self.router(), server::Bounds::of_process(), stop).await
     }
 }
 
