@@ -23,7 +23,11 @@ pub fn begin(quiet: bool) {
             Err(_) => filter,
         }
     });
-    let builder = fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        // That a log cannot be written would be told on the very same stream, and end the thread when that fails.
+        .log_internal_errors(false);
     // A second call, as in tests, changes nothing.
     let _ = if std::io::stderr().is_terminal() {
         builder.compact().try_init()

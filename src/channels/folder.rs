@@ -186,7 +186,10 @@ pub fn write_files(
         .iter()
         .map(|(name, content)| {
             let path = folder.join(name);
-            write_private(&path, content)?;
+            // What is cut must not lie there as if it were whole.
+            write_private(&path, content)
+                .and_then(|file| file.sync_all())
+                .inspect_err(|_| drop(fs::remove_file(&path)))?;
             Ok(path)
         })
         .collect()

@@ -229,6 +229,8 @@ pub async fn export(command: Export, config: &Path, json: bool) -> Result<u8, Pr
         let place = app::folder(folder.join(format!("{}s", kind.name()))).map_err(one)?;
         let path = place.join(format!("{id}.toml"));
         std::fs::write(&path, text)
+            // What is cut must not lie there as if it were whole.
+            .inspect_err(|_| drop(std::fs::remove_file(&path)))
             .map_err(|error| unwritable(&path, format!("cannot be written: {error}")))?;
     }
     if json {

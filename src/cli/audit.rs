@@ -192,10 +192,13 @@ async fn export(app: &App, command: &Export, json: bool) -> Result<u8, Problems>
         one(Problem::new("output", format!("cannot be made: {error}"))
             .at(path.display().to_string()))
     };
-    let mut out: Box<dyn Write + Send> = match &command.out {
-        Some(path) => Box::new(std::io::BufWriter::new(
-            private_file(path).map_err(|error| unwritable(path, error))?,
-        )),
+    let file = command
+        .out
+        .as_deref()
+        .map(|path| private_file(path).map_err(|error| unwritable(path, error)))
+        .transpose()?;
+    let mut out: Box<dyn Write + Send> = match &file {
+        Some(file) => Box::new(std::io::BufWriter::new(file)),
         None => Box::new(std::io::BufWriter::new(Output)),
     };
     let now = app.parts.clock.now();
@@ -204,20 +207,28 @@ async fn export(app: &App, command: &Export, json: bool) -> Result<u8, Problems>
         .audit
         .export(&reader, &query, command.format, &mut out, now)
         .await;
+    drop(out);
+    // Some disks are found to be full only now.
+    let exported = exported.and_then(|exported| {
+        file.as_ref().map_or(Ok(()), std::fs::File::sync_all)?;
+        Ok(exported)
+    });
     let exported = match exported {
         Ok(exported) => exported,
         Err(_) if output::reader_is_gone() => return Ok(0),
         // What standard output did not take is told with its end.
         Err(_) if output::is_over() => return Ok(1),
         Err(error) => {
-            return Err(one(match (&command.out, error) {
-                (Some(path), error @ (AuditError::Output(_) | AuditError::Csv(_))) => {
-                    // What is cut must not lie there as if it were whole.
-                    let _ = std::fs::remove_file(path);
-                    Problem::from(error).at(path.display().to_string())
+            let is_of_file = matches!(error, AuditError::Output(_) | AuditError::Csv(_));
+            let mut problem = Problem::from(error);
+            if let Some(path) = &command.out {
+                // What is cut must not lie there as if it were whole.
+                let _ = std::fs::remove_file(path);
+                if is_of_file {
+                    problem = problem.at(path.display().to_string());
                 }
-                (_, error) => error.into(),
-            }));
+            }
+            return Err(one(problem));
         }
     };
     if let Some(path) = &command.out {

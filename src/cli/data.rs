@@ -115,15 +115,27 @@ async fn export(app: &App, command: &Export, as_json: bool) -> Result<u8, Proble
         .audit
         .show_person(&command.user, &reader, shown, app.parts.clock.now())
         .await;
-    match shown_all {
-        Ok(_) => {}
+    let written = match shown_all {
+        Ok(_) => files
+            .values_mut()
+            .try_for_each(|file| file.flush().and_then(|()| file.get_ref().sync_all()))
+            .map_err(|error| Problem::new("output", format!("cannot be written: {error}"))),
         Err(_) if output::reader_is_gone() => return Ok(0),
         Err(_) if output::is_over() => return Ok(1),
-        Err(error) => return Err(one(error.into())),
-    }
-    for file in files.values_mut() {
-        let flushed = file.flush();
-        flushed.map_err(|error| one(Problem::new("output", error.to_string())))?;
+        Err(error) => Err(error.into()),
+    };
+    if let Err(problem) = written {
+        let Some(folder) = &folder else {
+            return Err(one(problem));
+        };
+        // What is cut must not lie there as if it were whole.
+        for kind in files.into_keys() {
+            let _ = std::fs::remove_file(folder.join(format!("{kind}.jsonl")));
+        }
+        return Err(one(match problem.place {
+            Some(_) => problem,
+            None => problem.at(folder.display().to_string()),
+        }));
     }
     if folder.is_some() {
         if as_json {

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    io::Write,
+    io::{BufRead, BufReader, Write},
     path::Path,
     process::{Command, Stdio},
     thread,
@@ -153,6 +153,29 @@ fn a_filter_fails_where_its_answer_does_not_fit() {
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(1), "{output:?}");
+}
+
+#[test]
+fn a_log_that_cannot_be_written_ends_nothing() {
+    let folder = instance();
+    let settings = folder.path().join("daybrief.toml");
+    let text = fs::read_to_string(&settings).unwrap();
+    let text = text.replace("[instance]\n", "[instance]\nlisten = '127.0.0.1:0'\n");
+    fs::write(&settings, text).unwrap();
+    let mut daemon = daybrief(folder.path(), &["serve"])
+        .env("DAYBRIEF_LOG", "trace")
+        .stdout(Stdio::piped())
+        .stderr(File::options().write(true).open("/dev/full").unwrap())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(daemon.stdout.take().unwrap()).lines();
+    let ready = lines.next().unwrap().unwrap();
+    assert!(ready.contains("ready"), "{ready}");
+    let id = daemon.id().to_string();
+    let asked = Command::new("kill").args(["-TERM", &id]).status().unwrap();
+    assert!(asked.success());
+    let ended = daemon.wait().unwrap();
+    assert!(ended.success(), "{ended:?}");
 }
 
 #[test]
