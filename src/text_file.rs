@@ -34,9 +34,12 @@ impl NoText {
     /// What to do about it.
     fn advice(&self) -> Option<&'static str> {
         match self {
-            Self::Utf16 | Self::OtherEncoding { .. } => {
-                Some("save it as UTF-8 in your editor, or convert it: `iconv -f FROM -t UTF-8`")
-            }
+            Self::Utf16 => Some(
+                "save it as UTF-8 in your editor, or convert it: `iconv -f UTF-16 -t UTF-8 OLD > NEW`",
+            ),
+            Self::OtherEncoding { .. } => Some(
+                "save it as UTF-8 in your editor, or convert it: `iconv -f WINDOWS-1252 -t UTF-8 OLD > NEW`",
+            ),
             Self::Zero { .. } => Some("write it anew as a text in UTF-8"),
             Self::Folder => Some("name a file"),
             Self::TooLarge => Some("name the right file, or split it"),
