@@ -136,7 +136,7 @@ impl ReadOnly {
         })
     }
 
-    /// The tables that are read, each as the database writes it in SQL, without those that the statement defines itself.
+    /// Every name that stands for a table.
     pub fn tables(&self) -> Vec<Table> {
         relations::tables(&self.query, self.dialect)
     }
@@ -151,15 +151,19 @@ impl ReadOnly {
     }
 }
 
-/// A table as a statement names it, its parts as the database resolves them.
+/// A table as a statement names it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Table(pub Vec<String>);
+pub struct Table {
+    /// The parts of its name, as the database resolves them.
+    pub parts: Vec<String>,
+    /// The statement defines the name itself, here or elsewhere.
+    pub may_be_own: bool,
+}
 
-impl Table {
-    fn of(name: &ObjectName, dialect: Dialect) -> Self {
-        let parts = name.0.iter().filter_map(|part| part.as_ident());
-        Self(parts.map(|name| print::resolved(name, dialect)).collect())
-    }
+/// The parts of a name, as the database resolves them.
+fn parts_of(name: &ObjectName, dialect: Dialect) -> Vec<String> {
+    let parts = name.0.iter().filter_map(|part| part.as_ident());
+    parts.map(|name| print::resolved(name, dialect)).collect()
 }
 
 fn refused(what: &str) -> Refused {

@@ -16,7 +16,9 @@ use tokio::{
 
 use super::{one, print};
 use crate::{
-    connectors::sql::{Limits, database::Database, http, queries, server::SqlServer},
+    connectors::sql::{
+        Limits, database::Database, http, queries, server::SqlServer, zone::SessionZone,
+    },
     error::{Problem, Problems},
     secrets::{self, SecretRef},
     text_file,
@@ -41,6 +43,10 @@ pub struct Sql {
     max_bytes: usize,
     #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..=3600))]
     timeout_seconds: u64,
+    /// The time zone of `now()` and `current_date`, such as `Europe/Zurich`. Without it MySQL and MariaDB keep the server's,
+    /// PostgreSQL and SQLite tell UTC.
+    #[arg(long, value_name = "ZONE")]
+    zone: Option<SessionZone>,
     /// Serve streamable HTTP on this address instead of standard input and output; the path is `/mcp`.
     #[arg(long, value_name = "ADDRESS")]
     http: Option<SocketAddr>,
@@ -61,7 +67,7 @@ pub async fn run(command: Sql) -> Result<(), Problems> {
         timeout: Duration::from_secs(command.timeout_seconds),
     };
     is_there(&address).map_err(one)?;
-    let database = Database::open(&address, &limits)
+    let database = Database::open(&address, command.zone)
         .map_err(|error| one(Problem::new("bad-dsn", error.to_string()).at("--dsn")))?;
     let queries = match &command.queries {
         Some(path) => {

@@ -101,7 +101,9 @@ pub fn reference() -> String {
     let queries = part::<QueryFile>(
         "query",
         "The file that `daybrief connector sql --queries FILE` reads: the questions that it answers. It is no object and lies outside of their \
-         folders. The connector's tool is `query`, with `name` and `params`; `list_queries` names them.",
+         folders. The connector's tool is `query`, with `name` and `params`; `list_queries` names them. \
+         It answers `{ row_count, truncated, columns, rows }`; a cell that JSON cannot hold (bytes, infinity, another encoding, a date of zeros) stands \
+         as `{ unreadable = \"bytes\" }` and is counted by column and kind in `unreadable`.",
         QUERIES,
     );
     text.push_str("\n# Queries of `connector sql`\n");

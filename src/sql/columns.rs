@@ -9,10 +9,10 @@ use sqlparser::ast::{
     TableAlias, TableFactor, TableWithJoins, Visit, Visitor,
 };
 
-use super::{Dialect, Refused, Table, print::resolved};
+use super::{Dialect, Refused, parts_of, print::resolved};
 
-/// The columns of a table, or none where they are not known.
-pub type Columns<'a> = &'a dyn Fn(&Table) -> Option<Vec<String>>;
+/// The columns of a table by the parts of its name, or none where they are not known.
+pub type Columns<'a> = &'a dyn Fn(&[String]) -> Option<Vec<String>>;
 
 /// The names of columns; none for the whole where they are not known, none for one that has no name.
 type Names = Option<Vec<Option<String>>>;
@@ -142,8 +142,8 @@ impl Known<'_> {
 
     /// What a table's name may stand for.
     fn candidates(&self, name: &ObjectName, steps: usize) -> Vec<Names> {
-        let table = Table::of(name, Dialect::Postgres);
-        let mut candidates: Vec<Names> = match table.0.as_slice() {
+        let table = parts_of(name, Dialect::Postgres);
+        let mut candidates: Vec<Names> = match table.as_slice() {
             [only] => self
                 .own
                 .iter()

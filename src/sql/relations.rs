@@ -10,7 +10,7 @@ use sqlparser::{
     tokenizer::{Token, Tokenizer, Whitespace},
 };
 
-use super::{Dialect, ReadOnly, Refused, Table, print::resolved, refused};
+use super::{Dialect, ReadOnly, Refused, Table, parts_of, print::resolved, refused};
 
 /// Schemas of the database itself.
 const CATALOGUES: [&str; 6] = [
@@ -44,23 +44,20 @@ pub(super) fn is_of_people(name: &ObjectName) -> Result<(), Refused> {
     Ok(())
 }
 
-/// Every table that is read and no name of a WITH.
+/// Every name that stands for a table, or for what a WITH defines.
 pub(super) fn tables(query: &Query, dialect: Dialect) -> Vec<Table> {
     let mut all = All::default();
     let _ = query.visit(&mut all);
     let own: Vec<String> = all.own.iter().map(|name| resolved(name, dialect)).collect();
     let mut tables: Vec<Table> = Vec::new();
     for name in &all.relations {
-        let table = Table::of(name, dialect);
-        let is_own = |name: &String| {
-            own.iter().any(|own| match dialect {
-                Dialect::Postgres => own == name,
-                Dialect::Sqlite | Dialect::Mysql => own.eq_ignore_ascii_case(name),
-            })
-        };
-        let is_own = matches!(table.0.as_slice(), [only] if is_own(only));
-        if !is_own && !tables.contains(&table) {
-            tables.push(table);
+        let parts = parts_of(name, dialect);
+        let may_be_own = matches!(
+            parts.as_slice(),
+            [only] if own.iter().any(|own| own.eq_ignore_ascii_case(only))
+        );
+        if !tables.iter().any(|table| table.parts == parts) {
+            tables.push(Table { parts, may_be_own });
         }
     }
     tables

@@ -75,6 +75,13 @@ impl ParameterKind {
     }
 }
 
+/// What a caller gave for a parameter, in the form of its kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bound {
+    pub text: String,
+    pub kind: ParameterKind,
+}
+
 /// A query that passed the check.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NamedQuery {
@@ -86,7 +93,7 @@ pub struct NamedQuery {
 
 impl NamedQuery {
     /// The values to bind, in order, from what the caller gave.
-    pub fn bind(&self, given: &serde_json::Map<String, Value>) -> Result<Vec<String>, SqlError> {
+    pub fn bind(&self, given: &serde_json::Map<String, Value>) -> Result<Vec<Bound>, SqlError> {
         let wrong = |name: &str, what: &str| SqlError::Parameter {
             name: name.to_owned(),
             what: what.to_owned(),
@@ -123,9 +130,9 @@ impl NamedQuery {
                         Err(wrong(name, "is no date (YYYY-MM-DD)"))
                     }
                     ParameterKind::Number if text.parse::<rust_decimal::Decimal>().is_err() => {
-                        Err(wrong(name, "is no number"))
+                        Err(wrong(name, "is no number of at most 28 digits"))
                     }
-                    _ => Ok(text),
+                    _ => Ok(Bound { text, kind }),
                 }
             })
             .collect()

@@ -12,11 +12,7 @@ use rmcp::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{
-    Limits, SqlError,
-    database::{Database, Rows},
-    queries::NamedQuery,
-};
+use super::{Limits, SqlError, cells::Rows, database::Database, queries::NamedQuery};
 use crate::sql::ReadOnly;
 
 /// An MCP server over one database. Cheap to clone.
@@ -93,9 +89,9 @@ impl SqlServer {
                 let values = query.bind(given)?;
                 inner
                     .database
-                    .rows(&query.statement, &query.parameters, &values, &limits)
+                    .rows(&query.statement, values, &limits)
                     .await
-                    .map(answer)
+                    .map(Rows::into_answer)
             }
             "select" if inner.allow_select => {
                 let sql = args
@@ -111,9 +107,9 @@ impl SqlServer {
                 }
                 inner
                     .database
-                    .rows(&statement, &[], &[], &limits)
+                    .rows(&statement, Vec::new(), &limits)
                     .await
-                    .map(answer)
+                    .map(Rows::into_answer)
             }
             other => Err(SqlError::Refused(format!("there is no tool `{other}`"))),
         }
@@ -157,14 +153,20 @@ impl SqlServer {
             ),
             tool(
                 "list_queries",
-                "Names the queries with their parameters.".to_owned(),
+                format!(
+                    "Names the queries with their parameters. The time zone of `now` and `current_date` in them is {}.",
+                    self.inner.database.zone()
+                ),
                 json!({ "type": "object", "properties": {} }),
             ),
         ];
         if self.inner.allow_select {
             tools.push(tool(
                 "select",
-                "Runs one SELECT and gives its rows.".to_owned(),
+                format!(
+                    "Runs one SELECT and gives its rows. The time zone of `now` and `current_date` is {}.",
+                    self.inner.database.zone()
+                ),
                 json!({
                     "type": "object",
                     "required": ["sql"],
@@ -177,10 +179,6 @@ impl SqlServer {
         }
         tools
     }
-}
-
-fn answer(rows: Rows) -> Value {
-    json!({ "row_count": rows.rows.len(), "truncated": rows.truncated, "rows": rows.rows })
 }
 
 impl ServerHandler for SqlServer {

@@ -45,6 +45,8 @@ impl Printer<'_> {
         if let Some(order) = order_by {
             self.order(order)?;
         }
+        // Rows that stand in the statement are as many as stand there; SQLite takes no LIMIT behind them.
+        let rows = rows.filter(|_| !matches!(**body, SetExpr::Values(_)));
         match (limit_clause, fetch, rows) {
             (None, None, Some(rows)) => self.put(&format!(" LIMIT {rows}")),
             _ => {
