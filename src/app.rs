@@ -21,7 +21,10 @@ use crate::{
         SecretUnavailable, TokenKeeper, reach,
     },
     converse::{self, Converse, TurnLimits},
-    domain::{finding::Gap, schedule::ChannelKind},
+    domain::{
+        finding::{Gap, GapCause},
+        schedule::ChannelKind,
+    },
     error::{Problem, Problems},
     guard,
     ids::{CalendarId, ConnectorId, ModelId, UserId},
@@ -622,14 +625,45 @@ pub fn gap_lines(gaps: &[Gap]) -> Vec<String> {
                 .map(crate::ids::SignalId::as_str)
                 .collect();
             format!(
-                "{} {}: {} ({})",
+                "{} {}: {} ({}) → {}",
                 gap.connector,
                 gap.cause.clause(),
                 signals.join(", "),
-                gap.detail
+                gap.detail,
+                gap_advice(gap)
             )
         })
         .collect()
+}
+
+/// What the admin can do about a gap.
+pub fn gap_advice(gap: &Gap) -> String {
+    let connector = &gap.connector;
+    match gap.cause {
+        GapCause::Timeout => {
+            "ask for less, or raise `limits.timeout_seconds` of the connector".to_owned()
+        }
+        GapCause::Unreachable => format!("look at it with `daybrief connector tools {connector}`"),
+        GapCause::TooLarge => {
+            "ask for less, or raise `limits.max_bytes` of the connector".to_owned()
+        }
+        GapCause::Refused => {
+            format!("correct the credential of `{connector}`, or the rights that it has there")
+        }
+        GapCause::Failed => format!(
+            "correct `tool` or `args`, or the query that they name, or see whether the system behind it is there; `daybrief connector tools {connector}` has what the server offers"
+        ),
+        GapCause::NotAllowed => "grant it to the role, or remove the signal".to_owned(),
+        GapCause::ToolChanged => {
+            format!(
+                "look at what changed and accept it with `daybrief connector accept {connector}`"
+            )
+        }
+        GapCause::Shape => format!(
+            "correct `items`; `daybrief connector call {connector} TOOL` shows the answer as signals see it"
+        ),
+        GapCause::Rule => "correct the expression".to_owned(),
+    }
 }
 
 /// The folder of a path's file, created where it is missing, then open to its owner alone.

@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::{check_tools, local, one, open, print, print_json};
 use crate::{
     access::{Principal, Surface},
-    app::App,
+    app::{self, App},
     audit::Target,
     domain::{
         briefing::Briefing,
@@ -403,25 +403,8 @@ fn place_of(briefing: &Briefing, signal: Option<&SignalId>, field: &str) -> Stri
 fn gap_line(objects: &Objects, briefing: &Briefing, role: &RoleId, gap: &Gap) -> Line {
     let connector = &gap.connector;
     let advice = match gap.cause {
-        GapCause::Timeout => {
-            "ask for less, or raise `limits.timeout_seconds` of the connector".to_owned()
-        }
-        GapCause::Unreachable => format!("look at it with `daybrief connector tools {connector}`"),
-        GapCause::TooLarge => {
-            "ask for less, or raise `limits.max_bytes` of the connector".to_owned()
-        }
-        GapCause::Refused => {
-            format!("correct the credential of `{connector}`, or the rights that it has there")
-        }
-        GapCause::Failed => format!(
-            "correct `tool` or `args`, or the query that they name; `daybrief connector tools {connector}` has what the server offers"
-        ),
         GapCause::NotAllowed => format!("grant it to the role `{role}`, or remove the signal"),
-        GapCause::ToolChanged => {
-            format!("look at it with `daybrief connector tools {connector}` and accept it")
-        }
-        GapCause::Shape => "correct `items`".to_owned(),
-        GapCause::Rule => "correct the expression".to_owned(),
+        _ => app::gap_advice(gap),
     };
     let signal = gap.signals.first();
     let field = match gap.cause {
@@ -439,11 +422,14 @@ fn gap_line(objects: &Objects, briefing: &Briefing, role: &RoleId, gap: &Gap) ->
         None => &gap.detail,
     };
     bad(
-        format!(
-            "briefing {}, signal {}",
-            briefing.id,
-            signal.map_or("", SignalId::as_str)
-        ),
+        {
+            let ids: Vec<&str> = gap.signals.iter().map(SignalId::as_str).collect();
+            let signals = match ids.len() {
+                1 => "signal",
+                _ => "signals",
+            };
+            format!("briefing {}, {signals} {}", briefing.id, ids.join(", "))
+        },
         format!(
             "`{connector}` {}: {detail} ({place}) → {advice}",
             gap.cause.clause()

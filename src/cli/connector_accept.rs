@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::{confirmed, one, print, print_json, to_stderr};
+use super::{confirmed, connector, one, print, print_json, to_stderr};
 use crate::{
     app::App,
     audit::{Act, Entry, Outcome},
@@ -114,10 +114,9 @@ pub async fn run(app: &App, command: &Accept, json: bool) -> Result<u8, Problems
 /// asked, as it last did.
 async fn waiting(app: &App, command: &Accept) -> Result<Vec<Waiting>, Problems> {
     let objects = app.parts.objects().await;
-    app.parts
-        .maker
-        .pool
-        .replace(objects.map_err(|error| one(error.into()))?.connectors);
+    let objects = objects.map_err(|error| one(error.into()))?;
+    connector::find(&objects.connectors, &command.connector).map_err(one)?;
+    app.parts.maker.pool.replace(objects.connectors);
     let now = match app.parts.maker.pool.tools(&command.connector).await {
         Ok(tools) => Some(tools),
         Err(error) => {

@@ -17,6 +17,7 @@
 //! | an object whose only member is `result` or `content`, and that is an object, an array or a text (FastMCP's wrapping) | what that member is |
 //! | one text that is a JSON object or array: bare, in one fenced block, or quoted once more | that |
 //! | JSON Lines, or several texts that are each JSON | an array of them |
+//! | an array of texts that are each a JSON object or array | an array of those |
 //! | one Markdown table, with or without words around it | `{"rows": [{header: cell}]}` |
 //! | CSV with a header (comma, semicolon or tab) | `{"rows": [{header: cell}]}` |
 //! | any other text, also a bare number | `{"text": "…"}`, several on lines of their own |
@@ -72,7 +73,7 @@ pub fn normalise(result: Value) -> Result<Value, Refusal> {
         Value::Object(result) => result,
         Value::Null => return Ok(of_text(String::new())),
         Value::String(text) => return unwrapped(of_text(text), 0),
-        list @ Value::Array(_) => return Ok(list),
+        Value::Array(items) => return Ok(Value::Array(of_items(items))),
         scalar => return Ok(of_text(scalar.to_string())),
     };
     let failed = matches!(result.get("isError"), Some(Value::Bool(true)));
@@ -191,9 +192,10 @@ fn lines(pieces: Vec<Piece>, between: &str) -> String {
 
 /// What stands within wrappings. A refusal is looked for in each: its `error` may be what wraps.
 fn unwrapped(value: Value, depth: usize) -> Result<Value, Refusal> {
-    let value = checked(value)?;
-    let Value::Object(mut map) = value else {
-        return Ok(value);
+    let mut map = match checked(value)? {
+        Value::Object(map) => map,
+        Value::Array(items) => return Ok(Value::Array(of_items(items))),
+        scalar => return Ok(scalar),
     };
     let only = match map.keys().next() {
         Some(key) if map.len() == 1 && depth < MAX_WRAPPINGS => key.clone(),
@@ -208,6 +210,15 @@ fn unwrapped(value: Value, depth: usize) -> Result<Value, Refusal> {
         Some(scalar) => Ok(Value::Object(Map::from_iter([(only, scalar)]))),
         None => Ok(Value::Object(map)),
     }
+}
+
+/// The items of an array; what they hold, where each is a text that is JSON.
+fn of_items(items: Vec<Value>) -> Vec<Value> {
+    let held: Option<Vec<Value>> = items
+        .iter()
+        .map(|item| json(item.as_str()?.trim()))
+        .collect();
+    held.unwrap_or(items)
 }
 
 fn is_empty(value: &Value) -> bool {
@@ -640,6 +651,72 @@ mod tests {
             ),
         ] {
             assert_eq!(refused(given.clone()), (words.to_owned(), login), "{given}");
+        }
+    }
+
+    /// What `call` of a file of recorded answers is.
+    fn recorded(file: &str, call: usize) -> Result<Value, Refusal> {
+        let path = format!(
+            "{}/tests/data/answers/{file}.json",
+            env!("CARGO_MANIFEST_DIR")
+        );
+        let file: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        normalise(file["answers"][call]["result"].clone())
+    }
+
+    #[test]
+    fn what_real_servers_answer_can_be_addressed() {
+        for (file, call, pointer, expected) in [
+            ("mcp-atlassian", 0, "/issues/0/key", json!("JIRA820-286")),
+            ("mcp-atlassian", 1, "/0/key", json!("JIRA820")),
+            ("clickhouse", 0, "/0/n", json!("9007199254740993")),
+            ("clickhouse", 1, "", json!([])),
+            ("mongodb", 0, "/documents/0/number", json!("R-1")),
+            ("mongodb", 2, "/documents", json!([])),
+            ("notion", 0, "/object", json!("list")),
+            ("prometheus", 0, "/result/1/value/1", json!("1")),
+            ("prometheus", 1, "/result/1", json!("1812.5")),
+            ("prometheus", 3, "/status", json!("healthy")),
+            ("redis", 0, "/amount", json!("4680.90")),
+            ("redis", 1, "/2/due", json!("2026-11-23")),
+            ("redis", 2, "/1", json!("a1")),
+            ("redis", 3, "/text", json!("4680.90")),
+            ("redis", 4, "/result", json!(6)),
+            ("redis", 5, "/0", json!("deal:3")),
+            ("redis", 6, "/keys/1", json!("deal:1")),
+            ("redis", 7, "/result", json!(true)),
+            (
+                "redis",
+                9,
+                "/text",
+                json!("Hash 'nope' is empty or does not exist."),
+            ),
+            ("git", 1, "/text", json!("* master")),
+        ] {
+            let answer = recorded(file, call).unwrap();
+            assert_eq!(
+                answer.pointer(pointer),
+                Some(&expected),
+                "{file} {call}: {answer}"
+            );
+        }
+        for (file, call, words, login) in [
+            ("mcp-atlassian", 2, "Issue NOPE-1 not found", false),
+            (
+                "clickhouse",
+                2,
+                "Unknown table expression identifier 'nope'",
+                false,
+            ),
+            ("notion", 1, "404: ", false),
+            ("notion-refused", 0, "401: API token is invalid.", true),
+            ("prometheus", 4, "400 Client Error", false),
+            ("redis-down", 1, "Connection refused", false),
+            ("git", 2, "outside the allowed repository", false),
+        ] {
+            let refusal = recorded(file, call).unwrap_err();
+            assert!(refusal.text.contains(words), "{file} {call}: {refusal:?}");
+            assert_eq!(refusal.login, login, "{file} {call}");
         }
     }
 

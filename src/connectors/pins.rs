@@ -252,6 +252,31 @@ mod tests {
         assert_ne!(pin_of("t", None, &one).0, pin_of("t", Some(""), &one).0);
     }
 
+    #[test]
+    fn a_real_server_that_is_started_twice_keeps_its_pins() {
+        let path = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/data/answers/mcp-atlassian-lists.json"
+        );
+        let file: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        let pins = |start: usize| -> Vec<(String, PinnedHash)> {
+            let tools = file["starts"][start].as_array().unwrap().iter();
+            tools
+                .map(|tool| {
+                    let name = tool["name"].as_str().unwrap();
+                    let (hash, _) = pin_of(
+                        name,
+                        tool["description"].as_str(),
+                        &schema(tool["inputSchema"].clone()),
+                    );
+                    (name.to_owned(), hash)
+                })
+                .collect()
+        };
+        assert_ne!(file["starts"][0], file["starts"][1]);
+        assert_eq!(pins(0), pins(1));
+    }
+
     #[tokio::test]
     async fn what_was_accepted_under_a_hash_made_otherwise_stays_accepted() {
         let pins = MemoryPins::default();

@@ -141,11 +141,11 @@ fn refused(role: &Role, objects: &Objects, calls: &[Planned]) -> Vec<Finding> {
 async fn source(parts: &Parts, id: &ConnectorId, needed: BTreeSet<&str>) -> Vec<Finding> {
     let pool = &parts.maker.pool;
     let tools = match pool.assure_token(id, TOKEN_FOR).await {
-        Ok(()) => pool.tools(id).await,
+        Ok(()) => pool.listing(id).await,
         Err(error) => Err(error),
     };
-    let tools = match tools {
-        Ok(tools) => tools,
+    let listing = match tools {
+        Ok(listing) => listing,
         Err(error) => {
             return vec![Finding {
                 on: id.to_string(),
@@ -156,16 +156,20 @@ async fn source(parts: &Parts, id: &ConnectorId, needed: BTreeSet<&str>) -> Vec<
     needed
         .into_iter()
         .filter_map(|name| {
-            let what = match tools.iter().find(|tool| tool.name == name) {
-                None => "the server has no such tool",
-                Some(tool) if matches!(tool.pin, Pin::Changed { .. }) => {
-                    "its description changed: look at it with `daybrief connector tools` and accept it"
-                }
+            let unread = listing.unread.iter().find(|unread| unread.tool == name);
+            let what = match listing.tools.iter().find(|tool| tool.name == name) {
+                None => match unread {
+                    Some(unread) => format!("its description cannot be read: {}", unread.why),
+                    None => "the server has no such tool".to_owned(),
+                },
+                Some(tool) if matches!(tool.pin, Pin::Changed { .. }) => format!(
+                    "its description changed: look at it and accept it with `daybrief connector accept {id}`"
+                ),
                 Some(_) => return None,
             };
             Some(Finding {
                 on: format!("{id}/{name}"),
-                what: what.to_owned(),
+                what,
             })
         })
         .collect()

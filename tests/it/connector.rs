@@ -142,8 +142,9 @@ fn a_call_shows_the_answer_as_it_came_and_as_signals_see_it_and_is_in_the_trail(
             .says(4, &[&call[..], &["--role", "none"]].concat())
             .contains("denied")
     );
-    let action = instance.says(1, &["connector", "call", "src", "set"]);
-    assert!(action.contains("changes something"), "{action}");
+    // What changes something is proposed and approved, never called.
+    let action = instance.says(4, &["connector", "call", "src", "set"]);
+    assert!(action.contains("names `set`"), "{action}");
     let bad = instance.says(1, &[&call[..], &["--args", "[1]"]].concat());
     assert!(bad.contains("no JSON object"), "{bad}");
     let trail = instance.says(0, &["audit", "search", "--why", "a test", "--json"]);
