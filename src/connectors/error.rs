@@ -44,7 +44,11 @@ fn forms(secret: &str) -> [String; 3] {
 /// For the admin; it never stands in a brief and is never said to a reader. In a turn a model is told why a tool refused
 /// its call, as data like any other answer of the source.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ServerWord(String);
+pub struct ServerWord {
+    text: String,
+    /// The text is no server's: none was reached.
+    ours: bool,
+}
 
 impl ServerWord {
     /// The text on one line, cut. Each of `secrets` that occurs in it is struck out, as it is or as an address or JSON has
@@ -66,17 +70,28 @@ impl ServerWord {
             }
         }
         let words: Vec<&str> = visible.split_whitespace().collect();
-        Self(words.join(" ").chars().take(SERVER_WORD_CHARS).collect())
+        Self {
+            text: words.join(" ").chars().take(SERVER_WORD_CHARS).collect(),
+            ours: false,
+        }
+    }
+
+    /// The same of what no server said: why none was reached.
+    pub(super) fn ours(text: &str, secrets: &[SecretString]) -> Self {
+        Self {
+            ours: true,
+            ..Self::new(text, secrets)
+        }
     }
 
     /// The words themselves.
     pub(super) fn plain(&self) -> &str {
-        &self.0
+        &self.text
     }
 
     /// True where the server said nothing.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.text.is_empty()
     }
 }
 
@@ -91,10 +106,12 @@ impl Words {
 
 impl std::fmt::Display for ServerWord {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.0.is_empty() {
+        if self.ours {
+            f.write_str(&self.text)
+        } else if self.text.is_empty() {
             f.write_str("the server said nothing")
         } else {
-            write!(f, "the server said: \"{}\"", self.0)
+            write!(f, "the server said: \"{}\"", self.text)
         }
     }
 }
@@ -241,7 +258,7 @@ mod tests {
             "the server said: \"bad [31m token *** of acme\""
         );
         assert_eq!(
-            ServerWord::new(&"x".repeat(1000), &[]).0.chars().count(),
+            ServerWord::new(&"x".repeat(1000), &[]).text.chars().count(),
             SERVER_WORD_CHARS
         );
         assert_eq!(ServerWord::default().to_string(), "the server said nothing");
@@ -268,7 +285,7 @@ mod tests {
             ),
             ("no such column: amountt", "no such column: amountt"),
         ] {
-            assert_eq!(ServerWord::new(said, &secrets).0, told);
+            assert_eq!(ServerWord::new(said, &secrets).text, told);
         }
     }
 }

@@ -230,7 +230,9 @@ impl Watched {
         if let Some(session) = &post.session {
             request = request.header(SESSION, session.as_ref());
         }
-        let response = request.json(post.message).send().await?;
+        // Where the server is, the admin knows and nobody else has to.
+        let sent = request.json(post.message).send().await;
+        let response = sent.map_err(reqwest::Error::without_url)?;
         let status = response.status();
         challenge(status, response.headers())?;
         if status == StatusCode::NOT_FOUND && post.session.is_some() {
@@ -596,4 +598,18 @@ pub(super) fn is_refusal(error: &(dyn std::error::Error + 'static)) -> bool {
         at = error.source();
     }
     false
+}
+
+/// Why no server answered, where that is what the error is.
+pub(super) fn unanswered<'e>(
+    error: &'e (dyn std::error::Error + 'static),
+) -> Option<&'e (dyn std::error::Error + 'static)> {
+    let mut at = Some(error);
+    while let Some(error) = at {
+        if let Some(StreamableHttpError::Client(error)) = error.downcast_ref::<Failure>() {
+            return Some(error);
+        }
+        at = error.source();
+    }
+    None
 }

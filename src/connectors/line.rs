@@ -177,7 +177,7 @@ impl Line {
                 let said = self.last_words().await;
                 CallError::Unreachable {
                     word: if said.is_empty() {
-                        self.word(&with_causes(error.error.as_ref()))
+                        self.broken(error.error.as_ref())
                     } else {
                         said
                     },
@@ -196,6 +196,14 @@ impl Line {
                 }
             }
             _ => no_handshake(),
+        }
+    }
+
+    /// What is to be said of a connection that broke: by what the server answered, or because none did.
+    fn broken(&self, error: &(dyn std::error::Error + 'static)) -> ServerWord {
+        match http::unanswered(error) {
+            Some(error) => ServerWord::ours(&with_causes(error), &self.words().0),
+            None => self.word(&with_causes(error)),
         }
     }
 
@@ -221,7 +229,7 @@ impl Line {
                     return self.gone().await;
                 }
                 CallError::Unreachable {
-                    word: self.word(&with_causes(error)),
+                    word: self.broken(error),
                 }
             }
             ServiceError::TransportClosed | ServiceError::Cancelled { .. } => self.gone().await,

@@ -64,9 +64,9 @@ pub(super) struct NoList;
 impl Listing {
     /// Takes in a page: the result of `tools/list`.
     pub(super) fn take(&mut self, page: &Value) -> Result<Next, NoList> {
-        let Some(Value::Array(listed)) = page.get("tools") else {
-            return Err(NoList);
-        };
+        // A few servers give the list alone.
+        let listed = page.get("tools").unwrap_or(page);
+        let listed = listed.as_array().ok_or(NoList)?;
         let known = self.tools.len() + self.unread.len();
         for tool in listed {
             self.seen += 1;
@@ -358,13 +358,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_list_is_refused() {
-        for page in [
-            json!({}),
-            json!([]),
-            json!(null),
-            json!({"tools": {"a": {}}}),
-        ] {
+    fn a_bare_list_is_one_and_what_is_none_is_refused() {
+        let mut bare = Listing::default();
+        assert_eq!(bare.take(&json!([tool("a")])), Ok(Next::Done));
+        assert_eq!(bare.tools.len(), 1);
+        for page in [json!({}), json!(null), json!({"tools": {"a": {}}})] {
             assert_eq!(Listing::default().take(&page), Err(NoList), "{page}");
         }
     }

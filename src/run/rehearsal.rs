@@ -56,8 +56,8 @@ pub async fn rehearse(
         )
         .await?;
     let outcome = |call: &signals::Planned| asked.outcome(call);
-    // One signal at a time: a brief tells the gaps of one source together, and an admin wants the reason of each.
-    let gaps = briefing.signals.iter().flat_map(|signal| {
+    // One signal at a time: a brief tells the gaps of one source together, and an admin wants each reason; each once.
+    let each = briefing.signals.iter().flat_map(|signal| {
         let alone = Briefing {
             signals: vec![signal.clone()],
             next_date: None,
@@ -65,8 +65,20 @@ pub async fn rehearse(
         };
         signals::assess(&alone, &context, &outcome).gaps
     });
+    let mut gaps: Vec<Gap> = Vec::new();
+    for gap in each {
+        let of = |gap: &Gap| (gap.connector.clone(), gap.cause, gap.detail.clone());
+        match gaps.iter_mut().find(|known| of(known) == of(&gap)) {
+            Some(known) => {
+                known.signals.extend(gap.signals);
+                known.titles.extend(gap.titles);
+                known.high |= gap.high;
+            }
+            None => gaps.push(gap),
+        }
+    }
     Ok(Rehearsal {
-        gaps: gaps.collect(),
+        gaps,
         doubts: signals::rehearse(briefing, &context, &outcome),
     })
 }

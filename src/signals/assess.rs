@@ -162,7 +162,7 @@ fn add_gap(gaps: &mut Vec<Gap>, signal: &Signal, unchecked: Unchecked, extent: E
     match same {
         Some(gap) => {
             gap.high |= may_be_high(signal);
-            add_detail(&mut gap.detail, &unchecked.detail);
+            add_detail(&mut gap.detail, signal, &unchecked.detail);
             if !gap.signals.contains(&signal.id) {
                 gap.signals.push(signal.id.clone());
                 gap.titles.push(signal.title.clone());
@@ -183,9 +183,10 @@ fn add_gap(gaps: &mut Vec<Gap>, signal: &Signal, unchecked: Unchecked, extent: E
 }
 
 /// Adds another reason to those of a gap: each is told once, and no more than a few.
-fn add_detail(all: &mut String, detail: &str) {
+fn add_detail(all: &mut String, signal: &Signal, detail: &str) {
     const BETWEEN: &str = "; ";
-    let known = all.contains(detail);
+    let reason = detail.strip_prefix(&format!("{}: ", signal.id));
+    let known = all.contains(reason.unwrap_or(detail));
     if !known && all.matches(BETWEEN).count() + 1 < MOST_NAMED {
         all.push_str(BETWEEN);
         all.push_str(detail);

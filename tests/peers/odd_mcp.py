@@ -19,7 +19,7 @@ CONFIG is a JSON object:
   change       a second `pages`, announced by `notifications/tools/list_changed` with the first answer
   http         over HTTP: {"kind", "status", "sse" (text with {answer} in it), "session": true, "forget": N or
                "forget400": N (the session is unknown from the Nth call on, once), "accepted": status of notifications,
-               "body" (text with {answer} in it)}
+               "body" (text with {answer} in it), "get": [status, kind, body] of the stream of its own}
 The log of what the client sent is written to standard error, a line a message.
 """
 
@@ -129,7 +129,8 @@ class Http(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def do_GET(self):
-        self.send(405)
+        status, kind, body = CONFIG.get("http", {}).get("get", [405, None, ""])
+        self.send(status, body.encode(), kind)
 
     def do_DELETE(self):
         self.send(200)

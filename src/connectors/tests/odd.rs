@@ -237,6 +237,12 @@ async fn an_answer_over_http_is_read_by_what_it_is() {
         json!({"accepted": 204}),
         json!({"accepted": 200, "accepted_kind": "text/html"}),
         json!({"session": true}),
+        json!({"session": true, "get": [404, "text/plain", "no"]}),
+        json!({"session": true, "get": [400, "application/json", "{}"]}),
+        json!({"session": true, "get": [500, null, ""]}),
+        json!({"session": true, "get": [200, "text/html", "<html>"]}),
+        json!({"session": true, "get": [200, "text/event-stream", "nonsense\n\n"]}),
+        json!({"session": true, "get": [401, null, ""]}),
         json!({"body": "\u{ef}\u{bb}\u{bf}{answer}\r\n"}),
         json!({"body": "[{answer}]"}),
         json!({"sse": "data: {answer}\n\n"}),
@@ -284,6 +290,21 @@ async fn a_failure_over_http_is_told_at_once_and_in_the_servers_words() {
             !matches!(error, CallError::Timeout { .. }),
             "{http}: {error}"
         );
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_told_by_why_and_not_by_where() {
+    let url = "http://127.0.0.1:9/mcp?key=s3cret".to_owned();
+    let bench = bench(connector(Launch::Http {
+        url,
+        headers: BTreeMap::new(),
+        auth: None,
+    }));
+    let error = bench.call("get", json!({})).await.unwrap_err().to_string();
+    assert!(error.contains("refused"), "{error}");
+    for unsaid in ["127.0.0.1", "s3cret", "the server said"] {
+        assert!(!error.contains(unsaid), "{error}");
     }
 }
 
