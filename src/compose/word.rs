@@ -337,6 +337,10 @@ pub enum Plain {
     TooLong,
     /// What is set does not fit its server.
     Misfit,
+    /// What came was no answer.
+    Unreadable,
+    /// It did not come to an end within its longest answer.
+    Unfinished,
     /// Its answer was not in the form asked for.
     Form,
     /// Nothing of its answer could be traced to the evidence.
@@ -364,7 +368,7 @@ pub fn plain(mut brief: Brief, why: impl Into<Why>) -> Brief {
     let (words, why) = (Words::of(brief.language), why.into());
     let mut reason = words.plain_reason(why.reason).to_owned();
     if let Some(status) = why.status {
-        reason = format!("{reason} (HTTP {status})");
+        reason = format!("{reason} ({status})");
     }
     let said = fill(words.plain, &[("reason", &reason)]);
     brief.notices.insert(0, Rich::plain(said));

@@ -8,7 +8,7 @@ use crate::text::Language;
 pub(super) struct Words {
     /// `{reason}`.
     pub plain: &'static str,
-    plain_reasons: [&'static str; 14],
+    plain_reasons: [&'static str; 16],
     /// `{title}`.
     pub too_late_subject: &'static str,
     /// `{due}`, `{expired}`.
@@ -115,6 +115,8 @@ impl Words {
             busy,
             too_long,
             misfit,
+            unreadable,
+            unfinished,
         ] = self.plain_reasons;
         match reason {
             Plain::Timeout => timeout,
@@ -131,6 +133,8 @@ impl Words {
             Plain::Busy => busy,
             Plain::TooLong => too_long,
             Plain::Misfit => misfit,
+            Plain::Unreadable => unreadable,
+            Plain::Unfinished => unfinished,
         }
     }
 }
@@ -187,6 +191,8 @@ static ENGLISH: Words = Words {
         "the model is overloaded",
         "the brief was too long for the model",
         "the model's server did not take the request",
+        "what came from the model was no answer",
+        "the model did not come to an end within its longest answer",
     ],
     too_late_subject: "{title}: no brief today, too late",
     too_late: "The brief due {due} could not be made before {expired}: Daybrief or its machine was not running. Nothing was checked; the next one comes at its usual time.",
@@ -271,6 +277,8 @@ static GERMAN: Words = Words {
         "das Modell ist überlastet",
         "der Bericht war zu lang für das Modell",
         "der Server des Modells hat die Anfrage nicht angenommen",
+        "was vom Modell kam, war keine Antwort",
+        "das Modell ist innerhalb seiner längsten Antwort nicht zum Ende gekommen",
     ],
     too_late_subject: "{title}: heute kein Bericht, zu spät",
     too_late: "Der Bericht für {due} konnte nicht vor {expired} erstellt werden: Daybrief oder sein Rechner lief nicht. Nichts wurde geprüft; der nächste kommt zur üblichen Zeit.",
@@ -352,6 +360,8 @@ static FRENCH: Words = Words {
         "le modèle est surchargé",
         "le point était trop long pour le modèle",
         "le serveur du modèle n’a pas accepté la demande",
+        "ce qui est venu du modèle n’était pas une réponse",
+        "le modèle n’a pas fini dans la longueur permise",
     ],
     too_late_subject: "{title}\u{a0}: pas de point aujourd’hui, trop tard",
     too_late: "Le point prévu pour {due} n’a pas pu être établi avant {expired}\u{a0}: Daybrief ou sa machine ne tournait pas. Rien n’a été vérifié\u{202f}; le prochain vient à son heure habituelle.",
@@ -433,6 +443,8 @@ static SPANISH: Words = Words {
         "el modelo está sobrecargado",
         "el informe era demasiado largo para el modelo",
         "el servidor del modelo no aceptó la petición",
+        "lo que llegó del modelo no era una respuesta",
+        "el modelo no terminó dentro de la longitud permitida",
     ],
     too_late_subject: "{title}: hoy no hay informe, demasiado tarde",
     too_late: "El informe previsto para {due} no se pudo hacer antes de {expired}: Daybrief o su máquina no funcionaba. No se comprobó nada; el próximo llega a su hora habitual.",

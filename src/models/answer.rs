@@ -23,7 +23,7 @@ use super::{
     error::{Cause, Lost, Nothing, Refusal},
     learn::Learnt,
     pieces::{Piece, Pieces, too_long},
-    think::Splitter,
+    think::{Opening, Splitter},
     vendor::{Scrub, Vendor},
     wire::{self, MAX_ANSWER_BYTES, Timing},
 };
@@ -61,6 +61,10 @@ pub(super) struct Answer {
     odd_stop: Option<String>,
     /// Bytes of the answer's text and arguments.
     said: usize,
+    /// It holds what a form begins with.
+    braced: bool,
+    /// It has words, and not blanks or calls alone.
+    worded: bool,
     /// Bytes of reasoning that came apart from the text.
     reasoned: usize,
     /// Something came that belongs to an answer.
@@ -74,7 +78,7 @@ impl Answer {
     pub fn new(expected: Expected) -> Self {
         let opening = if expected.is_form {
             // Nothing of a form is told before its end.
-            super::think::Opening::Unknown
+            Opening::Unknown
         } else {
             expected.learnt.now().opening
         };
@@ -87,6 +91,8 @@ impl Answer {
             stop: None,
             odd_stop: None,
             said: 0,
+            braced: false,
+            worded: false,
             reasoned: 0,
             begun: false,
             done: false,
@@ -106,9 +112,7 @@ impl Answer {
         }
         let split = self.splitter.take(text);
         if split.mistaken {
-            self.expected
-                .learnt
-                .opens_with(super::think::Opening::Reasoning);
+            self.expected.learnt.opens_with(Opening::Reasoning);
             return self.fail(ModelError::Shape {
                 what: "it reasoned where it should have answered".to_owned(),
             });
@@ -124,6 +128,8 @@ impl Answer {
     fn tell(&mut self, text: String) {
         if !text.is_empty() {
             self.said = self.said.saturating_add(text.len());
+            self.worded |= !text.trim().is_empty();
+            self.braced |= text.contains('{');
             self.events.push(Ok(Event::Text(text)));
         }
     }
@@ -205,21 +211,16 @@ impl Answer {
             return self.events.push(Err(self.no_end(stray)));
         }
         let rest = self.splitter.end(cut);
-        let had_words = self.said > 0 || !rest.trim().is_empty();
-        if !rest.trim().is_empty() || self.said > 0 {
+        self.worded |= !rest.trim().is_empty();
+        if self.worded {
             self.tell(rest);
-        }
-        if had_words
-            && !self.expected.is_form
-            && let Some(opening) = self.splitter.learnt(cut)
-        {
-            self.expected.learnt.opens_with(opening);
         }
         let ids = self.expected.ids.clone();
         let calls = std::mem::take(&mut self.calls).end(|| ids.fetch_add(1, Ordering::Relaxed));
         let called = !calls.is_empty();
         self.events
             .extend(calls.into_iter().map(|call| Ok(Event::Call(call))));
+        self.learn(cut, called);
         let usage = self.used();
         if let Err(error) =
             wire::read_whole(self.expected.sent, usage.tokens_in, self.expected.window)
@@ -229,7 +230,7 @@ impl Answer {
         let reasoned = self.reasoned + self.splitter.reasoned > 0;
         let stop = match self.stop.unwrap_or(Stop::End) {
             Stop::Refused => Stop::Refused,
-            _ if !called && !had_words => {
+            _ if !called && !self.worded => {
                 if let Some(reason) = self.odd_stop.take() {
                     let said = self.expected.scrub.clean(&reason);
                     return self.events.push(Err(ModelError::Shape {
@@ -250,6 +251,22 @@ impl Answer {
             _ => Stop::End,
         };
         self.events.push(Ok(Event::Done { usage, stop }));
+    }
+
+    /// Learns from a whole answer how this model's texts begin, and whether it is held to forms.
+    fn learn(&self, cut: bool, called: bool) {
+        let learnt = &self.expected.learnt;
+        let opening = self.splitter.learnt(cut);
+        if self.expected.is_form {
+            if self.worded && !cut && !self.braced {
+                learnt.holds_to_no_form();
+            }
+        } else if opening == Some(Opening::Reasoning) {
+            learnt.opens_with(Opening::Reasoning);
+        } else if let (Some(opening), true, false) = (opening, self.worded, called) {
+            // Words beside a call, or none, show nothing of how an answer begins.
+            learnt.opens_with(opening);
+        }
     }
 
     /// Tokens as they were counted, or by rule of thumb.

@@ -164,9 +164,16 @@ enum Failed {
     },
 }
 
-/// A connection that failed, with the host alone of its address, which may hold more.
+/// A connection that failed, with the host and port alone of its address, which may hold more.
 pub(super) fn unreachable(error: &reqwest::Error) -> ModelError {
-    let host = error.url().and_then(Url::host_str).unwrap_or_default();
+    let host = error.url().map(|url| {
+        let host = url.host_str().unwrap_or_default();
+        match url.port() {
+            Some(port) => format!("{host}:{port}"),
+            None => host.to_owned(),
+        }
+    });
+    let host = host.unwrap_or_default();
     let mut said = Vec::new();
     let mut source = std::error::Error::source(error);
     while let Some(inner) = source {
@@ -183,6 +190,12 @@ pub(super) fn unreachable(error: &reqwest::Error) -> ModelError {
             "the connection broke"
         };
         (Lost::Broke, what.to_owned())
+    } else if all.contains("tunnel") || all.contains("proxy") {
+        let why = crate::text::shorten(&crate::text::visible(last), 120);
+        (
+            Lost::Proxy,
+            format!("a proxy did not let us through to `{host}`: {why}"),
+        )
     } else if all.contains("dns error") {
         (
             Lost::Name,

@@ -40,6 +40,8 @@ pub enum Lost {
     Name,
     /// Nobody listens there, or nothing leads there.
     Connection,
+    /// A proxy before it.
+    Proxy,
     /// The certificate or the protocol of TLS.
     Tls,
     /// It was there and went away: what was sent may have been taken.
@@ -194,6 +196,8 @@ pub enum Trouble {
     Refused,
     /// What came was no answer.
     Unreadable,
+    /// It did not come to an end within its longest answer.
+    Unfinished,
     OverBudget,
     NotLocal,
 }
@@ -245,6 +249,7 @@ impl ModelError {
                     "correct the host in `base_url`, or see that this machine can resolve it"
                 }
                 Lost::Connection => "start its server, or correct the host and port in `base_url`",
+                Lost::Proxy => Cause::Proxy.advice(),
                 Lost::Tls => {
                     "give its server a certificate that this machine trusts, or correct `base_url`"
                 }

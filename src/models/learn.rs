@@ -316,6 +316,12 @@ impl Learnt {
         now.opening = opening;
     }
 
+    /// Its server took a form and did not hold the model to it: from now on the model is told of the form in words.
+    pub fn holds_to_no_form(&self) {
+        let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
+        now.left_out.insert(Parameter::ResponseFormat);
+    }
+
     pub fn needs_to_reason(&self) {
         let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
         if self.set.reasoning_tokens == 0 {

@@ -74,7 +74,7 @@ impl Tried {
         match self {
             Self::Failed(_, error) => error.trouble(),
             Self::Refused(_) => Trouble::Refused,
-            Self::TooLong(_) => Trouble::Unreadable,
+            Self::TooLong(_) => Trouble::Unfinished,
             Self::OverBudget(..) => Trouble::OverBudget,
             Self::NotLocal(_) => Trouble::NotLocal,
             Self::Stopped(_) => Trouble::Unreachable,

@@ -712,3 +712,97 @@ async fn what_a_server_gave_with_a_call_goes_back_with_it() {
         "reasoning only where it is wanted back"
     );
 }
+
+#[tokio::test]
+async fn reasoning_without_its_beginning_is_not_told_after_a_call_without_words() {
+    let (model, _) = choosy(ModelKind::Openai, |body| {
+        let choice = if body.get("tools").is_some() {
+            json!({ "message": { "content": null, "tool_calls": [{ "id": "a", "function": { "name": "weather" } }] }, "finish_reason": "tool_calls" })
+        } else {
+            json!({ "message": { "content": "secret, let me see.</think>Order 1001." }, "finish_reason": "stop" })
+        };
+        Some((200, json!({ "choices": [choice] })))
+    })
+    .await;
+    let mut asked = request("x");
+    asked.tools = vec![Tool {
+        name: "weather".to_owned(),
+        description: "x".to_owned(),
+        input_schema: json!({}).into(),
+    }];
+    assert_eq!(ask(model.as_ref(), asked).await.unwrap().calls.len(), 1);
+    for _ in 0..2 {
+        assert_eq!(
+            ask(model.as_ref(), request("x")).await.unwrap().text,
+            "Order 1001."
+        );
+    }
+    assert!(
+        model.learnt()[0].contains("reasoning"),
+        "{:?}",
+        model.learnt()
+    );
+}
+
+#[tokio::test]
+async fn a_form_that_a_server_takes_and_forgets_is_told_in_words_the_next_time() {
+    let (model, got) = choosy(ModelKind::Openai, |body| {
+        let told = body["messages"][0]["content"].as_str()?.contains("colour");
+        let text = if told {
+            "```json\n{\"colour\":\"green\"}\n```"
+        } else {
+            "Grass is green."
+        };
+        Some((
+            200,
+            json!({ "choices": [{ "message": { "content": text }, "finish_reason": "stop" }] }),
+        ))
+    })
+    .await;
+    let abilities = check(
+        model.as_ref(),
+        2_048,
+        &super::tests::Free::default(),
+        std::time::Duration::from_secs(60),
+    )
+    .await;
+    let form = abilities
+        .iter()
+        .find(|ability| ability.what.starts_with("keeps a form"))
+        .unwrap();
+    assert!(form.ok, "{abilities:?}");
+    assert!(
+        got.lock()
+            .unwrap()
+            .last()
+            .unwrap()
+            .get("response_format")
+            .is_none()
+    );
+}
+
+#[tokio::test]
+async fn a_connection_that_fails_is_told_with_what_failed() {
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let nobody = format!("http://{}", closed.local_addr().unwrap());
+    drop(closed);
+    let plain = replay(&events("x", "x", Says("x")), 1).await;
+    let secure = plain.replace("http://", "https://");
+    for (url, lost, what) in [
+        (
+            nobody,
+            Lost::Connection,
+            "nothing takes a connection at `127.0.0.1:",
+        ),
+        (secure, Lost::Tls, "no secure connection to `127.0.0.1:"),
+    ] {
+        let model = build(&settings(ModelKind::Openai, &url), None).unwrap();
+        let error = ask(model.as_ref(), request("x")).await.err().unwrap();
+        assert!(
+            matches!(&error, ModelError::Unreachable { lost: of, what: said } if *of == lost && said.starts_with(what)),
+            "{error:?}"
+        );
+        assert!(error.was_not_taken());
+        assert_eq!(error.trouble(), Trouble::Unreachable);
+    }
+}

@@ -149,7 +149,8 @@ fn reason(tried: &[Tried]) -> compose::Why {
         Trouble::NotSetUp => compose::Plain::NotSetUp,
         Trouble::Misfit => compose::Plain::Misfit,
         Trouble::Refused => compose::Plain::Refused,
-        Trouble::Unreadable => compose::Plain::Unanswered,
+        Trouble::Unreadable => compose::Plain::Unreadable,
+        Trouble::Unfinished => compose::Plain::Unfinished,
         Trouble::OverBudget => compose::Plain::OverBudget,
         Trouble::NotLocal => compose::Plain::NotLocal,
     };

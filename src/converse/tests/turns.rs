@@ -9,6 +9,7 @@ use super::{
     scripted::{Piece, Scripted, call, results, say},
 };
 use crate::{
+    access::Surface,
     domain::turn::{TurnEvent, TurnOutcome},
     models::{ModelError, Stop},
     store::driver::Collection,
@@ -394,6 +395,36 @@ async fn without_its_model_an_answer_is_what_the_sources_say() {
         "{}",
         told.text()
     );
+}
+
+#[tokio::test]
+async fn whoever_may_act_is_told_what_the_vendor_said_and_a_reader_a_short_reason() {
+    for (surface, detailed) in [(Surface::Slack, false), (Surface::CommandLine, true)] {
+        let bench = Bench::new().await;
+        let refused = crate::models::Refusal {
+            cause: crate::models::Cause::Key,
+            status: Some(401),
+            within: false,
+            said: "the vendor's own words".to_owned(),
+        };
+        let model = Scripted::steps(vec![vec![Piece::Fail(ModelError::Refused(refused))]]);
+        let mut asked = question("mara", "vp", "Which deals do we have?");
+        asked.principal.surface = surface;
+        let told = ask(&bench.converse(vec![model]), asked).await;
+        assert_eq!(
+            told.text(),
+            "I cannot answer now: the model did not accept Daybrief’s key (401)."
+        );
+        let problem = told.done.problem;
+        assert_eq!(problem.is_some(), detailed, "{problem:?}");
+        if let Some(problem) = problem {
+            assert!(
+                problem.what.contains("(HTTP 401): the vendor's own words"),
+                "{problem}"
+            );
+            assert!(problem.advice.unwrap().contains("api_key"));
+        }
+    }
 }
 
 #[tokio::test]

@@ -39,7 +39,7 @@ impl Turn<'_> {
         }
         let why = words.trouble(last.trouble());
         End::NoModel(match last.status() {
-            Some(status) => format!("{why} (HTTP {status})"),
+            Some(status) => format!("{why} ({status})"),
             None => why,
         })
     }
