@@ -39,6 +39,7 @@ use crate::{
     access::Surface,
     domain::turn::{Citation, Table, TurnEvent, TurnOutcome},
     ids::{BriefingId, ConversationId},
+    models::PortableSchema,
     store::Scope,
 };
 
@@ -229,6 +230,12 @@ fn schema<T: JsonSchema>() -> Map<String, Value> {
     }
 }
 
+/// The schema of a tool's arguments, in the form that every model's vendor takes.
+fn arguments<T: JsonSchema>() -> Map<String, Value> {
+    let schema = PortableSchema::new(&Value::Object(schema::<T>()));
+    schema.get().as_object().cloned().unwrap_or_default()
+}
+
 fn tool<A: JsonSchema, R: JsonSchema>(
     name: &'static str,
     title: &str,
@@ -239,7 +246,7 @@ fn tool<A: JsonSchema, R: JsonSchema>(
         .read_only(only_reads)
         .destructive(false)
         .open_world(false);
-    Tool::new(name, description, schema::<A>())
+    Tool::new(name, description, arguments::<A>())
         .with_raw_output_schema(Arc::new(schema::<R>()))
         .with_annotations(annotations)
 }

@@ -21,7 +21,7 @@ use super::{
     Event, ModelError, Stop, Usage,
     calls::{CallPiece, Calls},
     error::{Cause, Lost, Nothing, Refusal},
-    learn::Learnt,
+    learn::{Dialect, Learnt, Lesson},
     pieces::{Piece, Pieces, too_long},
     think::{Opening, Splitter},
     vendor::{Scrub, Vendor},
@@ -45,8 +45,17 @@ pub(super) struct Expected {
     pub is_form: bool,
     pub scrub: Scrub,
     pub learnt: Arc<Learnt>,
+    /// What was sent, and in which form.
+    pub request: Sent,
     /// Numbers the ids of calls that come without one.
     pub ids: Arc<AtomicU64>,
+}
+
+/// A request as it was sent.
+pub(super) struct Sent {
+    pub body: Value,
+    pub dialect: Dialect,
+    pub model: String,
 }
 
 /// An answer as far as it has come.
@@ -184,7 +193,21 @@ impl Answer {
 
     /// The server says that something went wrong.
     pub fn fail_with(&mut self, value: &Value) {
-        let error = Vendor::of_value(value).refusal(&self.expected.scrub, true);
+        let vendor = Vendor::of_value(value);
+        let mut error = vendor.refusal(&self.expected.scrub, true);
+        // Some refuse the form of a request within an answer that begins well.
+        if let (ModelError::Refused(refusal), false) = (&mut error, self.worded) {
+            let Sent {
+                body,
+                dialect,
+                model,
+            } = &self.expected.request;
+            let lesson = dialect.after(&vendor, body, model);
+            if let Some(Lesson::Again(next) | Lesson::Remember(next)) = &lesson {
+                self.expected.learnt.remember(next);
+                refusal.taught = matches!(lesson, Some(Lesson::Again(_)));
+            }
+        }
         self.fail(error);
     }
 
@@ -337,6 +360,7 @@ impl<R: Reader> State<R> {
                         cause: Cause::Page,
                         status: None,
                         within: false,
+                        taught: false,
                         said,
                     }));
                 }

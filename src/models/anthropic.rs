@@ -99,11 +99,11 @@ impl Model for Anthropic {
         let scrub = Scrub::new(self.endpoint.key.as_ref(), &settings.model, &request);
         let make = |dialect: &Dialect| body(settings, &request, dialect, left);
         let opened = self.endpoint.open(&make, &scrub);
-        let (response, dialect) = timing.first(begun, opened).await?;
+        let (response, sent) = timing.first(begun, opened).await?;
         let form = request.schema.as_ref();
         let reader = Events {
             form: form
-                .filter(|_| holds_to_form(&dialect))
+                .filter(|_| holds_to_form(&sent.dialect))
                 .map(|schema| schema.name.clone()),
             ..Events::default()
         };
@@ -113,6 +113,7 @@ impl Model for Anthropic {
             is_form: form.is_some(),
             scrub,
             learnt: self.endpoint.learnt.clone(),
+            request: sent,
             ids: self.ids.clone(),
         };
         Ok(answer::events(response, reader, expected, timing, begun))

@@ -15,6 +15,7 @@ use url::Url;
 
 use super::{
     ModelError, SetupError,
+    answer::Sent,
     error::Lost,
     learn::{Dialect, Learnt, Lesson},
     vendor::{Scrub, Vendor},
@@ -71,7 +72,7 @@ impl Endpoint {
         &self,
         body: &(dyn Fn(&Dialect) -> Value + Sync),
         scrub: &Scrub,
-    ) -> Result<(Response, Dialect), ModelError> {
+    ) -> Result<(Response, Sent), ModelError> {
         let mut dialect = self.learnt.now();
         let (mut attempt, mut forms) = (1, 1);
         loop {
@@ -79,7 +80,13 @@ impl Endpoint {
             let (error, asked) = match self.post(&sent).await {
                 Ok(response) => {
                     self.remember(&dialect);
-                    return Ok((response, dialect));
+                    let model = self.settings.model.clone();
+                    let sent = Sent {
+                        body: sent,
+                        dialect,
+                        model,
+                    };
+                    return Ok((response, sent));
                 }
                 Err(Failed::Lost(error)) => (error, None),
                 Err(Failed::Said { vendor, asked }) => {

@@ -64,6 +64,8 @@ pub struct Refusal {
     pub status: Option<u16>,
     /// It came within an answer that had begun well: the prompt may have been taken.
     pub within: bool,
+    /// It told how to ask otherwise, which is remembered.
+    pub taught: bool,
     /// The vendor's own reason: cut, cleaned, without keys and without what was sent. May be empty.
     pub said: String,
 }
@@ -211,7 +213,7 @@ impl ModelError {
     /// Is it certain that nobody took the prompt? Where it is not, the prompt counts as used.
     pub fn was_not_taken(&self) -> bool {
         match self {
-            Self::Refused(refusal) => !refusal.within,
+            Self::Refused(refusal) => !refusal.within || refusal.taught,
             Self::TooLong { .. } | Self::Unavailable { .. } | Self::NotReserved => true,
             Self::Unreachable { lost, .. } => *lost != Lost::Broke,
             Self::Timeout { .. }

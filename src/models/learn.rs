@@ -122,10 +122,12 @@ impl Dialect {
             matter_of_form && self.takes(*parameter) && is_sent(sent, sent_as)
         });
         let rest: Vec<Parameter> = rest.map(|(parameter, ..)| *parameter).collect();
-        if cause != Cause::Parameter || self.bare || rest.is_empty() {
+        let narrower = has(sent, "tools") && !self.narrow;
+        if cause != Cause::Parameter || self.bare || rest.is_empty() && !narrower {
             return None;
         }
         next.left_out.extend(rest);
+        next.narrow |= narrower;
         next.bare = true;
         Some(Lesson::Again(Box::new(next)))
     }

@@ -100,13 +100,14 @@ impl Model for OpenAi {
         let scrub = Scrub::new(self.endpoint.key.as_ref(), &settings.model, &request);
         let make = |dialect: &Dialect| body(settings, &request, dialect, left).unwrap_or_default();
         let opened = self.endpoint.open(&make, &scrub);
-        let (response, _) = timing.first(begun, opened).await?;
+        let (response, sent) = timing.first(begun, opened).await?;
         let expected = Expected {
             sent: wire::bytes_of_words(&request),
             window: settings.context_tokens,
             is_form: request.schema.is_some(),
             scrub,
             learnt: self.endpoint.learnt.clone(),
+            request: sent,
             ids: self.ids.clone(),
         };
         Ok(answer::events(

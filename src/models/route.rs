@@ -17,6 +17,9 @@ use crate::{
 /// How often one model is asked where it broke off before it said anything, the first time among them.
 const MAX_ATTEMPTS: u32 = 3;
 
+/// How often one model is asked again since it told how it wants to be asked.
+const MAX_LESSONS: u32 = 8;
+
 /// Where reservations come from and what was used goes.
 #[async_trait]
 pub trait Ledger: Send + Sync {
@@ -69,6 +72,15 @@ pub enum Tried {
 }
 
 impl Tried {
+    /// Was something learnt by which the next attempt differs?
+    fn teaches(&self) -> bool {
+        match self {
+            Self::Failed(_, ModelError::Refused(refusal)) => refusal.taught,
+            Self::Failed(_, ModelError::Nothing(_)) => true,
+            _ => false,
+        }
+    }
+
     /// What a reader is told.
     pub fn trouble(&self) -> Trouble {
         match self {
@@ -178,7 +190,7 @@ impl Route {
                 tried.push(Tried::NotLocal(id));
                 continue;
             }
-            let mut attempt = 1;
+            let (mut attempt, mut lessons) = (1, 0);
             let was_heard = loop {
                 let question = request(model.as_ref());
                 let bound = model.bound(&question);
@@ -196,21 +208,22 @@ impl Route {
                 let was_heard = heard.is_some() && !spoken.text.is_empty();
                 let again = !was_heard
                     && attempt < MAX_ATTEMPTS
+                    && lessons < MAX_LESSONS
                     && !stop.is_cancelled()
                     && may_be_asked_again(&failed, bound, model.bound(&request(model.as_ref())));
                 if !again {
                     tried.push(failed);
                     break was_heard;
                 }
-                if let Tried::Failed(_, error) = &failed
-                    && error.passes()
-                {
-                    tracing::warn!(%failed, "a model is asked again");
-                    tokio::select! {
-                        biased;
-                        () = stop.cancelled() => {}
-                        () = tokio::time::sleep(endpoint::wait(attempt, None)) => {}
-                    }
+                if failed.teaches() {
+                    lessons += 1;
+                    continue;
+                }
+                tracing::warn!(%failed, "a model is asked again");
+                tokio::select! {
+                    biased;
+                    () = stop.cancelled() => {}
+                    () = tokio::time::sleep(endpoint::wait(attempt, None)) => {}
                 }
                 attempt += 1;
             };
@@ -222,12 +235,14 @@ impl Route {
     }
 }
 
-/// May a model that said nothing be asked once more? Where it broke off for what passes, or where it was learnt that it needs
-/// more tokens than it was given.
+/// May a model that said nothing be asked once more? Where it broke off for what passes, or told how it wants to be asked, or
+/// where it was learnt that it needs more tokens than it was given.
 fn may_be_asked_again(failed: &Tried, before: u64, now: u64) -> bool {
     match failed {
         Tried::Failed(_, ModelError::Nothing(_)) => now > before,
-        Tried::Failed(_, ModelError::Refused(refusal)) => refusal.within && refusal.cause.passes(),
+        Tried::Failed(_, ModelError::Refused(refusal)) => {
+            refusal.within && (refusal.cause.passes() || refusal.taught)
+        }
         _ => false,
     }
 }
@@ -295,6 +310,11 @@ async fn speak(
     let mut events = begun?;
     let mut bytes = 0_usize;
     while let Some(event) = events.next().await {
+        let event = event.inspect_err(|error| {
+            if error.was_not_taken() {
+                spoken.usage = Usage::default();
+            }
+        });
         match event? {
             Event::Text(more) => {
                 bytes = bytes.saturating_add(more.len());

@@ -806,3 +806,22 @@ async fn a_connection_that_fails_is_told_with_what_failed() {
         assert_eq!(error.trouble(), Trouble::Unreachable);
     }
 }
+
+#[tokio::test]
+async fn what_is_refused_within_an_answer_that_began_well_is_learnt_too() {
+    let (model, got) = choosy(ModelKind::Openai, |body| {
+        body.get("temperature")?;
+        Some((
+            200,
+            json!({ "error": { "message": "temperature must be left out", "code": 400 } }),
+        ))
+    })
+    .await;
+    let ledger = super::tests::Free::default();
+    let route = Route::new(vec![model]);
+    let reply = route.ask(&ledger, false, &|_| request("x")).await.unwrap();
+    assert_eq!(reply.text, "fine");
+    assert_eq!(got.lock().unwrap().len(), 2);
+    let settled = ledger.settled.lock().unwrap().clone();
+    assert_eq!(settled[0], Usage::default(), "the refusal cost nothing");
+}

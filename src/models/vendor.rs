@@ -444,6 +444,7 @@ impl Vendor {
             cause,
             status: self.status,
             within,
+            taught: false,
             said,
         })
     }

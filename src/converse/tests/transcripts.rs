@@ -283,6 +283,7 @@ fn round(dice: &mut Dice) -> Vec<Piece> {
             cause: crate::models::Cause::Overloaded,
             status: Some(529),
             within: false,
+            taught: false,
             said: String::new(),
         }))),
         1 => pieces.push(Piece::Stop(Stop::Length)),

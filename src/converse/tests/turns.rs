@@ -405,6 +405,7 @@ async fn whoever_may_act_is_told_what_the_vendor_said_and_a_reader_a_short_reaso
             cause: crate::models::Cause::Key,
             status: Some(401),
             within: false,
+            taught: false,
             said: "the vendor's own words".to_owned(),
         };
         let model = Scripted::steps(vec![vec![Piece::Fail(ModelError::Refused(refused))]]);
