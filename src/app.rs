@@ -432,7 +432,10 @@ async fn key_file(folder: &Path) -> Result<SecretString, Problem> {
     let path = folder.join(KEY_FILE);
     let problem = |what: String| Problem::new("key-file", what).at(path.display().to_string());
     match text_file::read(&path) {
-        Ok(text) => return Ok(SecretString::from(text.trim().to_owned())),
+        Ok(text) => {
+            others_cannot_read(&path)?;
+            return Ok(SecretString::from(text.trim().to_owned()));
+        }
         Err(NoText::Io(error)) if error.kind() == std::io::ErrorKind::NotFound => {}
         Err(error) => return Err(error.at(&path.display().to_string())),
     }
@@ -458,6 +461,25 @@ async fn key_file(folder: &Path) -> Result<SecretString, Problem> {
         }
         Err(error) => Err(problem(format!("cannot be made: {error}"))),
     }
+}
+
+/// Refuses a key that other people of the machine can read: whoever has it opens every secret of the store.
+fn others_cannot_read(path: &Path) -> Result<(), Problem> {
+    use std::os::unix::fs::PermissionsExt;
+    const OF_OTHERS: u32 = 0o077;
+    let mode = std::fs::metadata(path).map_or(0, |file| file.permissions().mode());
+    if mode & OF_OTHERS == 0 {
+        return Ok(());
+    }
+    Err(Problem::new(
+        "key-file",
+        format!(
+            "the key can be read or changed by others (its mode is {:03o})",
+            mode & 0o777
+        ),
+    )
+    .at(path.display().to_string())
+    .advise(format!("chmod 600 {}", path.display())))
 }
 
 /// The store's root secret, made with the store.
@@ -670,4 +692,29 @@ pub fn gap_advice(gap: &Gap) -> String {
 pub fn folder(path: PathBuf) -> Result<PathBuf, Problem> {
     private_folder(&path)?;
     Ok(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_key_that_others_can_read_is_refused() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let made = key_file(folder.path()).await.unwrap();
+        let again = key_file(folder.path()).await.unwrap();
+        assert_eq!(made.expose_secret(), again.expose_secret());
+        let path = folder.path().join(KEY_FILE);
+        for mode in [0o640, 0o604, 0o620] {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            let refused = key_file(folder.path()).await.unwrap_err();
+            assert!(
+                refused
+                    .to_string()
+                    .contains("can be read or changed by others"),
+                "{refused}"
+            );
+        }
+    }
 }

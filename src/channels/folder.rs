@@ -247,8 +247,8 @@ fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
-/// One step of a path and nothing else: no separator, no `..`, not hidden.
-fn is_plain_name(name: &str) -> bool {
+/// Returns whether a name is one step of a path and nothing else: no separator, no `..`, not hidden.
+pub fn is_plain_name(name: &str) -> bool {
     name.len() <= NAME_MAX_BYTES
         && name.starts_with(|c: char| c.is_ascii_alphanumeric())
         && name

@@ -13,7 +13,7 @@ mod smtp;
 #[cfg(test)]
 mod tests;
 
-pub use folder::{FolderChannel, write_files};
+pub use folder::{FolderChannel, is_plain_name, write_files};
 pub use slack::SlackChannel;
 pub use smtp::SmtpChannel;
 

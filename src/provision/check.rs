@@ -8,7 +8,7 @@ use url::Url;
 
 use super::{Kind, Objects};
 use crate::{
-    access,
+    access, channels,
     domain::{
         briefing::{Briefing, Query, Signal},
         connector::{Auth, Connector, EnvValue, Launch, ToolClass},
@@ -571,8 +571,16 @@ impl Check<'_> {
                     .then_some(role)
                     .inspect(|role| self.clearance(schedule, index, slack_channel, role))
                 }
-                Recipient::Folder { role, .. } => {
+                Recipient::Folder { role, folder } => {
                     self.configured(at(Kind::Schedule, id, &path("folder")), ChannelKind::Folder);
+                    if !channels::is_plain_name(folder) {
+                        self.error(
+                            "bad-folder",
+                            at(Kind::Schedule, id, &path("folder")),
+                            "is not the name of a folder below the one in the settings",
+                            "use 1 to 100 of A-Z, a-z, 0-9, '-', '_', '.', beginning with a letter or digit",
+                        );
+                    }
                     self.exists(
                         at(Kind::Schedule, id, &path("as")),
                         Kind::Role,

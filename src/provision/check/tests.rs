@@ -422,3 +422,20 @@ fn addresses_are_taken_as_people_have_them_and_what_is_none_is_told_for_what_it_
         "{errors}"
     );
 }
+
+#[test]
+fn a_folder_of_a_recipient_is_a_name_and_no_path() {
+    let with = |folder: &str| {
+        let to = format!("to = [{{ folder = '{folder}', as = 'sales' }}]");
+        let objects = GOOD.replacen("to = [{ user = 'ann', via = ['email'] }]", &to, 1);
+        checked(&objects, "[folder]\npath = 'briefs'\n").0
+    };
+    assert_eq!(with("board"), "");
+    for path in ["../board", "/etc", "a/b", ".hidden", ""] {
+        let errors = with(path);
+        assert!(
+            errors.contains("is not the name of a folder below"),
+            "{path}: {errors}"
+        );
+    }
+}
