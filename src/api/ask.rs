@@ -146,7 +146,7 @@ pub async fn question(
     }
     if let Some(id) = &request.about {
         let run = store.runs().get(id).await?;
-        run.filter(|run| run.audience.role == caller.role.id && run.state.brief().is_some())
+        run.filter(|run| run.is_read_by(Some(&caller.user.id), &caller.role.id, None))
             .ok_or_else(|| Refusal::not_found("brief"))?;
     }
     let defaults = &programs.company.defaults;

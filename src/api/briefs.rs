@@ -17,7 +17,7 @@ use crate::{
     domain::{
         brief::{Brief, Edition, Item},
         finding::{Severity, Status},
-        run::{Run, RunState},
+        run::Run,
     },
     guard::Guard,
     ids::{BriefingId, RunId},
@@ -187,16 +187,7 @@ fn item(item: &Item) -> ItemView {
 
 /// Was it sent to the caller, under the token's role?
 fn went_to(caller: &Caller, run: &Run) -> bool {
-    run.audience.role == caller.role.id
-        && matches!(
-            run.state,
-            RunState::Delivering { .. } | RunState::Done { .. }
-        )
-        && run
-            .audience
-            .recipients
-            .iter()
-            .any(|target| target.user.as_ref() == Some(&caller.user.id))
+    run.is_read_by(Some(&caller.user.id), &caller.role.id, None)
 }
 
 /// The guard over what is connected now.

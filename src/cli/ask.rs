@@ -191,12 +191,16 @@ async fn question(app: &App, command: Ask) -> Result<Question, Problems> {
             .get(id)
             .await
             .map_err(|error| one(error.into()))?;
-        if run.is_none_or(|run| run.state.brief().is_none()) {
-            let what = format!("there is no brief of a run `{id}`");
+        let channel = command.channel.as_deref();
+        let is_theirs = |run: &crate::domain::run::Run| {
+            run.is_read_by(principal.user.as_ref(), &principal.role, channel)
+        };
+        if !run.as_ref().is_some_and(is_theirs) {
+            let what = format!("no brief of a run `{id}` was sent to them");
             return Err(problem(
                 "unknown-run",
                 what,
-                "the JSON of a brief names its run",
+                "name somebody whom it was sent to with --user; the JSON of a brief names its run",
             ));
         }
     }

@@ -16,7 +16,7 @@ use crate::{
         run::{Run, Target},
         turn::Said,
     },
-    ids::ConnectorId,
+    ids::{ConnectorId, UserId},
 };
 
 /// Stands for an answer that a model may not see.
@@ -139,15 +139,16 @@ impl<'a> Earlier<'a> {
     }
 }
 
-/// May a run's brief be spoken of where the answer will be seen? It is for those who have its role, and for the places to
-/// which it was delivered.
+/// May a run's brief be spoken of where the answer will be seen? It is for those who read it, and in a place that its role
+/// clears or to which it was delivered.
 pub fn brief_may_be_told(
     run: &Run,
+    user: Option<&UserId>,
     role: &Role,
     clearance: Clearance<'_>,
     channel: Option<&str>,
 ) -> bool {
-    if run.audience.role != role.id {
+    if !run.is_read_by(user, &role.id, channel) {
         return false;
     }
     let delivered_here = |target: &Target| {

@@ -130,7 +130,8 @@ pub(super) async fn run(
     let about = about
         .filter(|run| {
             let channel = question.channel.as_deref();
-            earlier::brief_may_be_told(run, who.role, who.clearance, channel)
+            let user = who.user.map(|user| &user.id);
+            earlier::brief_may_be_told(run, user, who.role, who.clearance, channel)
         })
         .and_then(|run| run.state.brief().cloned());
     let connectors: BTreeMap<ConnectorId, Connector> = objects

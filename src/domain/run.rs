@@ -107,6 +107,23 @@ impl RunState {
     }
 }
 
+impl Run {
+    /// Returns whether its brief is one that this person reads under this role: it was sent to them, or to the Slack channel in
+    /// which they are now. Every way to read or ask about a brief asks here.
+    pub fn is_read_by(&self, user: Option<&UserId>, role: &RoleId, channel: Option<&str>) -> bool {
+        let was_sent = matches!(
+            self.state,
+            RunState::Delivering { .. } | RunState::Done { .. }
+        );
+        let has_it = |target: &Target| match (&target.user, &target.to) {
+            (Some(known), _) => Some(known) == user,
+            (None, Address::Slack { to }) => Some(to.as_str()) == channel,
+            (None, _) => false,
+        };
+        self.audience.role == *role && was_sent && self.audience.recipients.iter().any(has_it)
+    }
+}
+
 impl Audience {
     /// What tells audiences of one schedule apart.
     pub fn key(&self) -> String {
@@ -120,5 +137,71 @@ impl RunId {
     pub fn of(origin: &str, due: Timestamp, audience: &Audience) -> Self {
         let text = derived(&[origin, &due.to_string(), &audience.key()]);
         Self::new(text).unwrap_or_else(|_| unreachable!("24 hex digits are a name"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::BriefingId;
+
+    #[test]
+    fn a_brief_is_read_by_whom_it_was_sent_to_under_its_role_and_nobody_else() {
+        let user = |id: &str| UserId::new(id).unwrap();
+        let role = |id: &str| RoleId::new(id).unwrap();
+        let slack = |to: &str| Address::Slack { to: to.to_owned() };
+        let audience = Audience {
+            role: role("vp"),
+            language: Language::English,
+            zone: "UTC".to_owned(),
+            recipients: vec![
+                Target {
+                    user: Some(user("mara")),
+                    to: slack("U1"),
+                },
+                Target {
+                    user: None,
+                    to: slack("C1"),
+                },
+            ],
+        };
+        let brief = serde_json::from_value(serde_json::json!({
+            "run": "0123456789abcdef01234567", "briefing": "b", "title": "t", "role": "vp", "language": "en", "zone": "UTC",
+            "due": "2026-11-24T06:10:00Z", "made": "2026-11-24T06:10:00Z", "edition": { "edition": "built-in" },
+            "subject": "s", "preheader": "p", "notices": [], "bottom_line": [], "decide": [], "watch": [], "more": 0,
+            "resolved": [], "more_resolved": 0, "sources": [], "checked": { "checked": 1, "total": 1 }, "gaps": [],
+            "grounding": { "written": 0, "kept": 0, "struck": [] }, "marks": [],
+        }));
+        let brief: Box<Brief> = Box::new(brief.unwrap());
+        let mut run = Run {
+            id: RunId::of("s", Timestamp::UNIX_EPOCH, &audience),
+            schedule: None,
+            briefing: BriefingId::new("b").unwrap(),
+            audience,
+            due: Timestamp::UNIX_EPOCH,
+            expires: Timestamp::UNIX_EPOCH,
+            missed: Vec::new(),
+            by_hand: false,
+            state: RunState::Delivering {
+                brief: brief.clone(),
+            },
+        };
+        let (mara, bob) = (user("mara"), user("bob"));
+        for (who, under, channel, reads) in [
+            (Some(&mara), "vp", None, true),
+            (Some(&mara), "team", None, false),
+            (Some(&bob), "vp", None, false),
+            (Some(&bob), "vp", Some("C1"), true),
+            (Some(&bob), "vp", Some("C2"), false),
+            (None, "vp", None, false),
+        ] {
+            assert_eq!(
+                run.is_read_by(who, &role(under), channel),
+                reads,
+                "{who:?} {under} {channel:?}"
+            );
+        }
+        run.state = RunState::Quiet { brief };
+        assert!(!run.is_read_by(Some(&mara), &role("vp"), None));
     }
 }
