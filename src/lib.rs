@@ -61,6 +61,7 @@ pub mod prompts;
 // Ground: no knowledge of the product.
 pub mod clock;
 pub mod error;
+pub mod exact;
 pub mod ids;
 pub mod lane;
 pub mod mail_address;

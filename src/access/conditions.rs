@@ -1,5 +1,7 @@
 //! What a grant says about the arguments of a call. Whatever is not understood does not hold.
 
+use std::cmp::Ordering;
+
 use serde_json::{Map, Number, Value};
 
 use crate::{
@@ -7,7 +9,7 @@ use crate::{
         connector::matches_pattern,
         people::{Condition, StatementKind},
     },
-    sql,
+    exact, sql,
 };
 
 /// Values of a list that are told.
@@ -92,19 +94,19 @@ pub fn unmet(condition: &Condition, args: &Map<String, Value>) -> Option<String>
         condition
             .equals
             .as_ref()
-            .map(|wanted| (value == wanted, "is not the one that is allowed")),
+            .map(|wanted| (same(value, wanted), "is not the one that is allowed")),
         condition.one_of.as_ref().map(|wanted| {
             (
-                wanted.contains(value),
+                wanted.iter().any(|wanted| same(value, wanted)),
                 "is not among those that are allowed",
             )
         }),
         condition
             .at_least
-            .map(|least| (compares(value, least, i128::ge, f64::ge), "is too small")),
+            .map(|least| (compares(value, least, Ordering::is_ge), "is too small")),
         condition
             .at_most
-            .map(|most| (compares(value, most, i128::le, f64::le), "is too large")),
+            .map(|most| (compares(value, most, Ordering::is_le), "is too large")),
     ];
     let mut any = false;
     for (holds, what) in rules.into_iter().flatten() {
@@ -133,33 +135,31 @@ fn at<'a>(args: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
     names.try_fold(first, |value, name| value.as_object()?.get(name))
 }
 
-/// Compares a number with a bound, whole numbers without loss.
-fn compares(
-    value: &Value,
-    bound: f64,
-    whole: impl Fn(&i128, &i128) -> bool,
-    float: impl Fn(&f64, &f64) -> bool,
-) -> bool {
-    let Value::Number(number) = value else {
-        return false;
-    };
-    match (whole_of(number), whole_bound(bound)) {
-        (Some(number), Some(bound)) => whole(&number, &bound),
-        _ => number.as_f64().is_some_and(|number| float(&number, &bound)),
+/// Is the value the one that is written? Of the same kind and the same; a number however it is written. A number as text is a
+/// text, and no number.
+fn same(value: &Value, wanted: &Value) -> bool {
+    match (value, wanted) {
+        (Value::Number(a), Value::Number(b)) => {
+            exact::compare_json(a, b).is_ok_and(Ordering::is_eq)
+        }
+        (Value::Array(a), Value::Array(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
+        }
+        (Value::Object(a), Value::Object(b)) => {
+            a.len() == b.len()
+                && a.iter()
+                    .all(|(name, value)| b.get(name).is_some_and(|wanted| same(value, wanted)))
+        }
+        (a, b) => a == b,
     }
 }
 
-fn whole_of(number: &Number) -> Option<i128> {
-    let signed = number.as_i64().map(i128::from);
-    signed.or_else(|| number.as_u64().map(i128::from))
-}
-
-/// The bound as a whole number, where it is one and small enough to be exact.
-fn whole_bound(bound: f64) -> Option<i128> {
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    let exact = bound.fract() == 0.0 && bound.abs() <= EXACT;
-    #[allow(clippy::cast_possible_truncation)]
-    exact.then_some(bound as i128)
+/// Compares a number with a bound, exactly. A value of another kind meets no bound.
+fn compares(value: &Value, bound: f64, holds: impl Fn(Ordering) -> bool) -> bool {
+    let (Value::Number(number), Some(bound)) = (value, Number::from_f64(bound)) else {
+        return false;
+    };
+    exact::compare_json(number, &bound).is_ok_and(holds)
 }
 
 #[cfg(test)]

@@ -87,6 +87,9 @@ fn column(table: &Table, at: usize, name: &str) -> Value {
         Some(Cell::Bool(_)) => "yes or no",
         Some(Cell::Date(_)) => "date",
         Some(Cell::Instant(_)) => "instant",
+        Some(Cell::Text(_)) if filled.iter().all(|cell| cell.asked_number().is_some()) => {
+            "number written as text"
+        }
         Some(Cell::Text(_) | Cell::Null) => "text",
     };
     let mut said = json!({ "name": visible(name), "kind": kind });

@@ -1,7 +1,7 @@
 //! Computing over what tools answered: counts, sums, tops and comparisons, exactly, so that no model has to do sums.
 //!
 //! A result is taken as a [`Table`]; a [`Program`] filters, joins, groups and measures rows. Pure, bounded, and exact: numbers
-//! are decimals, never floats; a sum that is too large is an error. What stands in rows is data, whatever it says.
+//! keep every digit; like compares with like only, and what does not is an error that names the column and both kinds. What stands in rows is data, whatever it says.
 
 mod describe;
 mod page;
@@ -58,8 +58,30 @@ pub enum ComputeError {
     },
     #[error("{what}: at most {most}")]
     TooMany { what: &'static str, most: usize },
-    #[error("the sum of `{0}` is too large")]
+    #[error("what is computed of `{0}` has more digits than are computed with")]
     Overflow(String),
+    #[error("`{column}` holds {held}, which does not compare with {other}{advice}")]
+    Unlike {
+        column: String,
+        held: &'static str,
+        other: &'static str,
+        advice: &'static str,
+    },
+}
+
+/// The error of values in a column that do not compare with others.
+fn unlike_error(column: &str, held: &'static str, other: &'static str) -> ComputeError {
+    let advice = if held.contains("text") || other.contains("text") {
+        ": derive a column with op `number` to read text as numbers, and write a number without quotes"
+    } else {
+        ""
+    };
+    ComputeError::Unlike {
+        column: crate::text::shorten(&crate::text::visible(column), 60),
+        held,
+        other,
+        advice,
+    }
 }
 
 /// The columns of an error, a bounded list.

@@ -77,7 +77,9 @@ pub struct Derived {
     pub name: String,
     pub op: Arithmetic,
     pub left: Operand,
-    pub right: Operand,
+    /// Missing for `number`.
+    #[serde(default)]
+    pub right: Option<Operand>,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -96,6 +98,8 @@ pub enum Arithmetic {
     Divide,
     /// Days from the left date to the right one.
     DaysBetween,
+    /// The left column's texts read as numbers.
+    Number,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -250,7 +254,7 @@ pub fn schema() -> Value {
         "properties": {
             "column": column,
             "op": { "enum": ["eq", "ne", "lt", "le", "gt", "ge", "in", "contains", "starts_with", "is_null", "not_null"] },
-            "value": { "description": "number, text, date (YYYY-MM-DD), or a list for `in`" },
+            "value": { "description": "of the column's kind: number, text, date (YYYY-MM-DD), or a list for `in`" },
         },
         "required": ["column", "op"],
     });
@@ -270,15 +274,15 @@ pub fn schema() -> Value {
             },
             "derive": {
                 "type": "array",
-                "description": "new columns, each of two columns or of a column and a number",
+                "description": "new columns, each of two columns, of a column and a number, or of one column",
                 "items": {
                     "type": "object",
                     "properties": {
                         "name": { "type": "string" },
-                        "op": { "enum": ["add", "subtract", "multiply", "divide", "days_between"] },
+                        "op": { "enum": ["add", "subtract", "multiply", "divide", "days_between", "number"], "description": "number reads numbers that are written as text" },
                         "left": {}, "right": {},
                     },
-                    "required": ["name", "op", "left", "right"],
+                    "required": ["name", "op", "left"],
                 },
             },
             "where": { "type": "array", "items": condition, "description": "all must hold" },

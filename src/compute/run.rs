@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use super::{
     ComputeError, MOST_ANSWER_ROWS, listed,
     program::{Order, Program},
-    table::{Cell, Table},
+    table::{Cell, Table, unlike},
+    unlike_error,
 };
 use group::grouped;
 use rows::{derive, filtered, joined};
@@ -246,6 +247,9 @@ fn order(made: &mut [Made], by: &[Order], names: &[String]) -> Result<(), Comput
     let columns = Columns::new("the answer", names);
     for order in by.iter().rev() {
         let place = columns.place(&order.by)?;
+        if let Some((held, other)) = unlike(made.iter().filter_map(|row| row.cells.get(place))) {
+            return Err(unlike_error(&order.by, held, other));
+        }
         made.sort_by(|a, b| {
             let (a, b) = (a.cells.get(place), b.cells.get(place));
             match (a, b) {

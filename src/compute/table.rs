@@ -3,10 +3,10 @@
 use std::{cmp::Ordering, collections::BTreeMap};
 
 use jiff::{Timestamp, civil::Date};
-use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 
 use super::{ComputeError, MOST_COLUMNS, MOST_ROWS, page};
+use crate::exact::{Exact, NotExact};
 
 /// How deep rows are looked for, and how deep a row's objects become columns of their own.
 const DEEPEST: usize = 6;
@@ -16,7 +16,8 @@ const DEEPEST: usize = 6;
 pub enum Cell {
     Null,
     Bool(bool),
-    Number(Decimal),
+    /// Exact, with all the digits of the source.
+    Number(Exact),
     Date(Date),
     Instant(Timestamp),
     Text(String),
@@ -27,33 +28,20 @@ impl Cell {
         match value {
             Value::Null => Self::Null,
             Value::Bool(value) => Self::Bool(*value),
-            Value::Number(number) => {
-                let text = number.to_string();
-                text.parse::<Decimal>()
-                    .or_else(|_| Decimal::from_scientific(&text))
-                    .map_or(Self::Text(text), |value| Self::Number(value.normalize()))
-            }
+            // One of more digits than are computed with keeps them as text.
+            Value::Number(number) => Exact::try_from(number)
+                .map_or_else(|_| Self::Text(number.to_string()), Self::Number),
             Value::String(text) => Self::of_text(text),
             other => Self::Text(other.to_string()),
         }
     }
 
-    /// A plain decimal is a number, also where a source writes it as text; a day or an instant is one. A number with a zero
-    /// before it is a code.
+    /// A day or an instant is one, as JSON has no other form for it. A number written as text stays a text: it compares with
+    /// texts, and is read as a number by what asks for one ([`Self::asked_number`]).
     fn of_text(text: &str) -> Self {
         let trimmed = text.trim();
         if trimmed.is_empty() || trimmed.len() > 64 {
             return Self::Text(text.to_owned());
-        }
-        let digits = trimmed.trim_start_matches('-');
-        let is_code = digits.len() > 1 && digits.starts_with('0') && !digits.starts_with("0.");
-        let is_plain = digits.starts_with(|c: char| c.is_ascii_digit())
-            && digits.chars().all(|c| c.is_ascii_digit() || c == '.');
-        if is_plain
-            && !is_code
-            && let Ok(value) = trimmed.parse::<Decimal>()
-        {
-            return Self::Number(value.normalize());
         }
         if let Ok(instant) = trimmed.parse::<Timestamp>() {
             return Self::Instant(instant);
@@ -71,7 +59,7 @@ impl Cell {
         match self {
             Self::Null => Value::Null,
             Self::Bool(value) => (*value).into(),
-            Self::Number(value) => number(*value),
+            Self::Number(value) => value.to_json(),
             Self::Date(date) => date.to_string().into(),
             Self::Instant(instant) => instant.to_string().into(),
             Self::Text(text) => crate::text::visible(text).into(),
@@ -98,7 +86,11 @@ impl Cell {
                 .cmp(&b.to_lowercase())
                 .then_with(|| a.cmp(b)),
             (a, b) => match (a.day(), b.day()) {
-                (Some(a), Some(b)) => a.cmp(&b),
+                // A day stands before its instants, so that there is one order of all.
+                (Some(day), Some(other)) => day.cmp(&other).then_with(|| {
+                    let is_instant = |cell: &Self| matches!(cell, Self::Instant(_));
+                    is_instant(a).cmp(&is_instant(b))
+                }),
                 _ => a.rank().cmp(&b.rank()),
             },
         }
@@ -114,35 +106,87 @@ impl Cell {
         }
     }
 
-    /// Are they the same thing? Texts without regard to case and the space around them; a number equals its text.
-    pub fn same(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Text(a), Self::Text(b)) => a.trim().to_lowercase() == b.trim().to_lowercase(),
-            (Self::Date(_) | Self::Instant(_), Self::Date(_) | Self::Instant(_)) => {
-                self.order(other) == Ordering::Equal
-            }
-            (Self::Number(number), Self::Text(text)) | (Self::Text(text), Self::Number(number)) => {
-                text.trim()
-                    .parse::<Decimal>()
-                    .is_ok_and(|value| value == *number)
-            }
-            (a, b) => a == b,
+    /// The kind in a reader's words.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::Null => "nothing",
+            Self::Bool(_) => "yes or no",
+            Self::Number(_) => "a number",
+            Self::Date(_) | Self::Instant(_) => "a date",
+            Self::Text(text) if is_numeric(text) => "a number written as text",
+            Self::Text(_) => "a text",
         }
+    }
+
+    /// The number, also that of a text: for what asks for a number, such as a sum.
+    pub(super) fn asked_number(&self) -> Option<Exact> {
+        match self {
+            Self::Number(number) => Some(number.clone()),
+            Self::Text(text) => Exact::parse(text.trim()).ok(),
+            _ => None,
+        }
+    }
+
+    /// Are they the same thing? Texts without regard to case and the space around them. Nothing where their kinds are unlike.
+    pub(super) fn same(&self, other: &Self) -> Option<bool> {
+        match (self, other) {
+            (Self::Null, other) | (other, Self::Null) => Some(*other == Self::Null),
+            (Self::Text(a), Self::Text(b)) => {
+                Some(a.trim().to_lowercase() == b.trim().to_lowercase())
+            }
+            (Self::Bool(a), Self::Bool(b)) => Some(a == b),
+            _ => Some(self.compare(other)? == Ordering::Equal),
+        }
+    }
+
+    /// The order of two values of like kinds: numbers, dates and instants (by their day where one is a date), texts that are
+    /// not both numbers. Nothing where they have none.
+    pub(super) fn compare(&self, other: &Self) -> Option<Ordering> {
+        let alike = match (self, other) {
+            (Self::Number(_), Self::Number(_)) => true,
+            (Self::Text(a), Self::Text(b)) => !(is_numeric(a) && is_numeric(b)),
+            (Self::Date(_), Self::Instant(_)) | (Self::Instant(_), Self::Date(_)) => {
+                return Some(self.day().cmp(&other.day()));
+            }
+            _ => self.day().is_some() && other.day().is_some(),
+        };
+        alike.then(|| self.order(other))
     }
 }
 
-/// A decimal as a JSON number, with all its digits.
-pub(super) fn number(value: Decimal) -> Value {
-    let text = value.normalize().to_string();
-    if let Ok(whole) = text.parse::<i64>() {
-        return whole.into();
+fn is_numeric(text: &str) -> bool {
+    Exact::parse(text.trim()) != Err(NotExact::NoNumber)
+}
+
+/// Why the values of a column have no order among each other, if they have none: the two kinds. Empty ones do not count.
+pub(super) fn unlike<'c>(
+    cells: impl IntoIterator<Item = &'c Cell>,
+) -> Option<(&'static str, &'static str)> {
+    let mut first: Option<&Cell> = None;
+    for cell in cells {
+        match first {
+            _ if *cell == Cell::Null => {}
+            None => first = Some(cell),
+            Some(known) if known.compare(cell).is_none() && !is_same_bool(known, cell) => {
+                return Some((known.kind(), cell.kind()));
+            }
+            Some(known) => {
+                // The next is held against a number as text, which has an order to texts but not to another such.
+                if is_numeric_text(cell) && !is_numeric_text(known) {
+                    first = Some(cell);
+                }
+            }
+        }
     }
-    // A float is given only where it says the same; else the digits stand as text.
-    text.parse::<f64>()
-        .ok()
-        .filter(|float| float.to_string() == text)
-        .and_then(serde_json::Number::from_f64)
-        .map_or_else(|| text.clone().into(), Value::Number)
+    None
+}
+
+fn is_numeric_text(cell: &Cell) -> bool {
+    matches!(cell, Cell::Text(text) if is_numeric(text))
+}
+
+fn is_same_bool(a: &Cell, b: &Cell) -> bool {
+    matches!((a, b), (Cell::Bool(_), Cell::Bool(_)))
 }
 
 /// Rows under named columns.

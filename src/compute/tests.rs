@@ -67,7 +67,7 @@ fn rows_are_filtered_grouped_measured_joined_and_ordered_exactly() {
             json!([{ "id": 3 }, { "id": 4 }]),
         ),
         (
-            json!({ "from": "R1", "any": [{ "column": "customer.name", "op": "contains", "value": "NOD" }, { "column": "id", "op": "in", "value": [1, "5"] }], "select": ["id"], "order_by": [{ "by": "id", "desc": true }] }),
+            json!({ "from": "R1", "any": [{ "column": "customer.name", "op": "contains", "value": "NOD" }, { "column": "id", "op": "in", "value": [1, 5] }], "select": ["id"], "order_by": [{ "by": "id", "desc": true }] }),
             json!([{ "id": 5 }, { "id": 4 }, { "id": 3 }, { "id": 1 }]),
         ),
         (
@@ -144,15 +144,112 @@ fn amounts_of_several_currencies_are_never_added_up() {
 }
 
 #[test]
-fn a_sum_that_is_too_large_is_an_error_and_no_other_number() {
-    let huge = json!([{ "n": Decimal::MAX.to_string() }, { "n": Decimal::MAX.to_string() }]);
-    let program =
-        Program::parse(&json!({ "from": "R1", "measures": [{ "op": "sum", "column": "n" }] }))
-            .unwrap();
+fn a_sum_keeps_every_digit_and_one_that_is_too_large_is_an_error_and_no_other_number() {
+    let sum = |rows: &str| {
+        let rows = serde_json::from_str(rows).unwrap();
+        let program =
+            json!({ "from": "R1", "measures": [{ "op": "sum", "column": "n", "name": "s" }] });
+        run(&Program::parse(&program).unwrap(), &|_| Some(&rows))
+            .map(|answer| answer.to_json()["rows"].to_string())
+    };
     assert_eq!(
-        run(&program, &|_| Some(&huge)),
+        sum(r#"[{"n": 100000000000000000001}, {"n": 0.12345678901234567890123456789}, {"n": "90071992547409.93"}]"#).unwrap(),
+        r#"[{"s":100000090071992547411.05345678901234567890123456789}]"#
+    );
+    let huge = json!([{ "n": "9".repeat(400) }]);
+    let program =
+        json!({ "from": "R1", "measures": [{ "op": "sum", "column": "n", "times": "n" }] });
+    assert_eq!(
+        run(&Program::parse(&program).unwrap(), &|_| Some(&huge)),
         Err(ComputeError::Overflow("n".to_owned()))
     );
+}
+
+#[test]
+fn what_is_of_another_kind_is_told_and_not_quietly_left_out() {
+    let rows = json!([
+        { "id": 1, "amount": "95.00", "mixed": 5, "due": "2026-11-20", "at": "2026-11-20T10:00:00Z", "flag": true },
+        { "id": 2, "amount": "4680.90", "mixed": "n/a", "due": null, "at": "2026-11-21T10:00:00Z", "flag": false },
+    ]);
+    let said = |part: Value| {
+        let mut program = json!({ "from": "R1", "select": ["id"] });
+        for (name, value) in part.as_object().unwrap() {
+            program[name] = value.clone();
+        }
+        run(&Program::parse(&program).unwrap(), &|_| Some(&rows))
+            .map(|answer| answer.to_json()["rows"].to_string())
+            .map_err(|error| error.to_string())
+    };
+    let condition = |column: &str, op: &str, value: Value| {
+        said(json!({ "where": [{ "column": column, "op": op, "value": value }] }))
+    };
+    for (column, op, value) in [
+        ("amount", "gt", json!(1000)),
+        ("amount", "eq", json!(95)),
+        ("amount", "ne", json!(95)),
+        ("amount", "gt", json!("1000")),
+        ("amount", "in", json!([95, 1])),
+        ("mixed", "ge", json!(5)),
+        ("id", "eq", json!("1")),
+        ("id", "lt", json!("2026-11-20")),
+        ("due", "lt", json!(5)),
+        ("due", "lt", json!("soon")),
+        ("flag", "eq", json!("true")),
+        ("flag", "eq", json!(1)),
+        ("flag", "gt", json!(false)),
+    ] {
+        let error =
+            condition(column, op, value.clone()).expect_err(&format!("{column} {op} {value}"));
+        assert!(error.contains(&format!("`{column}` holds")), "{error}");
+        assert!(!error.contains("95") && !error.contains("n/a"), "{error}");
+    }
+    for (column, op, value, right) in [
+        ("amount", "eq", json!("95.00"), r#"[{"id":1}]"#),
+        ("id", "ge", json!(1.5), r#"[{"id":2}]"#),
+        ("due", "le", json!("2026-11-20"), r#"[{"id":1}]"#),
+        ("at", "le", json!("2026-11-20"), r#"[{"id":1}]"#),
+        ("flag", "eq", json!(true), r#"[{"id":1}]"#),
+        ("due", "eq", Value::Null, r#"[{"id":2}]"#),
+    ] {
+        assert_eq!(
+            condition(column, op, value).as_deref(),
+            Ok(right),
+            "{column} {op}"
+        );
+    }
+    let read = json!([{ "name": "n", "op": "number", "left": "amount" }]);
+    let large = json!([{ "column": "n", "op": "gt", "value": 1000 }]);
+    assert_eq!(
+        said(json!({ "derive": read, "where": large })).as_deref(),
+        Ok(r#"[{"id":2}]"#)
+    );
+    let failing = json!([{ "name": "n", "op": "number", "left": "mixed" }]);
+    assert!(said(json!({ "derive": failing })).is_err());
+    for by in ["amount", "mixed"] {
+        let error = said(json!({ "order_by": [{ "by": by }] })).unwrap_err();
+        assert!(error.contains("does not compare"), "{error}");
+        let measured = json!({ "select": [], "measures": [{ "op": "max", "column": by }] });
+        assert!(said(measured).is_err(), "{by}");
+    }
+}
+
+#[test]
+fn what_does_not_end_is_rounded_at_digits_that_say_something() {
+    let rows = json!([{ "n": 1, "share": 0.00001 }, { "n": 2, "share": 0.00002 }, { "n": 2, "share": 0.00002 }]);
+    let program = json!({ "from": "R1", "measures": [
+        { "op": "avg", "column": "n", "name": "n" }, { "op": "avg", "column": "share", "name": "share" },
+    ]});
+    let answer = run(&Program::parse(&program).unwrap(), &|_| Some(&rows)).unwrap();
+    assert_eq!(
+        answer.to_json()["rows"].to_string(),
+        r#"[{"n":1.6667,"share":0.00001667}]"#
+    );
+    // A third three times is one.
+    let program = json!({ "from": "R1", "derive": [
+        { "name": "third", "op": "divide", "left": "n", "right": 3 }, { "name": "whole", "op": "multiply", "left": "third", "right": 3 },
+    ], "where": [{ "column": "whole", "op": "eq", "value": 1 }], "select": ["n"] });
+    let answer = run(&Program::parse(&program).unwrap(), &|_| Some(&rows)).unwrap();
+    assert_eq!(answer.rows_matched, 1);
 }
 
 #[test]

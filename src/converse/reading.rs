@@ -519,9 +519,8 @@ fn written(value: &Value, column: &str, language: Language) -> String {
         Value::Number(number) if is_key(column) || column.to_lowercase().ends_with("year") => {
             number.to_string()
         }
-        Value::Number(number) => number
-            .to_string()
-            .parse()
+        // One of more digits than a figure holds stands as it was written, none of them rounded.
+        Value::Number(number) => rust_decimal::Decimal::from_str_exact(number.as_str())
             .map_or_else(|_| number.to_string(), |value| language.number(value, None)),
         Value::String(text) => visible(text),
         Value::Null => "–".to_owned(),

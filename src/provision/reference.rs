@@ -191,12 +191,32 @@ fn shown(name: &str, table: &str) -> String {
     }
 }
 
+/// The one rule for kinds, as an author reads of it.
+const KINDS: &str = "\n## Kinds\n\nWhat an expression compares, orders or computes is of one kind: numbers with numbers, dates with dates, instants with instants, \
+    texts with texts, true and false with each other, lists with lists. Everything else *could not be read*: the record is not judged, and the brief and the log \
+    say which rule of which signal met which kinds, never the value. This holds in every expression (`when`, `severity`, `rank`, `measure`, `let`, `key`, `items`, `with` …) \
+    and in every filter and test that compares (`sort`, `min`, `max`, `unique`, `groupby`, `select`, `selectattr`, `in`), and in the same way for what a question computes and for \
+    the conditions of a grant.\n\n\
+    - **A text is no number**, however it looks: where a source gives `\"95.00\"`, write `item.amount|number > 1000`. Filters that ask for a number (`number`, `money`, `percent`, `sum` …) \
+    read a text as it is written, and fail on one that is none. Two numbers written as text are equal or not as texts, and have no order.\n\
+    - **A text is no date** beside one: write `item.due|date < today`. Two texts that are both dates of one form (`2026-11-24`, or with a time, or with a zone) compare in time; a date beside a date \
+    with a time, or beside another text, has no order. `today`, `now`, `since_last` and a date that stands in the expression itself may stand beside either.\n\
+    - **Nothing (null)** equals nothing else and has no order: `item.owner == none` and `item.owner != 'Ann'` may be asked, `item.amount < 5` of a null could not be read.\n\
+    - **Amounts** of two currencies are unlike, as are days, hours, percents and counts of different things; a plain number compares with any of them.\n\
+    - **True or false** is a comparison, `true`, `false`, a number (0 is false), nothing (false), or a list or table (an empty one is false). A text or a date is neither: ask `item.flag == 'yes'`, \
+    `item.owner is empty` or `is not empty`. Empty is what is not there, null, a text without a letter, a list without items.\n\
+    - **Arithmetic is exact.** `0.1 + 0.2 == 0.3`; a third three times is one; numbers keep all digits that the source wrote, up to 400 before and behind the point. A fact of more than 28 digits stands \
+    as text with all of them; an amount of more is told as one that could not be read. Only what is said to be is rounded: `round`, a percentage, hours and days when they are written, a quotient that does not end (to nine places), and \
+    a measure (to four).\n\
+    - **What makes a record the same** (`key`, `subject`, the keys of `with`) is its text: the number 1 is the same as `1.0` and as the text `1`, another than the text `1.0`.\n";
+
 fn write_expressions(text: &mut String) {
     text.push_str(
         "\n# Expressions\n\nRules are expressions in the language of [minijinja](https://docs.rs/minijinja/latest/minijinja/syntax/): \
          `item.amount > 1000 and item.status != 'done'`, `'high' if late > 7 else 'medium'`, `item.name ~ ', ' ~ item.town`. An expression stands in \
          quotes, so a text in it has quotes of its own: `severity = \"'low'\"`. A field that is not there is an error, unless the rule can do without it: \
-         `item.owner|default('nobody')`, `item.owner is defined`. Sentences (`headline`, `say`, `next`) are templates over the signal's `facts` alone.\n\n\
+         `item.owner|default('nobody')`, `item.owner is defined`. Sentences (`headline`, `say`, `next`) are templates over the signal's `facts` alone; they name facts, and leave words out where a fact is empty \
+         (`{% if owner %}`), but compute nothing.\n\n\
          ## What an expression sees\n\n| name | what it is |\n|---|---|\n",
     );
     for (name, meaning) in NAMES {
@@ -222,6 +242,7 @@ fn write_expressions(text: &mut String) {
             cell(function.meaning)
         );
     }
+    text.push_str(KINDS);
     text.push_str(
         "\nBesides these there are minijinja's own, such as `default`, `first`, `last`, `length`, `join`, `round`, `sort`, `unique`, `map`, \
          `selectattr`, `upper`, `replace` and `split`.\n",

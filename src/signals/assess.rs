@@ -4,13 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
-use minijinja::{Environment, Expression, value::Value};
+use minijinja::{Environment, value::Value};
 use rust_decimal::Decimal;
 use sha2::Sha256;
 
 use super::{
-    Assessment, Context, Outcome, Planned, engine, functions, names, order, plan,
-    rules::{LONGEST_TEXT, Let, Rules, eval, key_of, missing, one_line, web_link},
+    Assessment, Context, Outcome, Planned, engine,
+    expression::{Expression, truth},
+    functions, names, order, plan,
+    rules::{LONGEST_TEXT, Let, Rules, day, eval, eval_if_there, key_of, one_line, web_link},
     severity::may_be_high,
     status, values, wording,
 };
@@ -208,29 +210,23 @@ fn next_date<'a>(
     let scope = |item: Value| {
         let mut values = engine::globals(context);
         values.push(("item".to_owned(), item));
-        Value::from_pairs(values)
+        values
     };
-    let items = env
-        .compile_expression_owned(next.query.items.clone())
-        .ok()?;
+    let items = Expression::compile(env, &next.query.items).ok()?;
     let items = items
-        .eval(Value::from_pairs([("result", values::of_json(value))]))
+        .eval(&[("result".to_owned(), values::of_json(value))])
         .ok()?;
     let (date, what) = (
-        env.compile_expression_owned(format!("({})|date", next.date))
-            .ok()?,
-        env.compile_expression_owned(next.what.clone()).ok()?,
+        Expression::compile(env, &next.date).ok()?,
+        Expression::compile(env, &next.what).ok()?,
     );
     items
         .try_iter()
         .ok()?
         .take(MOST_ITEMS)
         .filter_map(|item| {
-            let FactValue::Date(date) = functions::fact(&date.eval(scope(item.clone())).ok()?)?
-            else {
-                return None;
-            };
-            let what = what.eval(scope(item)).ok()?.as_str()?.to_owned();
+            let date = day(env, &date.eval(&scope(item.clone())).ok()?).ok()?;
+            let what = what.eval(&scope(item)).ok()?.as_str()?.to_owned();
             (date >= context.today()).then_some((date, crate::text::shorten(&what, LONGEST_TEXT)))
         })
         .min()
@@ -356,11 +352,9 @@ impl SignalRun<'_, '_, '_, '_> {
             )
         };
         let result = values::of_json(value);
-        let rule = self
-            .env
-            .compile_expression_owned(query.items.clone())
+        let rule = Expression::compile(self.env, &query.items)
             .map_err(|error| shape(engine::reason(&error)))?;
-        let list = rule.eval(Value::from_pairs([("result", result.clone())]));
+        let list = rule.eval(&[("result".to_owned(), result.clone())]);
         let list = match list {
             Ok(list) if !list.is_undefined() => list,
             other => {
@@ -406,26 +400,19 @@ impl SignalRun<'_, '_, '_, '_> {
         let mut joined = BTreeMap::new();
         for (name, join) in &self.signal.joins {
             let items = self.items(&join.query)?;
-            let right = self
-                .env
-                .compile_expression_owned(join.right.clone())
-                .map_err(|error| Unchecked {
-                    connector: join.query.connector.clone(),
-                    cause: GapCause::Rule,
-                    detail: format!(
-                        "{}: with.{name}.right: {}",
-                        self.signal.id,
-                        engine::reason(&error)
-                    ),
-                })?;
+            let unread = |what: String| Unchecked {
+                connector: join.query.connector.clone(),
+                cause: GapCause::Rule,
+                detail: format!("{}: with.{name}.right: {what}", self.signal.id),
+            };
+            let right = Expression::compile(self.env, &join.right)
+                .map_err(|error| unread(engine::reason(&error)))?;
             let mut records: BTreeMap<String, Vec<(Value, Evidence)>> = BTreeMap::new();
             for (index, record) in items.values.iter().enumerate() {
                 // A record without the key belongs to nothing.
-                let key = right
-                    .eval(Value::from_pairs([("item", record.clone())]))
-                    .ok()
-                    .and_then(|key| key_of(&key));
-                if let Some(key) = key {
+                let scope = [("item".to_owned(), record.clone())];
+                let key = eval_if_there(&right, &scope).map_err(unread)?;
+                if let Some(key) = key.as_ref().and_then(key_of) {
                     records
                         .entry(key)
                         .or_default()
@@ -453,18 +440,13 @@ impl SignalRun<'_, '_, '_, '_> {
     ) -> Result<Option<Found>, Unread> {
         let mut evidence = vec![own];
         for (name, join) in joined {
-            let left = self
-                .env
-                .compile_expression_owned(join.left.clone())
+            let left = Expression::compile(self.env, &join.left)
                 .map_err(|error| engine::reason(&error))
-                .and_then(|left| {
-                    left.eval(Value::from_pairs(scope.clone()))
-                        .map_err(|error| {
-                            missing(&left, &scope).unwrap_or_else(|| engine::reason(&error))
-                        })
-                })
+                .and_then(|left| eval_if_there(&left, &scope))
                 .map_err(|what| (format!("with.{name}.left"), what))?;
-            let matches = key_of(&left)
+            let matches = left
+                .as_ref()
+                .and_then(key_of)
                 .and_then(|key| join.records.get(&key))
                 .map(Vec::as_slice)
                 .unwrap_or_default();
@@ -487,7 +469,9 @@ impl SignalRun<'_, '_, '_, '_> {
             let field = field.to_owned();
             move |what: String| (field, what)
         };
-        if !eval(&rules.when, &scope).map_err(at("when"))?.is_true() {
+        let holds = eval(&rules.when, &scope)
+            .and_then(|value| truth(&value).map_err(|error| engine::reason(&error)));
+        if !holds.map_err(at("when"))? {
             return Ok(None);
         }
         let severity = match eval(&rules.severity, &scope)
@@ -509,10 +493,9 @@ impl SignalRun<'_, '_, '_, '_> {
                 .ok_or_else(|| ("key".to_owned(), "gives nothing".to_owned()))?,
             None => String::new(),
         };
-        let number = |rule: &Expression<'_, '_>, field: &str| -> Result<Decimal, Unread> {
+        let number = |rule: &Expression<'_>, field: &str| -> Result<Decimal, Unread> {
             let value = eval(rule, &scope).map_err(at(field))?;
-            functions::decimal(&value)
-                .ok_or_else(|| (field.to_owned(), "gives no number".to_owned()))
+            functions::decimal(&value).map_err(at(field))
         };
         // From here on nothing keeps the finding back: what cannot be read is left out of it and told as a gap.
         let mut unread: Vec<Unread> = Vec::new();
@@ -537,8 +520,9 @@ impl SignalRun<'_, '_, '_, '_> {
                     _ => Stake::People(number),
                 });
             }
-            match functions::fact(&eval(rule, &scope).map_err(at(field))?) {
-                Some(FactValue::Money(money)) => Ok(Stake::Money(money)),
+            let value = eval(rule, &scope).map_err(at(field))?;
+            match functions::fact(&value).map_err(at(field))? {
+                FactValue::Money(money) => Ok(Stake::Money(money)),
                 _ => Err((
                     (*field).to_owned(),
                     "gives no amount with a currency, such as `item.amount|money('EUR')`"
@@ -547,15 +531,14 @@ impl SignalRun<'_, '_, '_, '_> {
             }
         });
         let stake = read(stake, &mut unread);
-        let link_of =
-            |rule: &Expression<'_, '_>| eval(rule, &scope).ok().and_then(|link| web_link(&link));
-        let mut date = |rule: Option<&Expression<'_, '_>>, field: &str| {
+        // A link, a subject or a cause that is not there is none; one that could not be read is told.
+        let there = |rule: Option<&Expression<'_>>, field: &str| {
+            rule.map(|rule| eval_if_there(rule, &scope).map_err(at(field)))
+        };
+        let mut date = |rule: Option<&Expression<'_>>, field: &str| {
             let date = rule.map(|rule| match eval(rule, &scope).map_err(at(field))? {
                 none if none.is_none() => Ok(None),
-                value => match functions::fact(&value) {
-                    Some(FactValue::Date(date)) => Ok(Some(date)),
-                    _ => Err((field.to_owned(), "gives no date".to_owned())),
-                },
+                value => day(self.env, &value).map(Some).map_err(at(field)),
             });
             read(date, &mut unread).flatten()
         };
@@ -564,19 +547,23 @@ impl SignalRun<'_, '_, '_, '_> {
         let mut facts = BTreeMap::new();
         for (name, rule) in &rules.facts {
             let field = format!("facts.{name}");
-            let value = eval(rule, &scope).map_err(at(&field)).and_then(|value| {
-                functions::fact(&value)
-                    .ok_or_else(|| (field, format!("gives {}, which is no fact", value.kind())))
-            });
+            let value = eval(rule, &scope)
+                .and_then(|value| functions::fact(&value))
+                .map_err(at(&field));
             let mut value = read(Some(value), &mut unread)
                 .unwrap_or_else(|| FactValue::Text(UNREAD_FACT.to_owned()));
             if let FactValue::Text(text) = &mut value {
                 *text = one_line(text);
             }
-            let link = rules.fact_links.get(name).and_then(link_of);
+            let link = there(rules.fact_links.get(name), &format!("fact_links.{name}"));
+            let link = read(link, &mut unread).flatten();
+            let link = link.as_ref().and_then(web_link);
             facts.insert(name.clone(), Fact { value, link });
         }
-        let link = rules.link.as_ref().and_then(link_of);
+        let link = read(there(rules.link.as_ref(), "link"), &mut unread).flatten();
+        let link = link.as_ref().and_then(web_link);
+        let subject = read(there(rules.subject.as_ref(), "subject"), &mut unread).flatten();
+        let cause = read(there(rules.cause.as_ref(), "cause"), &mut unread).flatten();
         let records: BTreeMap<&str, usize> = scope
             .iter()
             .filter(|(name, _)| name == "items" || joined.contains_key(name))
@@ -609,15 +596,11 @@ impl SignalRun<'_, '_, '_, '_> {
             short,
             until,
             link,
-            subject: rules
-                .subject
+            subject: subject
                 .as_ref()
-                .and_then(|rule| key_of(&eval(rule, &scope).ok()?))
+                .and_then(key_of)
                 .map(|subject| one_line(&subject)),
-            cause: rules
-                .cause
-                .as_ref()
-                .and_then(|rule| key_of(&eval(rule, &scope).ok()?)),
+            cause: cause.as_ref().and_then(key_of),
             facts,
             evidence,
         };

@@ -47,7 +47,7 @@ pub const NAMES: [(&str, &str); 8] = [
 ];
 
 /// Every function and filter of our own.
-pub const FUNCTIONS: [Described; 23] = [
+pub const FUNCTIONS: [Described; 24] = [
     Described {
         form: "days_since(d)",
         example: "days_since('2026-11-20')",
@@ -63,7 +63,7 @@ pub const FUNCTIONS: [Described; 23] = [
     Described {
         form: "hours_since(t)",
         example: "hours_since('2026-11-24T04:10:00Z')",
-        reads: "2.0",
+        reads: "2",
         meaning: "hours since an instant, with a fraction",
     },
     Described {
@@ -94,7 +94,7 @@ pub const FUNCTIONS: [Described; 23] = [
         form: "ratio(a, b)",
         example: "ratio(1, 4)",
         reads: "0.25",
-        meaning: "`a / b`; 0 where `b` is 0",
+        meaning: "`a / b`, exactly; 0 where `b` is 0",
     },
     Described {
         form: "x|date",
@@ -119,7 +119,7 @@ pub const FUNCTIONS: [Described; 23] = [
         form: "x|number",
         example: "'1234.50'|number",
         reads: "1,234.5",
-        meaning: "an exact number, also from text",
+        meaning: "an exact number, also from text; without a unit",
     },
     Described {
         form: "x|percent",
@@ -173,13 +173,19 @@ pub const FUNCTIONS: [Described; 23] = [
         form: "x|email_domain",
         example: "'it@eu.hartmann.example'|email_domain",
         reads: "hartmann.example",
-        meaning: "the domain of a company's address; empty for free mail",
+        meaning: "the domain that a company registered (public suffix list), of an address, a host or a web address; empty for free mail",
     },
     Described {
         form: "x|legal_name",
         example: "'Müller & Söhne GmbH'|legal_name",
         reads: "muller sohne",
-        meaning: "a company's name without case, accents, punctuation and legal form, to compare by",
+        meaning: "a company's name without case, accents, punctuation and the legal form that ends it, to compare by",
+    },
+    Described {
+        form: "x is empty",
+        example: "'' is empty",
+        reads: "true",
+        meaning: "whether there is nothing: no field, null, a text without a letter, a list without items; also `is not empty`",
     },
     Described {
         form: "x|default(y)",
@@ -201,7 +207,7 @@ mod tests {
     use super::*;
     use crate::{
         domain::calendar::Calendar,
-        signals::{Context, engine, functions},
+        signals::{Context, engine, expression::Expression, functions},
     };
 
     #[test]
@@ -224,16 +230,15 @@ mod tests {
         };
         let mut scope = engine::globals(&context);
         scope.push(("item".to_owned(), Value::from_pairs([("id", 1)])));
-        let scope = Value::from_pairs(scope);
         let mut wrong = Vec::new();
         for described in FUNCTIONS {
-            let compiled = env.compile_expression(described.example).unwrap();
+            let compiled = Expression::compile(&env, described.example).unwrap();
             let value = compiled
-                .eval(scope.clone())
+                .eval(&scope)
                 .unwrap_or_else(|error| panic!("{}: {error}", described.example));
-            let reads = match value.downcast_object_ref::<functions::Typed>() {
-                Some(typed) => typed.0.display(&reader),
-                None => value.to_string(),
+            let reads = match functions::fact(&value) {
+                Ok(fact) => fact.display(&reader),
+                Err(_) => value.to_string().to_lowercase(),
             };
             let reads = reads.replace('\u{a0}', " ");
             if reads != described.reads {

@@ -1,9 +1,9 @@
 //! Expressions: minijinja with a fuel limit, no templates to load, and an error where a field is missing.
 
-use minijinja::{Environment, UndefinedBehavior, value::Value};
+use minijinja::{Environment, ErrorKind, UndefinedBehavior, value::Value};
 use serde_json::Value as Json;
 
-use super::{Context, functions, names, values};
+use super::{Context, expression::Expression, filters, functions, names, values};
 use crate::domain::calendar::Calendar;
 
 /// Instructions that one evaluation may take.
@@ -20,6 +20,7 @@ pub(super) fn environment<'source>(context: &Context<'_>) -> Environment<'source
     env.set_debug(false);
     env.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
     functions::add(&mut env, context.now, &context.zone, context.calendar);
+    filters::add(&mut env);
     env
 }
 
@@ -56,45 +57,45 @@ pub(super) fn check_expression(
         since_last: None,
     };
     let env = environment(&context);
-    let compiled = env
-        .compile_expression(expression)
-        .map_err(|error| (reason(&error), None))?;
+    let compiled = Expression::compile(&env, expression).map_err(|error| (reason(&error), None))?;
     names::check(&env, expression, &compiled, sees)
         .map_err(|unknown| (unknown.what, Some(unknown.advice)))
 }
 
 /// The error of an evaluation in one line. It may name fields, never values.
 pub(super) fn reason(error: &minijinja::Error) -> String {
-    let detail = error
-        .detail()
-        .map(|detail| format!(": {detail}"))
-        .unwrap_or_default();
-    format!("{}{detail}", error.kind())
+    match (error.kind(), error.detail()) {
+        // What our own functions and operators say is a sentence of its own.
+        (ErrorKind::InvalidOperation | ErrorKind::UndefinedError, Some(detail)) => {
+            detail.to_owned()
+        }
+        (kind, Some(detail)) => format!("{kind}: {detail}"),
+        (kind, None) => kind.to_string(),
+    }
 }
 
 /// Arguments with their templates filled in. A text that is one `{{ … }}` keeps the value's own type.
-pub(super) fn arguments(
-    env: &Environment<'_>,
+pub(super) fn arguments<'e>(
+    env: &'e Environment<'e>,
     args: &Json,
     context: &Context<'_>,
 ) -> Result<Json, String> {
     Ok(match args {
         Json::String(text) if text.contains("{{") => {
-            let values = Value::from_pairs(globals(context));
+            let values = globals(context);
             let inner = text
                 .trim()
                 .strip_prefix("{{")
                 .and_then(|text| text.strip_suffix("}}"));
             match inner.filter(|inner| !inner.contains("{{") && !inner.contains("}}")) {
                 Some(expression) => {
-                    let value = env
-                        .compile_expression_owned(expression.trim().to_owned())
-                        .and_then(|expression| expression.eval(values))
+                    let value = Expression::compile(env, expression.trim())
+                        .and_then(|expression| expression.eval(&values))
                         .map_err(|error| reason(&error))?;
                     values::to_json(&value).map_err(|error| reason(&error))?
                 }
                 None => Json::String(
-                    env.render_str(text, values)
+                    env.render_str(text, Value::from_pairs(values))
                         .map_err(|error| reason(&error))?,
                 ),
             }

@@ -4,7 +4,7 @@
 //!
 //! A date or time without a zone is read in the reader's zone.
 
-use std::{cmp::Ordering, fmt, str::FromStr, sync::Arc};
+use std::sync::Arc;
 
 use jiff::{
     Timestamp, ToSpan,
@@ -13,98 +13,76 @@ use jiff::{
 };
 use minijinja::{
     Environment, Error, ErrorKind,
-    value::{DynObject, Object, ObjectRepr, Value},
+    value::{Kwargs, Value},
 };
 use rust_decimal::Decimal;
-use unicode_normalization::UnicodeNormalization;
 
+use super::{
+    companies::{email_domain, legal_name},
+    kinds::{self, Arithmetic, Kind, Typed, Unit},
+};
 use crate::{
     domain::{calendar::Calendar, finding::FactValue},
+    exact::{Exact, NotExact},
     money::{Currency, Money},
 };
-
-/// A typed value within expressions; what a fact becomes without losing its kind.
-#[derive(Debug, Clone)]
-pub(super) struct Typed(pub FactValue);
-
-impl Typed {
-    fn number(&self) -> Option<Decimal> {
-        match &self.0 {
-            FactValue::Number(number) | FactValue::Percent(number) | FactValue::Hours(number) => {
-                Some(*number)
-            }
-            FactValue::Count { count, .. }
-            | FactValue::Days(count)
-            | FactValue::WorkingDays(count) => Some(Decimal::from(*count)),
-            FactValue::Money(money) => Some(money.amount),
-            FactValue::Text(_) | FactValue::Date(_) | FactValue::Instant(_) => None,
-        }
-    }
-}
-
-impl Object for Typed {
-    fn repr(self: &Arc<Self>) -> ObjectRepr {
-        ObjectRepr::Plain
-    }
-
-    fn is_true(self: &Arc<Self>) -> bool {
-        self.number().is_none_or(|number| !number.is_zero())
-    }
-
-    fn custom_cmp(self: &Arc<Self>, other: &DynObject) -> Option<Ordering> {
-        let other = other.downcast_ref::<Self>()?;
-        match (&self.0, &other.0) {
-            (FactValue::Date(a), FactValue::Date(b)) => Some(a.cmp(b)),
-            (FactValue::Instant(a), FactValue::Instant(b)) => Some(a.cmp(b)),
-            _ => Some(self.number()?.cmp(&other.number()?)),
-        }
-    }
-
-    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            FactValue::Text(text) => f.write_str(text),
-            FactValue::Date(date) => write!(f, "{date}"),
-            FactValue::Instant(instant) => write!(f, "{instant}"),
-            _ => write!(f, "{}", self.number().unwrap_or_default()),
-        }
-    }
-}
 
 fn failed(what: String) -> Error {
     Error::new(ErrorKind::InvalidOperation, what)
 }
 
-fn typed(value: FactValue) -> Value {
-    Value::from_object(Typed(value))
-}
-
-/// The exact number behind a value: text is read as written, floats by their shortest form to nine decimals.
-pub(super) fn decimal(value: &Value) -> Option<Decimal> {
-    if let Some(typed) = value.downcast_object_ref::<Typed>() {
-        return typed.number();
+/// The exact number that a value is, or that its text says: here the author asks for a number.
+pub(super) fn number(value: &Value) -> Result<Exact, Error> {
+    let kind = Kind::of(value);
+    match &kind {
+        Kind::Number(number, _) => Ok(number.clone()),
+        Kind::Text(text) => Exact::parse(text.trim()).map_err(|why| match why {
+            NotExact::NoNumber => failed("the text is no number".to_owned()),
+            why => failed(format!("the number {why}")),
+        }),
+        Kind::Missing => Err(missing()),
+        other => Err(failed(format!("{} is no number", other.told()))),
     }
-    let text = match value.as_str() {
-        Some(text) => text.trim().to_owned(),
-        None if value.is_number() => value.to_string(),
-        None => return None,
-    };
-    let number = Decimal::from_str(&text)
-        .or_else(|_| Decimal::from_scientific(&text))
-        .ok()?;
-    Some(if value.is_integer() {
-        number
-    } else {
-        number.round_dp(9).normalize()
-    })
 }
 
-fn number(value: &Value) -> Result<Decimal, Error> {
-    decimal(value).ok_or_else(|| failed(format!("{} is no number", value.kind())))
+/// The number of a value that is one already, as a figure; a text is none.
+pub(super) fn decimal(value: &Value) -> Result<Decimal, String> {
+    match Kind::of(value) {
+        Kind::Number(number, _) => number
+            .to_decimal()
+            .map_err(|why| format!("gives a number that {why}")),
+        Kind::Text(_) => {
+            Err("gives a text, not a number; read it as one with `|number`".to_owned())
+        }
+        other => Err(format!("gives {}, not a number", other.told())),
+    }
 }
 
-fn whole(value: &Value) -> Result<i64, Error> {
-    let number = number(value)?.round();
-    i64::try_from(number).map_err(|_| failed("the number is too large".to_owned()))
+fn missing() -> Error {
+    Error::new(ErrorKind::UndefinedError, "a field is not there")
+}
+
+/// The number with a unit; one that has another already is not called by this one.
+fn in_unit(value: &Value, unit: Unit) -> Result<Value, Error> {
+    if let Kind::Number(_, own) = Kind::of(value)
+        && own != Unit::Plain
+        && own != unit
+    {
+        let (own, wanted) = (value.clone(), kinds::with_unit(0.into(), unit));
+        let unlike = kinds::order(&own, &wanted).err();
+        return Err(unlike.map_or_else(
+            || failed("is of another unit".to_owned()),
+            |unlike| unlike.error(),
+        ));
+    }
+    Ok(kinds::with_unit(number(value)?, unit))
+}
+
+/// A whole number as one that a fact holds.
+fn whole(number: &Exact, what: &str) -> Result<i64, String> {
+    number
+        .to_i64()
+        .ok_or_else(|| format!("gives {what} that is not whole, or too large"))
 }
 
 /// A point in time as a source writes it.
@@ -119,14 +97,16 @@ enum Moment {
 const LARGEST_SECONDS: i64 = 100_000_000_000;
 
 fn moment(value: &Value) -> Result<Moment, Error> {
-    if let Some(typed) = value.downcast_object_ref::<Typed>() {
-        match typed.0 {
-            FactValue::Date(date) => return Ok(Moment::Day(date)),
-            FactValue::Instant(instant) => return Ok(Moment::Instant(instant)),
-            _ => {}
-        }
+    let kind = Kind::of(value);
+    match &kind {
+        Kind::Date(date) => return Ok(Moment::Day(*date)),
+        Kind::Instant(instant) => return Ok(Moment::Instant(*instant)),
+        Kind::Missing => return Err(missing()),
+        _ => {}
     }
-    if let Some(seconds) = value.as_i64() {
+    if let Kind::Number(number, Unit::Plain) = &kind
+        && let Some(seconds) = number.to_i64()
+    {
         let instant = if seconds.abs() < LARGEST_SECONDS {
             Timestamp::from_second(seconds)
         } else {
@@ -138,7 +118,7 @@ fn moment(value: &Value) -> Result<Moment, Error> {
     }
     let text = value
         .as_str()
-        .ok_or_else(|| failed(format!("{} is no date", value.kind())))?
+        .ok_or_else(|| failed(format!("{} is no date", kind.told())))?
         .trim();
     if let Ok(instant) = text.parse::<Timestamp>() {
         return Ok(Moment::Instant(instant));
@@ -172,105 +152,30 @@ fn instant_in(value: &Value, zone: &TimeZone) -> Result<Timestamp, Error> {
         .map_err(|_| failed("the date is out of range".to_owned()))
 }
 
-fn days_between(from: Date, to: Date) -> i64 {
-    from.until(to).map_or(0, |span| i64::from(span.get_days()))
+/// A length in hours, exactly.
+fn hours_of(duration: jiff::SignedDuration) -> Value {
+    const NANOSECONDS: i128 = 3_600_000_000_000;
+    kinds::plain(Exact::ratio(duration.as_nanos(), NANOSECONDS))
 }
 
-/// Addresses of these belong to people, not to companies.
-const FREE_MAIL: [&str; 18] = [
-    "gmail.com",
-    "googlemail.com",
-    "outlook.com",
-    "hotmail.com",
-    "live.com",
-    "yahoo.com",
-    "icloud.com",
-    "me.com",
-    "aol.com",
-    "gmx.de",
-    "gmx.net",
-    "gmx.ch",
-    "web.de",
-    "t-online.de",
-    "proton.me",
-    "protonmail.com",
-    "bluewin.ch",
-    "orange.fr",
-];
-
-/// Suffixes of two parts under which companies register.
-const TWO_PART_SUFFIXES: [&str; 10] = [
-    "co.uk", "org.uk", "com.au", "co.nz", "co.jp", "com.br", "co.za", "com.mx", "co.in", "com.tr",
-];
-
-/// The registrable domain of an address or host, lower case; empty for free mail and for what is none.
-fn email_domain(text: &str) -> String {
-    let host = text
-        .rsplit('@')
-        .next()
-        .unwrap_or(text)
-        .trim()
-        .trim_end_matches('.')
-        .to_lowercase();
-    let parts: Vec<&str> = host.split('.').collect();
-    let keep = if TWO_PART_SUFFIXES
-        .iter()
-        .any(|suffix| host.ends_with(&format!(".{suffix}")))
-    {
-        3
-    } else {
-        2
-    };
-    let domain = match parts.len().checked_sub(keep) {
-        Some(first) => parts.get(first..).unwrap_or_default().join("."),
-        None => return String::new(),
-    };
-    if FREE_MAIL.contains(&domain.as_str()) {
-        String::new()
-    } else {
-        domain
+/// The date of a text of ours; nothing where it is a point in time.
+pub(super) fn day_of(value: &Value) -> Option<Value> {
+    match moment(value).ok()? {
+        Moment::Day(date) => Some(Value::from_object(Typed::Date(date))),
+        Moment::Local(_) | Moment::Instant(_) => None,
     }
 }
 
-/// Words that name a company's legal form.
-const LEGAL_FORMS: [&str; 22] = [
-    "ag",
-    "gmbh",
-    "kg",
-    "ohg",
-    "se",
-    "ug",
-    "inc",
-    "incorporated",
-    "corp",
-    "corporation",
-    "llc",
-    "ltd",
-    "limited",
-    "plc",
-    "sa",
-    "sas",
-    "sarl",
-    "srl",
-    "bv",
-    "nv",
-    "ab",
-    "as",
-];
+/// The instant of a text of ours; nothing where it says none.
+pub(super) fn instant_of(value: &Value) -> Option<Value> {
+    match moment(value).ok()? {
+        Moment::Instant(instant) => Some(Value::from_object(Typed::Instant(instant))),
+        Moment::Day(_) | Moment::Local(_) => None,
+    }
+}
 
-/// A company's name for exact comparison: no case, accents, punctuation or legal form.
-fn legal_name(text: &str) -> String {
-    let plain: String = text
-        .nfkd()
-        .filter(|c| !unicode_normalization::char::is_combining_mark(*c))
-        .flat_map(char::to_lowercase)
-        .map(|c| if c.is_alphanumeric() { c } else { ' ' })
-        .collect();
-    let words: Vec<&str> = plain
-        .split_whitespace()
-        .filter(|word| !LEGAL_FORMS.contains(word))
-        .collect();
-    words.join(" ")
+fn days_between(from: Date, to: Date) -> i64 {
+    from.until(to).map_or(0, |span| i64::from(span.get_days()))
 }
 
 /// Lines of a text at most.
@@ -307,10 +212,10 @@ pub(super) fn add(env: &mut Environment<'_>, now: Timestamp, zone: &TimeZone, ca
         date_in(&value, &zone)?
     ));
     with_zone!("hours_since", |value, zone| {
-        now.duration_since(instant_in(&value, &zone)?).as_secs_f64() / 3600.0
+        hours_of(now.duration_since(instant_in(&value, &zone)?))
     });
     with_zone!("hours_until", |value, zone| {
-        instant_in(&value, &zone)?.duration_since(now).as_secs_f64() / 3600.0
+        hours_of(instant_in(&value, &zone)?.duration_since(now))
     });
     {
         let (zone, calendar) = (zone.clone(), calendar.clone());
@@ -342,73 +247,85 @@ pub(super) fn add(env: &mut Environment<'_>, now: Timestamp, zone: &TimeZone, ca
             },
         );
     }
-    env.add_function("ratio", |part: Value, whole: Value| -> Result<f64, Error> {
-        let (part, whole) = (number(&part)?, number(&whole)?);
-        let ratio = part.checked_div(whole).unwrap_or_default();
-        ratio
-            .try_into()
-            .map_err(|_| failed("the ratio is out of range".to_owned()))
-    });
+    env.add_function(
+        "ratio",
+        |part: Value, whole: Value| -> Result<Value, Error> {
+            let (part, whole) = (read(&part)?, read(&whole)?);
+            if number(&whole)?.is_zero() {
+                return Ok(Value::from(0));
+            }
+            let ratio = kinds::compute(Arithmetic::Divide, &part, &whole).map_err(not_computed)?;
+            Ok(kinds::plain(number(&ratio)?))
+        },
+    );
     {
         let zone = zone.clone();
         env.add_filter("date", move |value: Value| {
-            Ok::<_, Error>(typed(FactValue::Date(date_in(&value, &zone)?)))
+            Ok::<_, Error>(Value::from_object(Typed::Date(date_in(&value, &zone)?)))
         });
     }
     {
         let zone = zone.clone();
         env.add_filter("datetime", move |value: Value| {
-            Ok::<_, Error>(typed(FactValue::Instant(instant_in(&value, &zone)?)))
+            Ok::<_, Error>(Value::from_object(Typed::Instant(instant_in(
+                &value, &zone,
+            )?)))
         });
     }
     env.add_filter(
         "money",
         |value: Value, currency: String| -> Result<Value, Error> {
             let currency = Currency::new(&currency).map_err(|error| failed(error.to_string()))?;
-            Ok(typed(FactValue::Money(Money {
-                amount: number(&value)?,
-                currency,
-            })))
+            in_unit(&value, Unit::Money(currency))
         },
     );
     env.add_filter("number", |value: Value| {
-        Ok::<_, Error>(typed(FactValue::Number(number(&value)?)))
+        Ok::<_, Error>(kinds::plain(number(&value)?))
     });
     env.add_filter("percent", |value: Value| -> Result<Value, Error> {
-        let share = number(&value)?
-            .checked_mul(Decimal::ONE_HUNDRED)
-            .ok_or_else(|| failed("too large".to_owned()))?;
-        Ok(typed(FactValue::Percent(share.round_dp(1).normalize())))
-    });
-    env.add_filter("count", |value: Value, of: String| {
-        Ok::<_, Error>(typed(FactValue::Count {
-            count: whole(&value)?,
-            of,
-        }))
-    });
-    env.add_filter("days", |value: Value| {
-        Ok::<_, Error>(typed(FactValue::Days(whole(&value)?)))
-    });
-    env.add_filter("working_days", |value: Value| {
-        Ok::<_, Error>(typed(FactValue::WorkingDays(whole(&value)?)))
-    });
-    env.add_filter("hours", |value: Value| {
-        Ok::<_, Error>(typed(FactValue::Hours(number(&value)?.round_dp(1))))
+        if matches!(Kind::of(&value), Kind::Number(_, Unit::Percent)) {
+            return Ok(value);
+        }
+        let share = number(&in_unit(&value, Unit::Percent)?)?
+            .multiply(&100.into())
+            .map_err(|why| failed(format!("the share {why}")))?;
+        in_unit(&kinds::plain(share), Unit::Percent)
     });
     env.add_filter(
+        "count",
+        |value: Value, of: Option<String>| -> Result<Value, Error> {
+            // Without a name it is minijinja's own: how long a list is.
+            let Some(of) = of else {
+                return value
+                    .len()
+                    .map(Value::from)
+                    .ok_or_else(|| failed(format!("{} has no length", Kind::of(&value).told())));
+            };
+            whole(&number(&value)?, "a number of things").map_err(failed)?;
+            in_unit(&value, Unit::Count(of))
+        },
+    );
+    env.add_filter("days", |value: Value| in_unit(&value, Unit::Days));
+    env.add_filter("working_days", |value: Value| {
+        in_unit(&value, Unit::WorkingDays)
+    });
+    env.add_filter("hours", |value: Value| in_unit(&value, Unit::Hours));
+    env.add_filter(
         "sum",
-        |list: Value, field: Option<String>| -> Result<Value, Error> {
-            let mut sum = Decimal::ZERO;
+        |list: Value, field: Option<String>, options: Kwargs| -> Result<Value, Error> {
+            let attribute: Option<String> = options.get("attribute")?;
+            options.assert_all_used()?;
+            let field = field.or(attribute);
+            let mut sum = Value::from(0);
             for record in list.try_iter()? {
                 let value = match &field {
-                    Some(field) => record.get_attr(field)?,
+                    Some(field) => super::filters::field(&record, field),
                     None => record,
                 };
-                sum = sum
-                    .checked_add(number(&value)?)
-                    .ok_or_else(|| failed("the sum is too large".to_owned()))?;
+                sum =
+                    kinds::compute(Arithmetic::Add, &sum, &read(&value)?).map_err(not_computed)?;
             }
-            Ok(typed(FactValue::Number(sum)))
+            Ok(sum)
         },
     );
     env.add_filter("lines", |text: Option<String>| {
@@ -425,48 +342,61 @@ pub(super) fn add(env: &mut Environment<'_>, now: Timestamp, zone: &TimeZone, ca
     });
 }
 
-/// The fact that an expression's value is; text where it has no kind of its own. Nothing for lists and tables.
-pub(super) fn fact(value: &Value) -> Option<FactValue> {
-    if let Some(typed) = value.downcast_object_ref::<Typed>() {
-        return Some(typed.0.clone());
+/// A value as the number that it is or says, with the unit that it has.
+fn read(value: &Value) -> Result<Value, Error> {
+    match Kind::of(value) {
+        Kind::Number(..) => Ok(value.clone()),
+        _ => Ok(kinds::plain(number(value)?)),
     }
-    if value.is_none() {
-        return Some(FactValue::Text(String::new()));
+}
+
+fn not_computed(why: kinds::Failed) -> Error {
+    match why {
+        kinds::Failed::Unlike(unlike) => unlike.error(),
+        kinds::Failed::NotExact(why) => failed(format!("the result {why}")),
     }
-    if let Some(text) = value.as_str() {
-        return Some(FactValue::Text(text.to_owned()));
-    }
-    if value.is_number() {
-        return decimal(value).map(FactValue::Number);
-    }
-    None
+}
+
+/// The fact that an expression's value is; text where it has no kind of its own. No list or table is one.
+///
+/// A plain number of more digits than a figure holds stands as text, with all of them.
+pub(super) fn fact(value: &Value) -> Result<FactValue, String> {
+    let figure = |number: &Exact| {
+        number
+            .to_decimal()
+            .map_err(|why| format!("gives a number that {why}"))
+    };
+    Ok(match Kind::of(value) {
+        Kind::Nothing => FactValue::Text(String::new()),
+        Kind::Text(text) | Kind::Long(text) => FactValue::Text(text.to_owned()),
+        Kind::Date(date) => FactValue::Date(date),
+        Kind::Instant(instant) => FactValue::Instant(instant),
+        Kind::Number(number, unit) => match unit {
+            Unit::Plain => number
+                .to_decimal()
+                .map_or_else(|_| FactValue::Text(number.to_string()), FactValue::Number),
+            Unit::Money(currency) => FactValue::Money(Money {
+                amount: figure(&number)?,
+                currency,
+            }),
+            Unit::Percent => FactValue::Percent(figure(&number.round(1))?),
+            Unit::Hours => FactValue::Hours(figure(&number.round(1))?),
+            Unit::Days => FactValue::Days(whole(&number.round(0), "a number of days")?),
+            Unit::WorkingDays => {
+                FactValue::WorkingDays(whole(&number.round(0), "a number of working days")?)
+            }
+            Unit::Count(of) => FactValue::Count {
+                count: whole(&number, "a number of things")?,
+                of,
+            },
+        },
+        other => return Err(format!("gives {}, which is no fact", other.told())),
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn domains_are_folded_and_free_mail_is_nobody() {
-        for (address, domain) in [
-            ("it@eu.hartmann.example", "hartmann.example"),
-            ("hartmann.example", "hartmann.example"),
-            ("a@shop.acme.co.uk", "acme.co.uk"),
-            ("maria@gmail.com", ""),
-            ("nonsense", ""),
-        ] {
-            assert_eq!(email_domain(address), domain, "{address}");
-        }
-    }
-
-    #[test]
-    fn legal_names_compare_without_form_case_and_accents() {
-        assert_eq!(
-            legal_name("Müller & Söhne GmbH"),
-            legal_name("MULLER  SOHNE")
-        );
-        assert_ne!(legal_name("Müller"), legal_name("Mueller"));
-    }
 
     #[test]
     fn a_text_of_named_lines_becomes_records() {
@@ -484,13 +414,45 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_exact() {
-        assert_eq!(decimal(&Value::from(4680.9)).unwrap().to_string(), "4680.9");
+    fn a_number_is_read_from_text_only_where_it_is_asked_for() {
+        let text = Value::from(" 28872.19 ");
+        assert_eq!(number(&text).unwrap().to_string(), "28872.19");
+        assert!(decimal(&text).unwrap_err().contains("|number"));
+        for nothing in [
+            Value::from("x"),
+            Value::from(""),
+            Value::from(()),
+            Value::from(true),
+        ] {
+            assert!(number(&nothing).is_err(), "{nothing}");
+        }
+    }
+
+    #[test]
+    fn a_fact_is_never_rounded_and_a_long_number_keeps_its_digits() {
+        let id = kinds::as_written("123456789012345678901234567890123456789");
         assert_eq!(
-            decimal(&Value::from("28872.19")).unwrap().to_string(),
-            "28872.19"
+            fact(&id),
+            Ok(FactValue::Text(
+                "123456789012345678901234567890123456789".to_owned()
+            ))
         );
-        assert_eq!(decimal(&Value::from(0.1 + 0.2)).unwrap().to_string(), "0.3");
-        assert_eq!(decimal(&Value::from("x")), None);
+        let currency = Currency::new("EUR").unwrap();
+        let amount = in_unit(&id, Unit::Money(currency)).unwrap();
+        assert!(fact(&amount).unwrap_err().contains("28 digits"));
+        let amount = in_unit(
+            &kinds::as_written("90071992547409.93"),
+            Unit::Money(currency),
+        );
+        let Ok(FactValue::Money(money)) = fact(&amount.unwrap()) else {
+            panic!("no amount");
+        };
+        assert_eq!(money.amount.to_string(), "90071992547409.93");
+        let dollars = Unit::Money(Currency::new("USD").unwrap());
+        assert!(in_unit(&amount_of("5", currency), dollars).is_err());
+    }
+
+    fn amount_of(text: &str, currency: Currency) -> Value {
+        in_unit(&kinds::as_written(text), Unit::Money(currency)).unwrap()
     }
 }

@@ -5,9 +5,13 @@
 //! (RFC 3339). [`functions`] has the table of what it may call.
 
 mod assess;
+mod companies;
 mod described;
 mod engine;
-pub mod functions;
+mod expression;
+mod filters;
+mod functions;
+mod kinds;
 mod names;
 mod order;
 mod origin;
@@ -373,5 +377,7 @@ fn plan(query: &Query, context: &Context<'_>) -> Result<Planned, String> {
     })
 }
 
+#[cfg(test)]
+mod judged;
 #[cfg(test)]
 mod tests;

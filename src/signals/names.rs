@@ -1,10 +1,11 @@
 //! The names in an expression, looked at before it runs, and the field that was missing when it did.
 
 use minijinja::{
-    Environment, ErrorKind, Expression,
+    Environment, ErrorKind,
     value::{Value, ValueKind},
 };
 
+use super::expression::Expression;
 use crate::settings::shape::did_you_mean;
 
 /// Keys that are named beside a missing one.
@@ -69,16 +70,17 @@ pub(super) struct Unknown {
 pub(super) fn check(
     env: &Environment<'_>,
     text: &str,
-    expression: &Expression<'_, '_>,
+    expression: &Expression<'_>,
     sees: &[String],
 ) -> Result<(), Unknown> {
     let functions: Vec<&str> = env.globals().map(|(name, _)| name).collect();
     let mut names: Vec<String> = expression
-        .undeclared_variables(false)
-        .into_iter()
+        .names()
+        .iter()
         .filter(|name| !sees.contains(name) && !functions.contains(&name.as_str()))
+        .cloned()
         .collect();
-    names.sort();
+    names.dedup();
     if let Some(name) = names.first() {
         return Err(Unknown {
             what: format!("names `{name}`, which is neither there nor a function"),
@@ -111,7 +113,15 @@ pub(super) fn check(
                     what: format!("asks whether something `is {name}`, which is no test"),
                     advice: did_you_mean(
                         name,
-                        ["defined", "undefined", "none", "in", "string", "number"],
+                        [
+                            "defined",
+                            "undefined",
+                            "none",
+                            "empty",
+                            "in",
+                            "string",
+                            "number",
+                        ],
                     ),
                 },
             });
@@ -179,14 +189,8 @@ fn behind_quotes(text: &str, quote: char) -> &str {
 }
 
 /// The field below `root` that an expression names and the value does not have, with the nearest of the keys that it has.
-pub(super) fn missing(
-    expression: &Expression<'_, '_>,
-    root: &str,
-    value: &Value,
-) -> Option<String> {
-    let mut paths: Vec<String> = expression.undeclared_variables(true).into_iter().collect();
-    paths.sort();
-    paths.iter().find_map(|path| {
+pub(super) fn missing(expression: &Expression<'_>, root: &str, value: &Value) -> Option<String> {
+    expression.paths().iter().find_map(|path| {
         let mut here = value.clone();
         let mut walked = root.to_owned();
         for part in path.strip_prefix(root)?.strip_prefix('.')?.split('.') {
@@ -286,7 +290,7 @@ mod tests {
             ("item.name.length", None),
             ("item.name ~ item.due_date", None),
         ] {
-            let compiled = env.compile_expression(expression).unwrap();
+            let compiled = Expression::compile(&env, expression).unwrap();
             assert_eq!(
                 missing(&compiled, "item", &value).as_deref(),
                 told,

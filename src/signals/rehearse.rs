@@ -3,12 +3,14 @@
 
 use std::collections::BTreeMap;
 
-use minijinja::{Environment, Expression, value::Value};
+use minijinja::{Environment, value::Value};
 
 use super::{
     Context, Outcome, Planned, RuleProblem,
     assess::SignalRun,
-    engine, names, plan,
+    engine,
+    expression::Expression,
+    names, plan,
     rules::{Let, Rules, eval, missing},
     values,
 };
@@ -59,7 +61,7 @@ fn lacking(run: &SignalRun<'_, '_, '_, '_>, signal: &Signal) -> Vec<(String, Str
     let mut found = Vec::new();
     for (name, join) in &signal.joins {
         if let Ok(items) = run.items(&join.query)
-            && let Ok(right) = run.env.compile_expression_owned(join.right.clone())
+            && let Ok(right) = Expression::compile(run.env, &join.right)
         {
             let what = of_all(&right, &scopes(run, &items.values, None));
             found.extend(what.map(|what| (format!("with.{name}.right"), what)));
@@ -73,12 +75,12 @@ fn lacking(run: &SignalRun<'_, '_, '_, '_>, signal: &Signal) -> Vec<(String, Str
     };
     let scopes = scopes(run, &items.values, Some(&rules));
     for (name, join) in &signal.joins {
-        if let Ok(left) = run.env.compile_expression_owned(join.left.clone()) {
+        if let Ok(left) = Expression::compile(run.env, &join.left) {
             let what = of_all(&left, &scopes);
             found.extend(what.map(|what| (format!("with.{name}.left"), what)));
         }
     }
-    let mut each: Vec<(String, &Expression<'_, '_>)> = Vec::new();
+    let mut each: Vec<(String, &Expression<'_>)> = Vec::new();
     for (name, rule) in &rules.lets {
         if let Let::Rule(rule) = rule {
             each.push((format!("let.{name}"), rule));
@@ -153,10 +155,10 @@ fn scopes(
 }
 
 /// The field that a rule names and none of the items has, unless the rule can do without it.
-fn of_all(rule: &Expression<'_, '_>, scopes: &[Vec<(String, Value)>]) -> Option<String> {
+fn of_all(rule: &Expression<'_>, scopes: &[Vec<(String, Value)>]) -> Option<String> {
     let mut first = None;
     for scope in scopes {
-        let value = rule.eval(Value::from_pairs(scope.iter().cloned()));
+        let value = rule.eval(scope);
         if value.is_ok_and(|value| !value.is_undefined()) {
             return None;
         }
@@ -182,10 +184,8 @@ fn of_date<'a>(
         Outcome::Failed { detail, .. } => return Some(("tool", detail.to_owned())),
     };
     let result = values::of_json(value);
-    let rule = env
-        .compile_expression_owned(next.query.items.clone())
-        .ok()?;
-    let list = rule.eval(Value::from_pairs([("result", result.clone())]));
+    let rule = Expression::compile(env, &next.query.items).ok()?;
+    let list = rule.eval(&[("result".to_owned(), result.clone())]);
     let items: Vec<Value> = match list.ok().filter(|list| !list.is_undefined()) {
         Some(list) => list.try_iter().ok()?.take(MOST_ITEMS).collect(),
         None => {
@@ -204,7 +204,7 @@ fn of_date<'a>(
     [("date", &next.date), ("what", &next.what)]
         .into_iter()
         .find_map(|(field, text)| {
-            let rule = env.compile_expression_owned(text.clone()).ok()?;
+            let rule = Expression::compile(env, text).ok()?;
             Some((field, of_all(&rule, &scopes)?))
         })
 }

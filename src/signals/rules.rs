@@ -2,12 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use minijinja::{Environment, Expression, value::Value};
+use jiff::civil::Date;
+use minijinja::{Environment, ErrorKind, value::Value};
 use url::Url;
 
-use super::{engine, names, origin::Origins, values};
+use super::{
+    engine,
+    expression::Expression,
+    functions,
+    kinds::{COULD_NOT_BE_READ, Kind},
+    names,
+    origin::Origins,
+    values,
+};
 use crate::{
-    domain::briefing::Signal,
+    domain::{briefing::Signal, finding::FactValue},
     text::{shorten, visible},
 };
 
@@ -17,26 +26,26 @@ pub(super) const LONGEST_TEXT: usize = 200;
 /// A signal's expressions, compiled once for all of its items.
 pub(super) struct Rules<'e> {
     pub(super) lets: Vec<(String, Let<'e>)>,
-    pub(super) when: Expression<'e, 'e>,
-    pub(super) severity: Expression<'e, 'e>,
-    pub(super) key: Option<Expression<'e, 'e>>,
-    pub(super) rank: Option<Expression<'e, 'e>>,
-    pub(super) measure: Option<Expression<'e, 'e>>,
-    pub(super) link: Option<Expression<'e, 'e>>,
-    pub(super) cause: Option<Expression<'e, 'e>>,
-    pub(super) subject: Option<Expression<'e, 'e>>,
-    pub(super) until: Option<Expression<'e, 'e>>,
-    pub(super) due: Option<Expression<'e, 'e>>,
+    pub(super) when: Expression<'e>,
+    pub(super) severity: Expression<'e>,
+    pub(super) key: Option<Expression<'e>>,
+    pub(super) rank: Option<Expression<'e>>,
+    pub(super) measure: Option<Expression<'e>>,
+    pub(super) link: Option<Expression<'e>>,
+    pub(super) cause: Option<Expression<'e>>,
+    pub(super) subject: Option<Expression<'e>>,
+    pub(super) until: Option<Expression<'e>>,
+    pub(super) due: Option<Expression<'e>>,
     /// With the key under which it stands.
-    pub(super) stake: Option<(&'static str, Expression<'e, 'e>)>,
-    pub(super) facts: BTreeMap<String, Expression<'e, 'e>>,
-    pub(super) fact_links: BTreeMap<String, Expression<'e, 'e>>,
+    pub(super) stake: Option<(&'static str, Expression<'e>)>,
+    pub(super) facts: BTreeMap<String, Expression<'e>>,
+    pub(super) fact_links: BTreeMap<String, Expression<'e>>,
     pub(super) origins: Origins,
 }
 
 pub(super) enum Let<'e> {
     Value(Value),
-    Rule(Expression<'e, 'e>),
+    Rule(Expression<'e>),
 }
 
 impl<'e> Rules<'e> {
@@ -45,7 +54,7 @@ impl<'e> Rules<'e> {
         signal: &Signal,
     ) -> Result<Self, (String, String)> {
         let compile = |field: &str, expression: &str| {
-            env.compile_expression_owned(expression.to_owned())
+            Expression::compile(env, expression)
                 .map_err(|error| (field.to_owned(), engine::reason(&error)))
         };
         let optional = |field: &str, expression: Option<&String>| {
@@ -87,8 +96,8 @@ impl<'e> Rules<'e> {
             link: optional("link", signal.link.as_ref())?,
             cause: optional("cause", signal.cause.as_ref())?,
             subject: optional("subject", signal.subject.as_ref())?,
-            until: date(env, "until", signal.until.as_ref())?,
-            due: date(env, "due", signal.due.as_ref())?,
+            until: optional("until", signal.until.as_ref())?,
+            due: optional("due", signal.due.as_ref())?,
             stake: signal
                 .stake
                 .as_ref()
@@ -104,38 +113,63 @@ impl<'e> Rules<'e> {
     }
 }
 
-/// A rule for a date, or none where no date decides.
-fn date<'e>(
-    env: &'e Environment<'e>,
-    field: &str,
-    rule: Option<&String>,
-) -> Result<Option<Expression<'e, 'e>>, (String, String)> {
-    rule.map(|rule| {
-        env.compile_expression_owned(format!("none if ({rule}) is none else ({rule})|date"))
-            .map_err(|error| (field.to_owned(), engine::reason(&error)))
-    })
-    .transpose()
-}
-
-pub(super) fn eval(rule: &Expression<'_, '_>, scope: &[(String, Value)]) -> Result<Value, String> {
-    let what = match rule.eval(Value::from_pairs(scope.iter().cloned())) {
+/// The value of a rule, or why there is none.
+pub(super) fn eval(rule: &Expression<'_>, scope: &[(String, Value)]) -> Result<Value, String> {
+    let what = match rule.eval(scope) {
         Ok(value) if !value.is_undefined() => return Ok(value),
         Ok(_) => "a field is missing".to_owned(),
-        Err(error) => engine::reason(&error),
+        Err(error) if error.kind() == ErrorKind::UndefinedError => engine::reason(&error),
+        // A kind that does not go is the reason, whatever else is not there.
+        Err(error) => {
+            let what = engine::reason(&error);
+            return Err(if what.starts_with(COULD_NOT_BE_READ) {
+                what
+            } else {
+                missing(rule, scope).unwrap_or(what)
+            });
+        }
     };
     Err(missing(rule, scope).unwrap_or(what))
 }
 
+/// The value of a rule that may go without: nothing where a field is not there. Kinds that do not go are an error here too.
+pub(super) fn eval_if_there(
+    rule: &Expression<'_>,
+    scope: &[(String, Value)],
+) -> Result<Option<Value>, String> {
+    match rule.eval(scope) {
+        Ok(value) => Ok((!value.is_undefined()).then_some(value)),
+        Err(error) if error.kind() == ErrorKind::UndefinedError => Ok(None),
+        Err(_) if missing(rule, scope).is_some() => Ok(None),
+        Err(error) => Err(engine::reason(&error)),
+    }
+}
+
+/// The date that a value is or says.
+pub(super) fn day(env: &Environment<'_>, value: &Value) -> Result<Date, String> {
+    let date = env
+        .empty_state()
+        .apply_filter("date", std::slice::from_ref(value))
+        .map_err(|error| engine::reason(&error))?;
+    match functions::fact(&date)? {
+        FactValue::Date(date) => Ok(date),
+        _ => Err("gives no date".to_owned()),
+    }
+}
+
 /// The field that the item does not have, where that is why a rule failed.
-pub(super) fn missing(rule: &Expression<'_, '_>, scope: &[(String, Value)]) -> Option<String> {
+pub(super) fn missing(rule: &Expression<'_>, scope: &[(String, Value)]) -> Option<String> {
     let item = scope.iter().find(|(name, _)| name == "item");
     item.and_then(|(name, item)| names::missing(rule, name, item))
 }
 
-/// The text by which records are compared; nothing for empty and missing keys.
+/// The text by which records are told apart; nothing for empty and missing keys, and for a fraction that does not end. A
+/// number is the same however it was written, and as the text of its digits.
 pub(super) fn key_of(value: &Value) -> Option<String> {
-    if value.is_undefined() || value.is_none() {
-        return None;
+    match Kind::of(value) {
+        Kind::Missing | Kind::Nothing => return None,
+        Kind::Number(number, _) if !number.ends() => return None,
+        _ => {}
     }
     let text = value.to_string().trim().to_owned();
     (!text.is_empty()).then_some(text)

@@ -37,7 +37,7 @@ severity = "'high' if late > 7 else 'medium'"
 can_be_high = true
 key = "item.id"
 measure = { value = "item.lines", unit = "open lines" }
-rank = "item.worth"
+rank = "item.worth|number"
 headline = "Order {{ order }} is {{ late }} late{% if contact %}; {{ contact }} waits{% endif %}"
 next = "Ship {{ order }}."
 [signal.with.people]
@@ -129,6 +129,104 @@ fn items_become_findings_by_severity_and_rank() {
     assert_eq!(worst.evidence[1].pointer, "/0");
     assert_eq!((found.checked.checked, found.checked.total), (1, 1));
     assert!(found.gaps.is_empty());
+}
+
+#[test]
+fn kinds_that_do_not_go_together_are_told_with_signal_field_and_both_kinds_and_no_value() {
+    let rows =
+        json!([{ "id": 1, "due": "2026-11-20", "worth": "4680.90", "customer": "A", "lines": 1 }]);
+    let answer = json!({ "rows": rows });
+    let people = json!([{ "company": "A", "name": "Nora" }]);
+    let calendar = Calendar::weekdays();
+    let context = context(MORNING, &calendar, &[]);
+    for (from, to, field) in [
+        ("late >= 1", "item.worth > 1000", "when"),
+        (
+            "'high' if late > 7 else 'medium'",
+            "'high' if item.worth >= 1000 else 'medium'",
+            "severity",
+        ),
+        ("item.worth|number", "item.worth", "rank"),
+        ("\"item.lines\"", "\"item.worth\"", "measure.value"),
+        ("days_since(item.due)", "item.worth * 2", "let.late"),
+        ("item.worth|money('eur')", "item.worth > 1", "facts.worth"),
+        ("item.company", "item.name > 5", "with.people.right"),
+        ("item.customer", "item.customer > 5", "with.people.left"),
+        ("rank =", "subject = \"item.worth > 5\"\nrank =", "subject"),
+        ("rank =", "cause = \"item.worth > 5\"\nrank =", "cause"),
+        ("rank =", "link = \"item.worth > 5\"\nrank =", "link"),
+        ("rank =", "until = \"item.worth > 5\"\nrank =", "until"),
+        (
+            "result.rows",
+            "result.rows|selectattr('worth', 'gt', 5)",
+            "items",
+        ),
+        (
+            "result.rows",
+            "result.rows|sort(attribute='lines')|selectattr('worth')",
+            "items",
+        ),
+    ] {
+        assert!(ORDERS.contains(from), "{from}");
+        let briefing = briefing(&ORDERS.replacen(from, to, 1));
+        assert_eq!(check(&briefing), [], "{to}");
+        let found = assess(&briefing, &context, &|planned| {
+            let value = if planned.connector.as_str() == "crm" {
+                &people
+            } else {
+                &answer
+            };
+            Some(Outcome::Answered {
+                value,
+                as_of: context.now,
+            })
+        });
+        // What is no part of the judgement leaves the finding, with the gap beside it.
+        let judges = ["when", "severity", "let", "with", "items"];
+        if judges.iter().any(|part| field.starts_with(part)) {
+            assert_eq!(found.findings, [], "{to}");
+        }
+        let detail = &found
+            .gaps
+            .first()
+            .unwrap_or_else(|| panic!("no gap: {to}"))
+            .detail;
+        assert!(
+            detail.contains("late") && detail.contains(field) && detail.contains("a text"),
+            "{to}: {detail}"
+        );
+        assert!(!detail.contains("4680"), "{detail}");
+    }
+}
+
+#[test]
+fn an_identity_keeps_every_digit_and_is_the_same_however_a_number_is_written() {
+    let row = |id: &str| {
+        format!(
+            r#"{{ "id": {id}, "due": "2026-11-20", "worth": 90071992547409.93, "customer": "A", "lines": 1 }}"#
+        )
+    };
+    let found = |ids: &[&str]| {
+        let rows: Vec<String> = ids.iter().map(|id| row(id)).collect();
+        let rows = serde_json::from_str(&format!("[{}]", rows.join(","))).unwrap();
+        assess_with(rows, Some(json!([])), MORNING, &[])
+    };
+    let two = found(&["100000000000000000001", "100000000000000000002"]);
+    assert_eq!((two.findings.len(), two.gaps.len()), (2, 0));
+    let FactValue::Money(money) = &two.findings[0].facts["worth"].value else {
+        panic!("{:?}", two.findings[0].facts)
+    };
+    assert_eq!(money.amount.to_string(), "90071992547409.93");
+    let identity = |id: &str| found(&[id]).findings[0].fingerprint.clone();
+    for other in ["1.0", "1e0", "\"1\""] {
+        assert_eq!(identity("1"), identity(other), "{other}");
+    }
+    for other in ["\"1.0\"", "1.01", "11"] {
+        assert_ne!(identity("1"), identity(other), "{other}");
+    }
+    // A number of more digits than are computed with is still told from another.
+    let long = ["9".repeat(500), format!("{}8", "9".repeat(499))];
+    assert_eq!(found(&[&long[0], &long[1]]).findings.len(), 2);
 }
 
 #[test]

@@ -3,6 +3,8 @@
 use minijinja::value::{Value, ValueKind};
 use serde_json::{Map, Number, Value as Json};
 
+use super::kinds::{self, Kind};
+
 /// The value of a JSON value. A number comes with the digits that it was written with, and is no table of the serialiser's.
 pub(super) fn of_json(json: &Json) -> Value {
     match json {
@@ -20,24 +22,20 @@ pub(super) fn of_json(json: &Json) -> Value {
 }
 
 fn of_number(number: &Number) -> Value {
-    let text = number.as_str();
-    text.parse::<i64>()
-        .map(Value::from)
-        .or_else(|_| text.parse::<i128>().map(Value::from))
-        .or_else(|_| text.parse::<f64>().map(Value::from))
-        .unwrap_or_else(|_| Value::from(text))
+    kinds::as_written(number.as_str())
 }
 
 /// The JSON of a value, for the arguments of a call.
 pub(super) fn to_json(value: &Value) -> Result<Json, minijinja::Error> {
+    if let Kind::Number(..) | Kind::Long(_) = Kind::of(value) {
+        let text = value.to_string();
+        return Ok(text
+            .parse::<Number>()
+            .map_or_else(|_| Json::String(text), Json::Number));
+    }
     Ok(match value.kind() {
         ValueKind::Undefined | ValueKind::None => Json::Null,
         ValueKind::Bool => Json::Bool(value.is_true()),
-        ValueKind::Number => {
-            let text = value.to_string();
-            text.parse::<Number>()
-                .map_or_else(|_| Json::String(text), Json::Number)
-        }
         ValueKind::Seq | ValueKind::Iterable => Json::Array(
             value
                 .try_iter()?
@@ -70,7 +68,6 @@ mod tests {
             value.get_attr("id").unwrap().to_string(),
             "100000000000000000001"
         );
-        assert!(value.get_attr("share").unwrap().is_number());
         assert_eq!(to_json(&value).unwrap(), json);
     }
 }

@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use minijinja::{Environment, UndefinedBehavior, value::Value};
+use minijinja::{
+    Environment, UndefinedBehavior,
+    machinery::{Instruction, get_compiled_template},
+    value::Value,
+};
 
 use crate::domain::finding::{Fact, FactValue, Wording, WordingPart};
 
@@ -24,6 +28,13 @@ pub(super) fn check(template: &str, facts: &BTreeMap<String, String>) -> Result<
     let template = env
         .template_from_str(template)
         .map_err(|error| super::engine::reason(&error))?;
+    if asks_more(&template) {
+        return Err(
+            "does more than to name facts and to ask whether one is there: a sentence knows no values; compute it in \
+             `facts`"
+                .to_owned(),
+        );
+    }
     let mut unknown: Vec<String> = template
         .undeclared_variables(false)
         .into_iter()
@@ -44,6 +55,27 @@ pub(super) fn check(template: &str, facts: &BTreeMap<String, String>) -> Result<
     Err(format!(
         "names `{name}`, which is no fact of this signal{hint}"
     ))
+}
+
+/// Does the template do more than to say words and facts, and to leave some out where a fact is not there? Facts stand in it by
+/// their handles, so that what compares or changes them would do so with a handle.
+fn asks_more(template: &minijinja::Template<'_, '_>) -> bool {
+    let instructions = &get_compiled_template(template).instructions;
+    let mut all = (0..).map_while(|at| instructions.get(at));
+    all.any(|instruction| {
+        !matches!(
+            instruction,
+            Instruction::EmitRaw(_)
+                | Instruction::Lookup(_)
+                | Instruction::LoadConst(_)
+                | Instruction::Not
+                | Instruction::Emit
+                | Instruction::Jump(_)
+                | Instruction::JumpIfFalse(_)
+                | Instruction::JumpIfFalseOrPop(_)
+                | Instruction::JumpIfTrueOrPop(_)
+        )
+    })
 }
 
 /// The words and handles of a template over these facts. An empty text is false in `{% if %}`.
@@ -109,6 +141,29 @@ mod tests {
                 WordingPart::Words(" now.".into()),
             ]
         );
+    }
+
+    #[test]
+    fn a_sentence_that_compares_a_fact_is_refused_for_it_would_compare_its_handle() {
+        let declared = BTreeMap::from([("late".to_owned(), String::new())]);
+        for template in [
+            "{{ late }}{% if late and not late %}!{% else %}.{% endif %}",
+            "{% if late or late %}x{% endif %}",
+        ] {
+            assert_eq!(check(template, &declared), Ok(()), "{template}");
+        }
+        for template in [
+            "{% if late > 7 %}very {% endif %}late",
+            "{% if late == 1 %}day{% endif %}",
+            "{% if late in ['1'] %}day{% endif %}",
+            "{{ late|upper }}",
+            "{{ late + 1 }}",
+            "{{ late ~ 's' }}",
+            "{{ late[0] }}",
+            "{% set x = late %}{{ x }}",
+        ] {
+            assert!(check(template, &declared).is_err(), "{template}");
+        }
     }
 
     #[test]

@@ -28,6 +28,7 @@ const BANDS: [(&str, &[&str]); 9] = [
             "secrets",
             "clock",
             "error",
+            "exact",
             "ids",
             "lane",
             "mail_address",

@@ -59,6 +59,8 @@ fn an_argument_must_be_there_be_of_the_type_and_be_the_value() {
     let limit = "arg = 'limit'\nat_most = 100";
     let range = "arg = 'limit'\nat_least = 1\nat_most = 100";
     let price = "arg = 'price'\nat_most = 9.5";
+    let whole = "arg = 'limit'\nequals = 9007199254740993";
+    let number = |text: &str| serde_json::from_str(&format!(r#"{{"limit": {text}}}"#)).unwrap();
     let optional = "arg = 'limit'\nat_most = 100\noptional = true";
     let flag = "arg = 'dry_run'\nequals = true";
     let fields = "arg = 'fields'\nequals = ['id', 'title']";
@@ -94,6 +96,13 @@ fn an_argument_must_be_there_be_of_the_type_and_be_the_value() {
             false,
         ),
         (limit, json!({"limit": 100}), true),
+        (limit, json!({"limit": 1e2}), true),
+        (limit, number("100.00000000000000000001"), false),
+        (limit, number("99.99999999999999999999"), true),
+        (whole, number("9007199254740993"), true),
+        (whole, number("9007199254740993.0"), true),
+        (whole, number("9007199254740992"), false),
+        (whole, json!({"limit": "9007199254740993"}), false),
         (limit, json!({"limit": -5}), true),
         (limit, json!({"limit": 99.5}), true),
         (limit, json!({"limit": 100.5}), false),

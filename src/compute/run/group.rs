@@ -5,20 +5,25 @@ use std::{
     collections::{BTreeMap, HashMap, HashSet},
 };
 
-use rust_decimal::{Decimal, RoundingStrategy};
-
 use super::{
     Columns, MOST_ORIGINS, Made, Row,
     rows::{Key, key, unique},
 };
-use crate::compute::{
-    ComputeError, MOST_GROUPS, listed,
-    program::{Group, Measure, Operation, Program, Unit},
-    table::Cell,
+use crate::{
+    compute::{
+        ComputeError, MOST_GROUPS, listed,
+        program::{Group, Measure, Operation, Program, Unit},
+        table::{Cell, unlike},
+        unlike_error,
+    },
+    exact::Exact,
 };
 
-/// Decimals of averages, shares and changes in percent; half goes to the even digit.
-const DIGITS: u32 = 4;
+/// Decimals of averages, shares and changes in percent that do not end before; half goes away from zero. A lesser number keeps
+/// as many digits behind its zeros.
+const DIGITS: i32 = 4;
+/// Decimals at most.
+const MOST_DIGITS: i32 = 28;
 /// Other values of a currency column that an error names.
 const CURRENCIES_TOLD: usize = 5;
 
@@ -155,7 +160,7 @@ fn measured(
     let Some(place) = place else {
         return Ok(groups
             .iter()
-            .map(|group| Cell::Number(group.rows.len().into()))
+            .map(|group| count_of(group.rows.len()))
             .collect());
     };
     let column = measure.column.as_deref().unwrap_or_default();
@@ -171,27 +176,30 @@ fn measured(
     match measure.op {
         Operation::Count => Ok(groups
             .iter()
-            .map(|group| Cell::Number(cells(group).len().into()))
+            .map(|group| count_of(cells(group).len()))
             .collect()),
         Operation::CountDistinct => Ok(groups
             .iter()
             .map(|group| {
                 let different: HashSet<Key> = cells(group).iter().map(key).collect();
-                Cell::Number(different.len().into())
+                count_of(different.len())
             })
             .collect()),
-        Operation::Min | Operation::Max if measure.times.is_none() => Ok(groups
+        Operation::Min | Operation::Max if measure.times.is_none() => groups
             .iter()
             .map(|group| {
                 let cells = cells(group);
+                if let Some((held, other)) = unlike(&cells) {
+                    return Err(unlike_error(column, held, other));
+                }
                 let end = if measure.op == Operation::Min {
                     cells.into_iter().min_by(Cell::order)
                 } else {
                     cells.into_iter().max_by(Cell::order)
                 };
-                end.unwrap_or(Cell::Null)
+                Ok(end.unwrap_or(Cell::Null))
             })
-            .collect()),
+            .collect(),
         _ => {
             one_currency(place, groups, columns, by, column)?;
             let times = match &measure.times {
@@ -201,6 +209,10 @@ fn measured(
             numbers(measure, groups, place, times, column)
         }
     }
+}
+
+fn count_of(rows: usize) -> Cell {
+    Cell::Number(i64::try_from(rows).unwrap_or(i64::MAX).into())
 }
 
 /// The last word of a column that counts things and is no amount of money.
@@ -233,7 +245,8 @@ fn one_currency(
             let mut seen: BTreeMap<String, ()> = BTreeMap::new();
             for row in &group.rows {
                 let amount = row.cells.get(place);
-                if let (Some(Cell::Text(code)), Some(Cell::Number(_))) = (row.cells.get(at), amount)
+                if let Some(Cell::Text(code)) = row.cells.get(at)
+                    && amount.is_some_and(|amount| amount.asked_number().is_some())
                 {
                     seen.insert(code.trim().to_uppercase(), ());
                 }
@@ -262,89 +275,104 @@ fn numbers(
         column: column.to_owned(),
         measure: measure.op.name().to_owned(),
     };
-    let overflow = || ComputeError::Overflow(column.to_owned());
-    let mut all: Vec<Vec<Decimal>> = Vec::with_capacity(groups.len());
+    let overflow = |_| ComputeError::Overflow(column.to_owned());
+    let mut all: Vec<Vec<Exact>> = Vec::with_capacity(groups.len());
     for group in groups {
         let mut values = Vec::with_capacity(group.rows.len());
         for row in &group.rows {
-            let value = match row.cells.get(place) {
-                Some(Cell::Number(value)) => *value,
-                None | Some(Cell::Null) => continue,
-                Some(_) => return Err(not_numbers()),
+            let of = |place: usize| match row.cells.get(place) {
+                None | Some(Cell::Null) => Ok(None),
+                Some(cell) => cell.asked_number().map(Some).ok_or_else(not_numbers),
             };
-            let value = match times.map(|times| row.cells.get(times)) {
-                None => value,
-                Some(Some(Cell::Number(factor))) => {
-                    value.checked_mul(*factor).ok_or_else(overflow)?
+            let (value, factor) = (of(place)?, times.map(of).transpose()?);
+            match (value, factor) {
+                (None, _) | (_, Some(None)) => {}
+                (Some(value), None) => values.push(value),
+                (Some(value), Some(Some(factor))) => {
+                    values.push(value.multiply(&factor).map_err(overflow)?);
                 }
-                Some(None | Some(Cell::Null)) => continue,
-                Some(Some(_)) => return Err(not_numbers()),
-            };
-            values.push(value);
+            }
         }
         all.push(values);
     }
-    let sum = |values: &[Decimal]| {
+    let zero = || Exact::from(0);
+    let sum = |values: &[Exact]| {
         values
             .iter()
-            .try_fold(Decimal::ZERO, |sum, value| sum.checked_add(*value))
-            .ok_or_else(overflow)
+            .try_fold(zero(), |sum, value| sum.add(value))
+            .map_err(overflow)
     };
-    let rounded = |value: Decimal| {
-        Cell::Number(
-            value
-                .round_dp_with_strategy(DIGITS, RoundingStrategy::MidpointNearestEven)
-                .normalize(),
-        )
-    };
-    let sums: Vec<Decimal> = all
+    let sums: Vec<Exact> = all
         .iter()
         .map(|values| sum(values))
         .collect::<Result<_, _>>()?;
     let total = sum(&sums)?;
-    let percent = |part: Decimal, of: Decimal| {
+    let percent = |part: &Exact, of: &Exact| {
         let share = part
-            .checked_mul(Decimal::ONE_HUNDRED)
-            .and_then(|part| part.checked_div(of));
-        share.map_or(Cell::Null, rounded)
+            .multiply(&100.into())
+            .and_then(|part| part.divide(of))
+            .ok();
+        share.map_or(Cell::Null, |share| written(&share))
     };
     let mut out = Vec::with_capacity(groups.len());
-    let mut before: Option<Decimal> = None;
+    let mut before: Option<Exact> = None;
     for (values, own) in all.iter_mut().zip(&sums) {
-        let count = Decimal::from(values.len());
+        let count = Exact::from(i64::try_from(values.len()).unwrap_or(i64::MAX));
+        let change = match &before {
+            Some(before) => Some(own.subtract(before).map_err(overflow)?),
+            None => None,
+        };
         out.push(match measure.op {
             _ if values.is_empty() && measure.op != Operation::Sum => Cell::Null,
-            Operation::Sum => Cell::Number(own.normalize()),
-            Operation::Avg => own.checked_div(count).map_or(Cell::Null, rounded),
-            Operation::Min => values.iter().min().map_or(Cell::Null, |v| Cell::Number(*v)),
-            Operation::Max => values.iter().max().map_or(Cell::Null, |v| Cell::Number(*v)),
+            Operation::Sum => Cell::Number(own.clone()),
+            Operation::Avg => own
+                .divide(&count)
+                .map_or(Cell::Null, |average| written(&average)),
+            Operation::Min => values
+                .iter()
+                .min()
+                .cloned()
+                .map_or(Cell::Null, Cell::Number),
+            Operation::Max => values
+                .iter()
+                .max()
+                .cloned()
+                .map_or(Cell::Null, Cell::Number),
             Operation::Median => {
                 values.sort();
                 let middle = values.len() / 2;
-                let upper = values.get(middle).copied().unwrap_or_default();
-                let lower = values
-                    .get(middle.saturating_sub(1))
-                    .copied()
-                    .unwrap_or(upper);
+                let upper = values.get(middle).cloned().unwrap_or_else(zero);
+                let lower = values.get(middle.saturating_sub(1)).unwrap_or(&upper);
                 if values.len() % 2 == 1 {
                     Cell::Number(upper)
                 } else {
-                    let both = lower.checked_add(upper).ok_or_else(overflow)?;
-                    rounded(both / Decimal::TWO)
+                    let both = lower.add(&upper).map_err(overflow)?;
+                    written(&both.divide(&2.into()).map_err(overflow)?)
                 }
             }
-            Operation::Share => percent(*own, total),
-            Operation::Change => before
-                .and_then(|before| own.checked_sub(before))
-                .map_or(Cell::Null, |change| Cell::Number(change.normalize())),
-            Operation::ChangePercent => before
-                .and_then(|before| Some(percent(own.checked_sub(before)?, before.abs())))
-                .unwrap_or(Cell::Null),
+            Operation::Share => percent(own, &total),
+            Operation::Change => change.map_or(Cell::Null, Cell::Number),
+            Operation::ChangePercent => match (&change, &before) {
+                (Some(change), Some(before)) => percent(change, &before.abs()),
+                _ => Cell::Null,
+            },
             Operation::Count | Operation::CountDistinct => Cell::Number(count),
         });
-        before = Some(*own);
+        before = Some(own.clone());
     }
     Ok(out)
+}
+
+/// A quotient as it is written: with four digits behind the point, or behind the zeros there.
+fn written(quotient: &Exact) -> Cell {
+    let mut places = DIGITS;
+    while places < MOST_DIGITS
+        && !quotient.is_zero()
+        && quotient.abs().floor(places - DIGITS + 1).is_zero()
+    {
+        places += 1;
+    }
+    Cell::Number(quotient.round(places))
 }
 
 /// The first day of the span that a value lies in, written so that spans sort: `1998-04`, `1998-Q2`.

@@ -3,22 +3,24 @@
 use std::{cmp::Ordering, collections::HashMap};
 
 use jiff::civil::Date;
-use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use super::{Columns, Row};
-use crate::compute::{
-    ComputeError, MOST_ROWS,
-    program::{Arithmetic, Comparison, Condition, Derived, JoinKind, Operand, Program},
-    table::{Cell, Table},
+use crate::{
+    compute::{
+        ComputeError, MOST_ROWS,
+        program::{Arithmetic, Comparison, Condition, Derived, JoinKind, Operand, Program},
+        table::{Cell, Table},
+        unlike_error,
+    },
+    exact::NotExact,
 };
 
-/// What makes values equal in joins and groups.
+/// What makes values equal in joins and groups; a number is the same as the text of its digits.
 #[derive(PartialEq, Eq, Hash, Clone)]
 pub(super) enum Key {
     Null,
     Bool(bool),
-    Number(Decimal),
     Instant(jiff::Timestamp),
     Date(Date),
     Text(String),
@@ -28,7 +30,7 @@ pub(super) fn key(cell: &Cell) -> Key {
     match cell {
         Cell::Null => Key::Null,
         Cell::Bool(value) => Key::Bool(*value),
-        Cell::Number(value) => Key::Number(value.normalize()),
+        Cell::Number(value) => Key::Text(value.to_string()),
         Cell::Date(date) => Key::Date(*date),
         Cell::Instant(instant) => Key::Instant(*instant),
         Cell::Text(text) => Key::Text(text.trim().to_lowercase()),
@@ -98,19 +100,34 @@ pub(super) fn derive(
             Operand::Number(number) => (None, Cell::of(&Value::Number(number.clone()))),
         })
     };
-    let (left, right) = (operand(&derived.left)?, operand(&derived.right)?);
+    let left = operand(&derived.left)?;
+    let right = match (&derived.right, derived.op) {
+        (Some(right), _) => operand(right)?,
+        (None, Arithmetic::Number) => (None, Cell::Bool(true)),
+        (None, _) => {
+            return Err(ComputeError::Form(
+                "a derived column of this op wants `right`".to_owned(),
+            ));
+        }
+    };
     let name = crate::text::shorten(&crate::text::visible(&derived.name), 60);
     for row in rows {
         let of = |(place, number): &(Option<usize>, Cell)| match place {
             Some(place) => row.cells.get(*place).cloned().unwrap_or(Cell::Null),
             None => number.clone(),
         };
-        let cell = match (derived.op, of(&left), of(&right)) {
-            (_, Cell::Null, _) | (_, _, Cell::Null) => Cell::Null,
-            (Arithmetic::DaysBetween, from, to) => match (from.day(), to.day()) {
+        let (left, right) = (of(&left), of(&right));
+        let not_numbers = || ComputeError::NotNumbers {
+            column: name.clone(),
+            measure: "arithmetic".to_owned(),
+        };
+        let cell = match derived.op {
+            _ if left == Cell::Null || right == Cell::Null => Cell::Null,
+            Arithmetic::Number => Cell::Number(left.asked_number().ok_or_else(not_numbers)?),
+            Arithmetic::DaysBetween => match (left.day(), right.day()) {
                 (Some(from), Some(to)) => {
                     let days = from.until(to).map_or(0, |span| span.get_days());
-                    Cell::Number(days.into())
+                    Cell::Number(i64::from(days).into())
                 }
                 _ => {
                     return Err(ComputeError::NotDates {
@@ -119,28 +136,23 @@ pub(super) fn derive(
                     });
                 }
             },
-            (op, Cell::Number(left), Cell::Number(right)) => {
-                let value = match op {
-                    Arithmetic::Add => left.checked_add(right),
-                    Arithmetic::Subtract => left.checked_sub(right),
-                    Arithmetic::Multiply => left.checked_mul(right),
-                    Arithmetic::Divide if right.is_zero() => {
-                        row.cells.push(Cell::Null);
-                        continue;
-                    }
-                    Arithmetic::Divide | Arithmetic::DaysBetween => left.checked_div(right),
+            op => {
+                let (Some(left), Some(right)) = (left.asked_number(), right.asked_number()) else {
+                    return Err(not_numbers());
                 };
-                Cell::Number(
-                    value
-                        .ok_or_else(|| ComputeError::Overflow(name.clone()))?
-                        .normalize(),
-                )
-            }
-            _ => {
-                return Err(ComputeError::NotNumbers {
-                    column: name,
-                    measure: "arithmetic".to_owned(),
-                });
+                let value = match op {
+                    Arithmetic::Add => left.add(&right),
+                    Arithmetic::Subtract => left.subtract(&right),
+                    Arithmetic::Multiply => left.multiply(&right),
+                    Arithmetic::Divide | Arithmetic::DaysBetween | Arithmetic::Number => {
+                        left.divide(&right)
+                    }
+                };
+                match value {
+                    Ok(value) => Cell::Number(value),
+                    Err(NotExact::ByZero) => Cell::Null,
+                    Err(_) => return Err(ComputeError::Overflow(name)),
+                }
             }
         };
         row.cells.push(cell);
@@ -162,19 +174,31 @@ pub(super) fn filtered(
     };
     let (all, any) = (compile(&program.conditions)?, compile(&program.any)?);
     let holds = |row: &Row, (place, test): &(usize, Test)| {
-        row.cells.get(*place).is_some_and(|cell| test.holds(cell))
+        row.cells
+            .get(*place)
+            .map_or(Ok(false), |cell| test.holds(cell))
     };
-    Ok(rows
-        .into_iter()
-        .filter(|row| {
-            all.iter().all(|test| holds(row, test))
-                && (any.is_empty() || any.iter().any(|test| holds(row, test)))
-        })
-        .collect())
+    let mut kept = Vec::with_capacity(rows.len());
+    for row in rows {
+        // Each condition is looked at, so that which rows there are decides nothing about what is told.
+        let mut meets = true;
+        for test in &all {
+            meets &= holds(&row, test)?;
+        }
+        let mut meets_one = any.is_empty();
+        for test in &any {
+            meets_one |= holds(&row, test)?;
+        }
+        if meets && meets_one {
+            kept.push(row);
+        }
+    }
+    Ok(kept)
 }
 
 /// A condition with its value read once.
 struct Test {
+    column: String,
     op: Comparison,
     values: Vec<Cell>,
     text: String,
@@ -207,13 +231,14 @@ impl Test {
             other => other.to_string().to_lowercase(),
         };
         Ok(Self {
+            column: condition.column.clone(),
             op: condition.op,
             values,
             text,
         })
     }
 
-    fn holds(&self, cell: &Cell) -> bool {
+    fn holds(&self, cell: &Cell) -> Result<bool, ComputeError> {
         let value = self.values.first().unwrap_or(&Cell::Null);
         let text = || match cell {
             Cell::Text(text) => text.to_lowercase(),
@@ -222,33 +247,44 @@ impl Test {
                 other => other.to_string(),
             },
         };
-        match self.op {
+        let unlike = |value: &Cell| unlike_error(&self.column, cell.kind(), value.kind());
+        let same = |value: &Cell| cell.same(value).ok_or_else(|| unlike(value));
+        Ok(match self.op {
             Comparison::IsNull => *cell == Cell::Null,
             Comparison::NotNull => *cell != Cell::Null,
-            Comparison::Eq => cell.same(value),
-            Comparison::Ne => !cell.same(value),
-            Comparison::In => self.values.iter().any(|value| cell.same(value)),
+            Comparison::Eq => same(value)?,
+            Comparison::Ne => !same(value)?,
+            Comparison::In => {
+                let mut one_unlike = None;
+                for value in &self.values {
+                    match cell.same(value) {
+                        Some(true) => return Ok(true),
+                        Some(false) => {}
+                        None => one_unlike = Some(value),
+                    }
+                }
+                match one_unlike {
+                    Some(value) => return Err(unlike(value)),
+                    None => false,
+                }
+            }
             Comparison::Contains => *cell != Cell::Null && text().contains(&self.text),
             Comparison::StartsWith => *cell != Cell::Null && text().starts_with(&self.text),
-            // Nothing is neither more nor less, and a number is neither than a text.
+            // Nothing is neither more nor less.
             Comparison::Lt | Comparison::Le | Comparison::Gt | Comparison::Ge => {
-                comparable(cell, value).is_some_and(|order| match self.op {
+                if *cell == Cell::Null {
+                    return Ok(false);
+                }
+                let order = cell.compare(value).ok_or_else(|| unlike(value))?;
+                match self.op {
                     Comparison::Lt => order == Ordering::Less,
                     Comparison::Le => order != Ordering::Greater,
                     Comparison::Gt => order == Ordering::Greater,
                     _ => order != Ordering::Less,
-                })
+                }
             }
-        }
+        })
     }
-}
-
-fn comparable(a: &Cell, b: &Cell) -> Option<Ordering> {
-    let same_kind = matches!(
-        (a, b),
-        (Cell::Number(_), Cell::Number(_)) | (Cell::Text(_), Cell::Text(_))
-    ) || a.day().is_some() && b.day().is_some();
-    same_kind.then(|| a.order(b))
 }
 
 pub(super) fn unique(name: String, taken: &[String]) -> String {
