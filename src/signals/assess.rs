@@ -220,16 +220,24 @@ fn next_date<'a>(
         Expression::compile(env, &next.date).ok()?,
         Expression::compile(env, &next.what).ok()?,
     );
-    items
-        .try_iter()
-        .ok()?
-        .take(MOST_ITEMS)
-        .filter_map(|item| {
-            let date = day(env, &date.eval(&scope(item.clone())).ok()?).ok()?;
-            let what = what.eval(&scope(item)).ok()?.as_str()?.to_owned();
-            (date >= context.today()).then_some((date, crate::text::shorten(&what, LONGEST_TEXT)))
-        })
-        .min()
+    let mut earliest: Option<(jiff::civil::Date, String)> = None;
+    for item in items.try_iter().ok()?.take(MOST_ITEMS) {
+        // One without a date is none; where one cannot be read, none is known to be the earliest.
+        let scope = scope(item);
+        let date = match eval_if_there(&date, &scope).ok()? {
+            Some(date) if !date.is_none() => day(env, &date).ok()?,
+            _ => continue,
+        };
+        let what = eval_if_there(&what, &scope).ok()?;
+        let Some(what) = what.as_ref().and_then(|what| what.as_str()) else {
+            continue;
+        };
+        let found = (date, crate::text::shorten(what, LONGEST_TEXT));
+        if date >= context.today() && earliest.as_ref().is_none_or(|known| found < *known) {
+            earliest = Some(found);
+        }
+    }
+    earliest
 }
 
 /// One signal over its answers.

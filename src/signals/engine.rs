@@ -74,6 +74,36 @@ pub(super) fn reason(error: &minijinja::Error) -> String {
     }
 }
 
+/// A text with its `{{ … }}` filled in.
+fn filled_in<'e>(
+    env: &'e Environment<'e>,
+    text: &str,
+    values: &[(String, Value)],
+) -> Result<String, String> {
+    if text.contains("{%") || text.contains("{#") {
+        let filled = env.render_str(text, Value::from_pairs(values.iter().cloned()));
+        return filled.map_err(|error| reason(&error));
+    }
+    let mut filled = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("{{") {
+        let (expression, after) = after
+            .split_once("}}")
+            .ok_or_else(|| "has a `{{` without its `}}`".to_owned())?;
+        let value = Expression::compile(env, expression.trim())
+            .and_then(|expression| expression.eval(values))
+            .map_err(|error| reason(&error))?;
+        if value.is_undefined() {
+            return Err("a name in it is not there".to_owned());
+        }
+        filled.push_str(before);
+        filled.push_str(&value.to_string());
+        rest = after;
+    }
+    filled.push_str(rest);
+    Ok(filled)
+}
+
 /// Arguments with their templates filled in. A text that is one `{{ … }}` keeps the value's own type.
 pub(super) fn arguments<'e>(
     env: &'e Environment<'e>,
@@ -94,10 +124,7 @@ pub(super) fn arguments<'e>(
                         .map_err(|error| reason(&error))?;
                     values::to_json(&value).map_err(|error| reason(&error))?
                 }
-                None => Json::String(
-                    env.render_str(text, Value::from_pairs(values))
-                        .map_err(|error| reason(&error))?,
-                ),
+                None => Json::String(filled_in(env, text, &values)?),
             }
         }
         Json::Array(items) => Json::Array(

@@ -507,6 +507,43 @@ fn a_gap_in_a_signal_that_may_be_high_is_high_also_where_nobody_declared_it() {
     assert!(!pumps(&lower, json!([{ "id": "P1" }])).gaps[0].high);
 }
 
+#[test]
+fn a_next_date_is_the_earliest_or_none_where_one_could_not_be_read() {
+    let calendar = Calendar::weekdays();
+    let context = context(MORNING, &calendar, &[]);
+    let text = format!(
+        "{ORDERS}\n[next_date]\nconnector = 'board'\ntool = 't'\nitems = 'result'\ndate = 'item.day'\nwhat = 'item.name'\n"
+    );
+    let next = |rows: Value| {
+        let found = assess(&briefing(&text), &context, &|planned| {
+            let none: &Value = Box::leak(Box::new(json!({ "rows": [] })));
+            let value = match planned.connector.as_str() {
+                "board" => Box::leak(Box::new(rows.clone())),
+                _ => none,
+            };
+            Some(Outcome::Answered {
+                value,
+                as_of: context.now,
+            })
+        });
+        found.next_date.map(|(date, what)| format!("{date} {what}"))
+    };
+    let (early, late) = (
+        json!({ "day": "2026-11-30", "name": "Board" }),
+        json!({ "day": "2026-12-05", "name": "Audit" }),
+    );
+    let past = json!({ "day": "2026-11-01", "name": "Past" });
+    let right = Some("2026-11-30 Board".to_owned());
+    assert_eq!(next(json!([late, past, early])), right);
+    for undated in [json!({ "day": null, "name": "x" }), json!({ "name": "x" })] {
+        assert_eq!(next(json!([late, undated, early])), right);
+    }
+    assert_eq!(
+        next(json!([late, { "day": "soon", "name": "x" }, early])),
+        None
+    );
+}
+
 /// What the shipped briefing says of a release whose date is so many days ahead.
 fn release(days: i64) -> Vec<String> {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("briefings");
