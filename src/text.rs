@@ -289,15 +289,40 @@ pub fn word_count(text: &str) -> usize {
         .sum()
 }
 
+/// A sentence of at most `max` characters: a longer one ends with a clause where one ends in its second half, closed by `…`,
+/// so that no number stands without what it counts. Else it is shortened as any text.
+pub fn shorten_sentence(sentence: &str, max: usize) -> String {
+    let cut = shorten(sentence, max);
+    if cut == sentence {
+        return cut;
+    }
+    let clause = [", ", "; ", ": ", " (", " – "]
+        .iter()
+        .filter_map(|mark| cut.rfind(mark))
+        .max()
+        .filter(|at| at * 2 > cut.len());
+    let cut = match clause {
+        Some(at) => cut.get(..at).unwrap_or(&cut),
+        None => cut.trim_end_matches('…'),
+    };
+    let is_number = |word: &str| word.starts_with(|c: char| c.is_ascii_digit());
+    let cut = match cut.rsplit_once(' ') {
+        Some((before, last)) if clause.is_none() && is_number(last) => before,
+        _ => cut,
+    };
+    format!("{}…", cut.trim_end_matches([' ', ',', ';', ':', '.']))
+}
+
 /// The text if it has at most `max` characters (grapheme clusters), else its beginning, cut at a word's end
-/// where there is one, closed by `…` within the limit.
+/// where there is one, closed by `…` within the limit. A no-break space is no word's end.
 pub fn shorten(text: &str, max: usize) -> String {
     let count = text.graphemes(true).count();
     if count <= max {
         return text.to_owned();
     }
     let head: String = text.graphemes(true).take(max.saturating_sub(1)).collect();
-    let cut = match head.rfind(char::is_whitespace) {
+    let is_break = |c: char| c.is_whitespace() && !matches!(c, '\u{a0}' | '\u{202f}');
+    let cut = match head.rfind(is_break) {
         Some(at) if at * 2 > head.len() => head.get(..at).unwrap_or(&head),
         _ => &head,
     };
@@ -353,6 +378,24 @@ mod tests {
     fn a_run_longer_than_any_word_counts_by_its_length() {
         assert_eq!(word_count("one – two, Dampfschifffahrt"), 3);
         assert_eq!(word_count(&"x".repeat(400)), 34);
+    }
+
+    #[test]
+    fn a_sentence_is_cut_where_a_clause_ends_and_leaves_no_number_alone() {
+        let owes = "Hartmann Logistics schuldet 105.000 EUR, fällig seit 52 Tagen";
+        assert_eq!(shorten_sentence(owes, 70), owes);
+        assert_eq!(
+            shorten_sentence(owes, 57),
+            "Hartmann Logistics schuldet 105.000 EUR…"
+        );
+        assert_eq!(
+            shorten_sentence("Payment-service main has been red for 13\u{a0}h", 41),
+            "Payment-service main has been red for…"
+        );
+        assert_eq!(
+            shorten_sentence("Release 4.12 has open blockers with 2 days left", 38),
+            "Release 4.12 has open blockers with…"
+        );
     }
 
     #[test]

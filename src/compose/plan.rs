@@ -186,14 +186,9 @@ fn time_of(instant: Timestamp, reader: &Reader) -> String {
     format!("{:02}:{:02}", local.hour(), local.minute())
 }
 
-/// "Mon 23 Nov 07:10".
+/// "yesterday 07:10".
 fn date_and_time(instant: Timestamp, reader: &Reader) -> String {
-    let local = reader.zone.to_datetime(instant);
-    format!(
-        "{} {}",
-        reader.language.date(local.date(), reader.today),
-        time_of(instant, reader)
-    )
+    reader.language.instant(instant, &reader.zone, reader.today)
 }
 
 fn say_items(brief: &mut Brief, inputs: &Inputs<'_>) {
@@ -211,33 +206,50 @@ fn say_items(brief: &mut Brief, inputs: &Inputs<'_>) {
     let watch = by_cause(&shown.split_off(highs.min(MOST_TO_DECIDE)));
     let decide = by_cause(&shown);
     let said: Vec<&Finding> = decide.iter().chain(&watch).copied().collect();
-    let rest_of = rest(inputs, &said);
     for (at, finding) in said.iter().enumerate() {
         let one_line = unchanged(finding) >= i64::from(SHRINK_AFTER_DAYS);
-        let mut item = item(
+        let item = item(
             at + 1,
             finding,
             inputs.reader,
             one_line || !is_high(finding),
         );
-        item.also = also(finding, inputs, &rest_of);
         if at < decide.len() {
             brief.decide.push(item);
         } else {
             brief.watch.push(item);
         }
     }
-    let high = |findings: &mut dyn Iterator<Item = &Finding>| {
-        findings.filter(|finding| is_high(finding)).count()
-    };
-    brief.more = inputs.findings.len().saturating_sub(said.len());
-    brief.more_high =
-        high(&mut inputs.findings.iter()).saturating_sub(high(&mut said.iter().copied()));
-    brief.rest = rest_of;
+    list_rest(brief, inputs);
     title(brief);
     brief.bottom_line = bottom_line(brief, inputs.findings);
     fit(brief);
+    // What found no room is listed in its place among the others.
+    list_rest(brief, inputs);
     brief.bottom_line = bottom_line(brief, inputs.findings);
+}
+
+/// Lists and counts what is not shown, and says of each that is shown which of those are of its subject.
+fn list_rest(brief: &mut Brief, inputs: &Inputs<'_>) {
+    let shown: Vec<&Finding> = brief
+        .items()
+        .filter_map(|item| {
+            inputs
+                .findings
+                .iter()
+                .find(|finding| finding.fingerprint == item.fingerprint)
+        })
+        .collect();
+    let highs = |findings: &mut dyn Iterator<Item = &Finding>| {
+        findings.filter(|finding| is_high(finding)).count()
+    };
+    brief.more = inputs.findings.len().saturating_sub(shown.len());
+    brief.more_high =
+        highs(&mut inputs.findings.iter()).saturating_sub(highs(&mut shown.iter().copied()));
+    brief.rest = rest(inputs, &shown);
+    for (item, finding) in brief.decide.iter_mut().chain(&mut brief.watch).zip(shown) {
+        item.also = also(finding, inputs, &brief.rest);
+    }
 }
 
 fn is_high(finding: &Finding) -> bool {

@@ -327,7 +327,7 @@ fn a_brief_speaks_its_briefings_language_alone() {
     assert_eq!(late.decide[0].body.text(), "Fällig Sa. 19. Dez.");
     assert_eq!(
         late.notices[0].text(),
-        "Nicht geprüft: Jira hat nicht rechtzeitig geantwortet. 1 von 4 Signalen ist unbekannt: Late work. Zuletzt geprüft: Mo. 23. Nov. 07:09."
+        "Nicht geprüft: Jira hat nicht rechtzeitig geantwortet. 1 von 4 Signalen ist unbekannt: Late work. Zuletzt geprüft: gestern 07:09 Uhr."
     );
     assert_eq!(
         late.subject,
@@ -770,7 +770,7 @@ fn a_source_that_a_high_signal_needs_is_said_first_and_no_day_is_quiet_without_i
     assert_eq!(degraded.edition, Edition::BuiltIn);
     assert_eq!(
         degraded.notices[0].text(),
-        "Not checked: Jira did not answer in time. 1 of 4 signals is unknown: Late work. Last good check: Mon 23 Nov 07:09."
+        "Not checked: Jira did not answer in time. 1 of 4 signals is unknown: Late work. Last good check: yesterday 07:09."
     );
     assert_eq!(degraded.subject, "Engineering: 1 of 4 signals not checked");
     assert!(
@@ -783,4 +783,88 @@ fn a_source_that_a_high_signal_needs_is_said_first_and_no_day_is_quiet_without_i
         brief(&[], &[], Vec::new(), false, gaps).edition,
         Edition::Nothing
     );
+}
+
+/// Every fixed sentence of a language in its place: read aloud, and reviewed line by line.
+fn spoken(language: &str) -> String {
+    let briefing = format!("id = 'b'\ntitle = 'Pumps'\nrole = 'vp'\nlanguage = '{language}'");
+    let tongue: Language = serde_json::from_value(language.into()).unwrap();
+    let mut said: Vec<String> = Vec::new();
+    let mut say = |brief: &Brief| {
+        let text = crate::render::text(brief, &crate::render::Instance::default(), 100, false);
+        said.push(text);
+    };
+    let with = |findings: &[Finding], resolved: &[Mark], gaps: Vec<Gap>| {
+        brief_of(&briefing, findings, resolved, Vec::new(), true, gaps)
+    };
+    let ongoing = || serde_json::json!({ "status": "ongoing", "days": 1 });
+    let better =
+        serde_json::json!({ "status": "better", "from": "3", "to": "1", "unit": "x", "days": 2 });
+    let mut passed = mark(3, "2026-11-20");
+    passed.until = date(2026, 11, 23).into();
+    let resolved = [mark(2, "2026-11-23"), passed];
+    // Quiet days.
+    say(&with(&[], &[], Vec::new()));
+    say(&with(
+        &[
+            finding(1, "medium", ongoing()),
+            finding(2, "low", ongoing()),
+            finding(3, "low", better),
+        ],
+        &resolved,
+        Vec::new(),
+    ));
+    // Sources that did not answer, and records that could not be read.
+    say(&with(&[], &[], vec![gap("timeout", 1, false)]));
+    say(&with(
+        &[bare(1, "high", new())],
+        &[],
+        vec![gap("rule", 3, true)],
+    ));
+    say(&brief_of(
+        &briefing,
+        &[],
+        &[],
+        Vec::new(),
+        false,
+        Vec::new(),
+    ));
+    // What is said of briefs before this one, and of the model.
+    let mut told = with(
+        &[
+            bare(
+                1,
+                "high",
+                serde_json::json!({ "status": "raised", "from": "medium", "days": 2 }),
+            ),
+            bare(
+                2,
+                "medium",
+                serde_json::json!({ "status": "worse", "from": "3", "to": "4000", "unit": "x", "days": 2 }),
+            ),
+        ],
+        &[],
+        Vec::new(),
+    );
+    add_notices(
+        &mut told,
+        vec![
+            missed(tongue, 1, "07:10"),
+            missed(tongue, 2, "…"),
+            not_reached(tongue, "07:10"),
+            quiet_days(tongue, 1),
+            quiet_days(tongue, 3),
+        ],
+    );
+    say(&plain(told, Plain::Timeout));
+    let (subject, text) = too_late(tongue, "Pumps", "07:10", "11:10");
+    said.push(format!("{subject}\n{text}\n"));
+    said.join("\n==========\n")
+}
+
+#[test]
+fn every_fixed_sentence_reads_well_in_its_language() {
+    for language in ["en", "de", "fr", "es"] {
+        insta::assert_snapshot!(language, spoken(language));
+    }
 }

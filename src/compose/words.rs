@@ -49,8 +49,8 @@ pub(super) struct Words {
     pub risks: [&'static str; 2],
     /// `{n}`: one, several.
     pub more: [&'static str; 2],
-    /// `{risks}`, `{n}`.
-    pub to_decide: &'static str,
+    /// `{risks}`, `{n}`: one that is all there is, several.
+    pub to_decide: [&'static str; 2],
     /// `{risks}`.
     pub none_to_decide: &'static str,
     /// `{numbers}`.
@@ -163,7 +163,7 @@ pub(super) fn fill(sentence: &str, values: &[(&str, &str)]) -> String {
 }
 
 static ENGLISH: Words = Words {
-    to_decide: "{risks}, {n} to decide today",
+    to_decide: ["{risks} to decide today", "{risks}, {n} to decide today"],
     none_to_decide: "{risks} to watch, none to decide today",
     share_cause: "; {numbers} share one cause",
     about_subject: [
@@ -197,13 +197,13 @@ static ENGLISH: Words = Words {
     too_late_subject: "{title}: no brief today, too late",
     too_late: "The brief due {due} could not be made before {expired}: Daybrief or its machine was not running. Nothing was checked; the next one comes at its usual time.",
     missed: [
-        "{n} brief before this one was not made, since {since}: Daybrief was not running.",
-        "{n} briefs before this one were not made, since {since}: Daybrief was not running.",
+        "Since {since}, {n} brief before this one was not made: Daybrief was not running.",
+        "Since {since}, {n} briefs before this one were not made: Daybrief was not running.",
     ],
     not_reached: "The brief of {due} may not have reached everyone it was for.",
     quiet_days: [
-        "{n} quiet day before: nothing was sent.",
-        "{n} quiet days before: nothing was sent.",
+        "The day before was quiet: nothing was sent.",
+        "The {n} days before were quiet: nothing was sent.",
     ],
     late: "This brief was due {due} and was made at {made}.",
     not_checked: "Not checked: {source} {cause}.",
@@ -249,7 +249,10 @@ static ENGLISH: Words = Words {
 };
 
 static GERMAN: Words = Words {
-    to_decide: "{risks}, davon {n} heute zu entscheiden",
+    to_decide: [
+        "{risks}, heute zu entscheiden",
+        "{risks}, davon {n} heute zu entscheiden",
+    ],
     none_to_decide: "{risks} zu beobachten, heute nichts zu entscheiden",
     share_cause: "; {numbers} haben dieselbe Ursache",
     about_subject: [
@@ -288,8 +291,8 @@ static GERMAN: Words = Words {
     ],
     not_reached: "Der Bericht für {due} hat vielleicht nicht alle erreicht, für die er bestimmt war.",
     quiet_days: [
-        "{n} ruhiger Tag davor: Nichts wurde gesendet.",
-        "{n} ruhige Tage davor: Nichts wurde gesendet.",
+        "Der Tag davor war ruhig: Nichts wurde gesendet.",
+        "Die {n} Tage davor waren ruhig: Nichts wurde gesendet.",
     ],
     late: "Dieser Bericht war um {due} Uhr fällig und wurde um {made} Uhr erstellt.",
     not_checked: "Nicht geprüft: {source} {cause}.",
@@ -319,7 +322,7 @@ static GERMAN: Words = Words {
     ],
     risks: ["{n} Risiko", "{n} Risiken"],
     more: ["(+{n} weiteres)", "(+{n} weitere)"],
-    nothing_found: "Unter dem Geprüften ist heute nichts für Sie zu tun; der Rest ist unbekannt.",
+    nothing_found: "Was geprüft wurde, verlangt heute nichts von Ihnen; der Rest ist unbekannt.",
     nothing_checked: "Kein Signal konnte geprüft werden: Über die Risiken von heute ist nichts bekannt.",
     quiet_subject: "{title}: heute nichts für Sie zu tun ({checked} von {total} geprüft)",
     quiet: "Nichts Neues und nichts schlechter{since}.",
@@ -332,7 +335,10 @@ static GERMAN: Words = Words {
 };
 
 static FRENCH: Words = Words {
-    to_decide: "{risks}, dont {n} à décider aujourd’hui",
+    to_decide: [
+        "{risks} à décider aujourd’hui",
+        "{risks}, dont {n} à décider aujourd’hui",
+    ],
     none_to_decide: "{risks} à surveiller, rien à décider aujourd’hui",
     share_cause: "\u{202f}; {numbers} ont la même cause",
     about_subject: [
@@ -371,8 +377,8 @@ static FRENCH: Words = Words {
     ],
     not_reached: "Le point prévu pour {due} n’est peut-être pas arrivé à tous ses lecteurs.",
     quiet_days: [
-        "{n} jour calme avant celui-ci\u{a0}: rien n’a été envoyé.",
-        "{n} jours calmes avant celui-ci\u{a0}: rien n’a été envoyé.",
+        "Le jour précédent était calme\u{a0}: rien n’a été envoyé.",
+        "Les {n} jours précédents étaient calmes\u{a0}: rien n’a été envoyé.",
     ],
     late: "Ce point était prévu à {due} et a été établi à {made}.",
     not_checked: "Non vérifié\u{a0}: {source} {cause}.",
@@ -418,7 +424,10 @@ static FRENCH: Words = Words {
 };
 
 static SPANISH: Words = Words {
-    to_decide: "{risks}, de ellos {n} para decidir hoy",
+    to_decide: [
+        "{risks} para decidir hoy",
+        "{risks}, {n} de ellos para decidir hoy",
+    ],
     none_to_decide: "{risks} para vigilar, nada que decidir hoy",
     share_cause: "; {numbers} tienen la misma causa",
     about_subject: ["Y {n} más sobre {subject}", "Y {n} más sobre {subject}"],
@@ -454,8 +463,8 @@ static SPANISH: Words = Words {
     ],
     not_reached: "Puede que el informe previsto para {due} no haya llegado a todos sus lectores.",
     quiet_days: [
-        "{n} día tranquilo antes: no se envió nada.",
-        "{n} días tranquilos antes: no se envió nada.",
+        "El día anterior fue tranquilo: no se envió nada.",
+        "Los {n} días anteriores fueron tranquilos: no se envió nada.",
     ],
     late: "Este informe estaba previsto a las {due} y se hizo a las {made}.",
     not_checked: "Sin comprobar: {source} {cause}.",
@@ -489,7 +498,7 @@ static SPANISH: Words = Words {
     nothing_checked: "No se pudo comprobar ninguna señal: no se sabe nada de los riesgos de hoy.",
     quiet_subject: "{title}: hoy no hay nada que atender ({checked} de {total} comprobadas)",
     quiet: "Nada nuevo ni nada peor{since}.",
-    quiet_since: " desde el {when}",
+    quiet_since: " desde {when}",
     next_date: "Próxima fecha: {what}, {date}.",
     unchanged: ["Sin cambios: {n} ({names}).", "Sin cambios: {n} ({names})."],
     better: ["Ha mejorado: {n}.", "Han mejorado: {n}."],

@@ -343,7 +343,7 @@ fn foot(brief: &Brief, instance: &Instance, words: &Words, times: &Times) -> Foo
             });
         }
         if let Some(last_good) = gap.last_good {
-            about.push(words.last_good(&times.full(last_good)));
+            about.push(words.last_good(&times.near(last_good)));
         }
         if about.is_empty() {
             format!("{title} {cause}")
@@ -416,6 +416,11 @@ impl Times {
         } else {
             self.full(instant)
         }
+    }
+
+    /// "yesterday 07:10".
+    fn near(&self, instant: Timestamp) -> String {
+        self.language.instant(instant, &self.zone, self.today)
     }
 
     /// "Tue 24 Nov 07:10".

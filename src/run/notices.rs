@@ -22,16 +22,11 @@ use crate::{
 /// The word to the admin is a run of this briefing, which no file can define: its id is taken.
 pub const NOTICE: &str = "daybrief-notice";
 
-/// "07:10", or "Mon 23 Nov 07:10" where it is another day than `today`.
+/// "07:10", "yesterday 07:10".
 fn local(instant: Timestamp, run: &Run, now: Timestamp) -> String {
     let zone = make::zone(&run.audience.zone).unwrap_or(jiff::tz::TimeZone::UTC);
-    let (at, today) = (zone.to_datetime(instant), zone.to_datetime(now).date());
-    let time = format!("{:02}:{:02}", at.hour(), at.minute());
-    if at.date() == today {
-        time
-    } else {
-        format!("{} {time}", run.audience.language.date(at.date(), today))
-    }
+    let today = zone.to_datetime(now).date();
+    run.audience.language.instant(instant, &zone, today)
 }
 
 /// The line that readers get instead of a brief whose time is over.

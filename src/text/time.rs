@@ -137,6 +137,12 @@ impl Language {
             Self::French => format!("{day} à {clock}"),
             Self::Spanish => format!("{day} a {}", spanish_clock(local.hour(), &clock)),
         };
+        // An article belongs to the date where the language has one.
+        let the_date = match self {
+            Self::English | Self::German => self.date(date, today),
+            Self::French => format!("le {}", self.date(date, today)),
+            Self::Spanish => format!("el {}", self.date(date, today)),
+        };
         match away {
             0 => match self {
                 Self::English | Self::French => clock,
@@ -151,9 +157,12 @@ impl Language {
                 .get(self as usize)
                 .copied()
                 .unwrap_or_default()),
-            away if away < 0 && away >= -MAX_WEEKDAY_DAYS => on(self.weekday(date)),
-            away if away < 0 => self.date(date, today),
-            _ => on(&self.date(date, today)),
+            away if away < 0 && away >= -MAX_WEEKDAY_DAYS => on(&match self {
+                Self::Spanish => format!("el {}", self.weekday(date)),
+                _ => self.weekday(date).to_owned(),
+            }),
+            away if away < 0 => the_date,
+            _ => on(&the_date),
         }
     }
 }
@@ -249,20 +258,25 @@ mod tests {
                 "Sat 18:05",
                 "Sa. 18:05 Uhr",
                 "sam. à 18:05",
-                "sáb a las 18:05"
+                "el sáb a las 18:05"
             ]
         );
         assert_eq!(
             said("2026-11-17T12:07:00Z"),
-            ["Tue 17 Nov", "Di. 17. Nov.", "mar. 17 nov.", "mar 17 nov"]
+            [
+                "Tue 17 Nov",
+                "Di. 17. Nov.",
+                "le mar. 17 nov.",
+                "el mar 17 nov"
+            ]
         );
         assert_eq!(
             said("2026-11-26T16:00:00Z"),
             [
                 "Thu 26 Nov 17:00",
                 "Do. 26. Nov. 17:00 Uhr",
-                "jeu. 26 nov. à 17:00",
-                "jue 26 nov a las 17:00"
+                "le jeu. 26 nov. à 17:00",
+                "el jue 26 nov a las 17:00"
             ]
         );
         // The reader's day, not that of UTC.

@@ -13,6 +13,7 @@ mod files;
 mod gaps;
 mod git;
 mod guard;
+mod languages;
 mod layers;
 mod model;
 mod northwind;

@@ -8,7 +8,7 @@ use crate::domain::{
     finding::{Finding, Mark, WordingPart},
     rich::Rich,
 };
-use crate::text::{Language, shorten, word_count};
+use crate::text::{Language, shorten, shorten_sentence, word_count};
 
 /// Characters of the preheader.
 const PREHEADER_CHARS: usize = 110;
@@ -57,13 +57,13 @@ pub fn title(brief: &mut Brief) {
         (Some(first), None) => {
             let more = more((shown + brief.more).saturating_sub(1));
             let room = SUBJECT_CHARS.saturating_sub(more.chars().count());
-            format!("{}{more}", shorten(first, room))
+            format!("{}{more}", shorten_sentence(first, room))
         }
     };
     brief.subject = shorten(&brief.subject, SUBJECT_CHARS);
     brief.preheader = headlines
         .get(1)
-        .map(|second| shorten(second, PREHEADER_CHARS))
+        .map(|second| shorten_sentence(second, PREHEADER_CHARS))
         .unwrap_or_default();
 }
 
@@ -93,7 +93,8 @@ pub fn bottom_line(brief: &Brief, findings: &[Finding]) -> Rich {
         0 => fill(words.none_to_decide, &[("risks", &risks)]),
         decide => {
             let values = [("risks", risks.as_str()), ("n", &decide.to_string())];
-            fill(words.to_decide, &values)
+            let [one, several] = words.to_decide;
+            fill(if all == 1 { one } else { several }, &values)
         }
     };
     let mut line = Rich::plain(count);

@@ -22,4 +22,7 @@ insert into opportunity values
   ('O-504', 'A-103', 'Castell second site', 'Ravi Menon', 48000, 'Proposal', date('{today}', '-12 days'), date('{today}', '+40 days'), 'best case', date('{today}', '-3 days'), date('{today}', '+6 days'), 0, 2, null, 0, 'https://crm.acme.example/opportunities/O-504'),
   ('O-488', 'A-103', 'Castell training', 'Ravi Menon', 20000, 'Contract', date('{today}', '-25 days'), date('{today}', '-7 days'), 'best case', date('{today}', '-4 days'), null, 0, 2, null, 0, 'https://crm.acme.example/opportunities/O-488'),
   ('O-490', 'A-101', 'Bellevue spa booking', 'Paul Egger', 310000, 'Won', date('{today}', '-20 days'), date('{today}', '-20 days'), 'closed', date('{today}', '-20 days'), null, 0, 2, null, 1, 'https://crm.acme.example/opportunities/O-490');
-insert into target values ('this quarter', date('{today}', '-54 days'), date('{today}', '+37 days'), 1200000, 'https://crm.acme.example/forecast');
+-- The calendar quarter that {today} is in.
+insert into target
+  select 'this quarter', starts, date(starts, '+3 months', '-1 day'), 1200000, 'https://crm.acme.example/forecast'
+  from (select date('{today}', 'start of month', '-' || ((strftime('%m', '{today}') - 1) % 3) || ' months') as starts);
