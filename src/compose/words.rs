@@ -28,8 +28,8 @@ pub(super) struct Words {
     /// `{n}`, `{total}`, `{signals}`: one, several.
     pub unknown: [&'static str; 2],
     pub incomplete: [&'static str; 2],
-    /// `{n}`.
-    pub and_more: &'static str,
+    /// `{n}`: one, several.
+    pub and_more: [&'static str; 2],
     /// `{when}`.
     pub last_good: &'static str,
     /// `{sources}`.
@@ -216,7 +216,7 @@ static ENGLISH: Words = Words {
         "{n} of {total} signals is incomplete: {signals}.",
         "{n} of {total} signals are incomplete: {signals}.",
     ],
-    and_more: "and {n} more",
+    and_more: ["and {n} more", "and {n} more"],
     last_good: "Last good check: {when}.",
     others_unchecked: "Also not checked in full: {sources}.",
     no_source_subject: "{title}: no brief today, no source answered",
@@ -305,7 +305,7 @@ static GERMAN: Words = Words {
         "{n} von {total} Signalen ist unvollständig: {signals}.",
         "{n} von {total} Signalen sind unvollständig: {signals}.",
     ],
-    and_more: "und {n} weitere",
+    and_more: ["und {n} weiteres", "und {n} weitere"],
     last_good: "Zuletzt geprüft: {when}.",
     others_unchecked: "Ebenfalls nicht vollständig geprüft: {sources}.",
     no_source_subject: "{title}: heute kein Bericht, keine Quelle hat geantwortet",
@@ -391,7 +391,7 @@ static FRENCH: Words = Words {
         "{n} signal sur {total} est incomplet\u{a0}: {signals}.",
         "{n} signaux sur {total} sont incomplets\u{a0}: {signals}.",
     ],
-    and_more: "et {n} de plus",
+    and_more: ["et {n} de plus", "et {n} de plus"],
     last_good: "Dernière vérification\u{a0}: {when}.",
     others_unchecked: "Vérifiés en partie ou pas du tout\u{a0}: {sources}.",
     no_source_subject: "{title}\u{a0}: pas de point aujourd’hui, aucune source n’a répondu",
@@ -477,7 +477,7 @@ static SPANISH: Words = Words {
         "{n} de {total} señales está incompleta: {signals}.",
         "{n} de {total} señales están incompletas: {signals}.",
     ],
-    and_more: "y {n} más",
+    and_more: ["y {n} más", "y {n} más"],
     last_good: "Última comprobación: {when}.",
     others_unchecked: "Comprobadas en parte o nada: {sources}.",
     no_source_subject: "{title}: hoy no hay informe, ninguna fuente respondió",

@@ -181,8 +181,10 @@ pub fn brief_as_data(
     if to == (To::Cloud { blind: true }) {
         return None;
     }
+    // What is listed below the line may be asked about as well.
     let items: Vec<Value> = brief
         .items()
+        .chain(&brief.rest)
         .filter(|item| !is_hidden(item))
         .map(|item| {
             json!({

@@ -309,7 +309,7 @@ severity = "'high' if item.amount > 1000 else 'medium'"
 can_be_high = true
 key = "item.id"
 measure = { value = "late", unit = "days late" }
-rank = "item.amount"
+stake = { money = "item.amount|money('EUR')" }
 headline = "Order {{ order }} for {{ customer }} is {{ late }} late"
 say = "It is worth {{ amount }} and was due {{ due }}."
 next = "Give {{ customer }} a date today."

@@ -98,7 +98,11 @@ fn main_blocks(view: &View, room: Room) -> Vec<Value> {
         blocks.push(context(&view.words.in_thread(in_thread)));
     }
     if view.more_count > 0 {
-        blocks.push(context(&view.words.in_thread(view.more_count)));
+        let more = view.words.in_thread(view.more_count);
+        blocks.push(context(&match view.words.highs(view.more_high) {
+            Some(highs) => format!("{more}, {highs}"),
+            None => more,
+        }));
     }
     blocks.extend(resolved(view));
     blocks.push(context(&line(&view.checked_short())));

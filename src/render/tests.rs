@@ -355,7 +355,7 @@ fn a_gap_that_no_notice_says_stands_in_the_foot() {
     gap.titles = vec!["New errors".to_owned(), "Slow pages".to_owned()];
     gap.last_good = "2026-11-23T06:09:00Z".parse().ok();
     let said = super::text(&brief, &instance(), 200, false);
-    assert!(said.contains("Sentry did not answer in time (2 signals: New errors, Slow pages; last good check Mon 23 Nov 07:09)"), "{said}");
+    assert!(said.contains("Sentry did not answer in time (2 signals: New errors, Slow pages; last good check yesterday 07:09)"), "{said}");
     brief.gaps[0].in_part = true;
     let said = super::text(&brief, &instance(), 200, false);
     assert!(said.contains("(2 signals in part: New errors,"), "{said}");

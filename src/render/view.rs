@@ -45,6 +45,8 @@ pub(super) struct View {
     pub more: Option<String>,
     #[serde(skip)]
     pub more_count: usize,
+    #[serde(skip)]
+    pub more_high: usize,
     pub rest_label: &'static str,
     /// Headlines that stand below the line.
     pub rest: Vec<ItemView>,
@@ -157,6 +159,7 @@ impl View {
                 .collect(),
             more: (brief.more > 0).then(|| words.more(brief.more, brief.more_high)),
             more_count: brief.more,
+            more_high: brief.more_high,
             rest_label: words.rest,
             rest: items(&brief.rest),
             unlisted: brief

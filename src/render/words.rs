@@ -44,8 +44,8 @@ pub(super) struct Words {
     /// `{currencies}`, `{first}`.
     apart: &'static str,
     and: &'static str,
-    /// `{n}`: those below the line that are not listed either.
-    unlisted: &'static str,
+    /// `{n}`: those below the line that are not listed either; one, several.
+    unlisted: [&'static str; 2],
     /// `{n}`: one, several.
     more_resolved: [&'static str; 2],
     /// `{n}`: one, several.
@@ -165,6 +165,11 @@ impl Words {
         why
     }
 
+    /// "2 high", of those that have no room; nothing where none is.
+    pub fn highs(&self, high: usize) -> Option<String> {
+        (high > 0).then(|| self.counted(self.highs, as_days(high)))
+    }
+
     /// "+ 5 more below, 2 high".
     pub fn more(&self, count: usize, high: usize) -> String {
         match high {
@@ -189,7 +194,7 @@ impl Words {
     }
 
     pub fn unlisted(&self, count: usize) -> String {
-        self.unlisted.replace("{n}", &self.count(count))
+        self.counted(self.unlisted, as_days(count))
     }
 
     pub fn more_resolved(&self, count: usize) -> String {
@@ -257,7 +262,7 @@ static ENGLISH: Words = Words {
     highs: ["{n} high", "{n} high"],
     apart: "Amounts in {currencies} are ranked apart, {first} first",
     and: "and",
-    unlisted: "and {n} more",
+    unlisted: ["and {n} more", "and {n} more"],
     more_resolved: ["and {n} more", "and {n} more"],
     open_days: ["open {n} day", "open {n} days"],
     ongoing_days: ["ongoing {n} day", "ongoing {n} days"],
@@ -304,7 +309,7 @@ static GERMAN: Words = Words {
     highs: ["{n} hoch", "{n} hoch"],
     apart: "Beträge in {currencies} stehen getrennt, {first} zuerst",
     and: "und",
-    unlisted: "und {n} weitere",
+    unlisted: ["und {n} weiteres", "und {n} weitere"],
     more_resolved: ["und {n} weiteres", "und {n} weitere"],
     open_days: ["{n} Tag offen", "{n} Tage offen"],
     ongoing_days: ["seit {n} Tag", "seit {n} Tagen"],
@@ -354,7 +359,7 @@ static FRENCH: Words = Words {
     highs: ["{n} élevé", "{n} élevés"],
     apart: "Les montants en {currencies} sont classés à part, {first} d’abord",
     and: "et",
-    unlisted: "et {n} autres",
+    unlisted: ["et {n} autre", "et {n} autres"],
     more_resolved: ["et {n} autre", "et {n} autres"],
     open_days: ["ouvert {n} jour", "ouvert {n} jours"],
     ongoing_days: ["depuis {n} jour", "depuis {n} jours"],
@@ -395,7 +400,7 @@ static SPANISH: Words = Words {
     highs: ["{n} alto", "{n} altos"],
     apart: "Los importes en {currencies} se ordenan por separado, primero {first}",
     and: "y",
-    unlisted: "y {n} más",
+    unlisted: ["y {n} más", "y {n} más"],
     more_resolved: ["y {n} más", "y {n} más"],
     open_days: ["abierto {n} día", "abierto {n} días"],
     ongoing_days: ["desde hace {n} día", "desde hace {n} días"],

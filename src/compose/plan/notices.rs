@@ -76,7 +76,11 @@ fn not_checked_notice(
         .len()
         .checked_sub(MOST_NAMED)
         .filter(|more| *more > 0)
-        .map(|more| fill(words.and_more, &[("n", &more.to_string())]));
+        .map(|more| {
+            let [one, several] = words.and_more;
+            let said = if more == 1 { one } else { several };
+            fill(said, &[("n", &more.to_string())])
+        });
     titles.truncate(MOST_NAMED);
     titles.extend(and_more.as_deref());
     let (label, [one, several]) = if in_part {

@@ -225,7 +225,7 @@ impl Turn<'_> {
         }
         if let Some(brief) = self.about {
             evidence.allow(&brief.bottom_line.text(), language);
-            for item in brief.items() {
+            for item in brief.items().chain(&brief.rest) {
                 evidence.allow(&item.headline.text(), language);
                 evidence.allow(&item.body.text(), language);
                 evidence.allow(&item.next.text(), language);
