@@ -170,6 +170,12 @@ pub const FUNCTIONS: [Described; 24] = [
         meaning: "the records of a text of lines `Name: value`; each begins with the line of that name, keys in lower case",
     },
     Described {
+        form: "text|json",
+        example: "('{\"id\": 9007199254740993}'|json).id",
+        reads: "9007199254740993",
+        meaning: "what a text of JSON holds, such as an entry of a queue; a list of such texts is read with `map('json')`",
+    },
+    Described {
         form: "x|email_domain",
         example: "'it@eu.hartmann.example'|email_domain",
         reads: "hartmann.example",

@@ -20,6 +20,7 @@ use rust_decimal::Decimal;
 use super::{
     companies::{email_domain, legal_name},
     kinds::{self, Arithmetic, Kind, Typed, Unit},
+    values::of_json,
 };
 use crate::{
     domain::{calendar::Calendar, finding::FactValue},
@@ -333,6 +334,13 @@ pub(super) fn add(env: &mut Environment<'_>, now: Timestamp, zone: &TimeZone, ca
     });
     env.add_filter("records", |text: Option<String>, first: String| {
         crate::text::records(text.as_deref().unwrap_or_default(), &first)
+    });
+    env.add_filter("json", |value: Value| match &Kind::of(&value) {
+        Kind::Text(text) => serde_json::from_str(text)
+            .map(|json| of_json(&json))
+            .map_err(|_| failed("the text is no JSON".to_owned())),
+        Kind::Missing => Err(missing()),
+        other => Err(failed(format!("{} is no text of JSON", other.told()))),
     });
     env.add_filter("email_domain", |text: Option<String>| {
         email_domain(text.as_deref().unwrap_or_default())
