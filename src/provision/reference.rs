@@ -228,7 +228,7 @@ fn write_expressions(text: &mut String) {
         let _ = writeln!(text, "| {name} | {} |", cell(meaning));
     }
     text.push_str(
-        "\n## Functions and filters\n\nA date or time without a zone is read in the reader's zone. In the examples it is Tuesday, 24 November 2026, 07:10 in Zurich. \
+        "\n## Functions and filters\n\nDates and times are read as ISO 8601 and as mail write them, `2026-11-24 06:10:00 UTC` among them; one without a zone is in the reader's zone. In the examples it is Tuesday, 24 November 2026, 07:10 in Zurich. \
          What a filter such as `days` or `money` gives keeps its kind, and the brief writes it for the reader's language.\n\n\
          | write | for example | reads | meaning |\n|---|---|---|---|\n",
     );

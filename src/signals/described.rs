@@ -47,7 +47,7 @@ pub const NAMES: [(&str, &str); 8] = [
 ];
 
 /// Every function and filter of our own.
-pub const FUNCTIONS: [Described; 24] = [
+pub const FUNCTIONS: [Described; 25] = [
     Described {
         form: "days_since(d)",
         example: "days_since('2026-11-20')",

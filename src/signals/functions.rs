@@ -106,7 +106,8 @@ fn moment(value: &Value) -> Result<Moment, Error> {
         _ => {}
     }
     if let Kind::Number(number, Unit::Plain) = &kind
-        && let Some(seconds) = number.to_i64()
+        // A sample of Prometheus has a fraction.
+        && let Some(seconds) = number.floor(0).to_i64()
     {
         let instant = if seconds.abs() < LARGEST_SECONDS {
             Timestamp::from_second(seconds)
@@ -121,7 +122,7 @@ fn moment(value: &Value) -> Result<Moment, Error> {
         .as_str()
         .ok_or_else(|| failed(format!("{} is no date", kind.told())))?
         .trim();
-    if let Ok(instant) = text.parse::<Timestamp>() {
+    if let Some(instant) = instant_as_written(text) {
         return Ok(Moment::Instant(instant));
     }
     if text.len() <= 10
@@ -133,6 +134,25 @@ fn moment(value: &Value) -> Result<Moment, Error> {
         .parse::<DateTime>()
         .map_err(|_| failed("the text is no date".to_owned()))?;
     Ok(Moment::Local(local))
+}
+
+/// The instant of a text that says its offset: RFC 3339 and ISO 8601, also with a space before the offset (`git log`) or with
+/// `UTC` or `GMT` for it (mcp-atlassian), and RFC 5322 (mail, HTTP).
+fn instant_as_written(text: &str) -> Option<Timestamp> {
+    let plain = text.parse::<Timestamp>().ok();
+    let spaced = || {
+        let (local, offset) = text.rsplit_once(' ')?;
+        let offset = match offset {
+            "UTC" | "GMT" => "Z",
+            offset => offset,
+        };
+        format!("{local}{offset}").parse().ok()
+    };
+    let mail = || {
+        let zoned = jiff::fmt::rfc2822::parse(text).ok()?;
+        Some(zoned.timestamp())
+    };
+    plain.or_else(spaced).or_else(mail)
 }
 
 fn date_in(value: &Value, zone: &TimeZone) -> Result<Date, Error> {
@@ -405,6 +425,46 @@ pub(super) fn fact(value: &Value) -> Result<FactValue, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_instant_is_read_as_servers_write_it() {
+        let six: Timestamp = "2026-11-24T06:00:00Z".parse().unwrap();
+        for text in [
+            "2026-11-24T06:00:00.000Z",
+            "2026-11-24T06:00:00.000+0000",
+            "2026-11-24T07:00:00+01:00",
+            "2026-11-24 06:00:00+00:00",
+            "2026-11-24 06:00:00 UTC",
+            "2026-11-24 06:00:00 GMT",
+            "2026-11-24 07:00:00 +0100",
+            "2026-11-24 07:00:00 +01:00",
+            "Tue, 24 Nov 2026 07:00:00 +0100",
+            "Tue, 24 Nov 2026 06:00:00 GMT",
+        ] {
+            assert_eq!(
+                instant_in(&Value::from(text), &TimeZone::UTC).unwrap(),
+                six,
+                "{text}"
+            );
+        }
+        for number in ["1795500000", "1795500000.571", "1795500000571"] {
+            let value = kinds::as_written(number);
+            let instant = instant_in(&value, &TimeZone::UTC).unwrap();
+            assert_eq!(instant.as_second(), six.as_second(), "{number}");
+        }
+        for text in [
+            "UTC",
+            "2026-11-24 UTC",
+            "06:00:00 UTC",
+            "2026-11-24 06:00:00 CET",
+            "1795500000 UTC",
+        ] {
+            assert!(
+                instant_in(&Value::from(text), &TimeZone::UTC).is_err(),
+                "{text}"
+            );
+        }
+    }
 
     #[test]
     fn a_text_of_named_lines_becomes_records() {
