@@ -32,10 +32,12 @@ backlot() {
   open backlot "$p" && say DAYBRIEF_TEST_NOTION "http://127.0.0.1:$p/notion" backlot
 }
 
-# One as Debian ships it, which refuses start-up options, and one that is told to ignore them.
+# One as Debian ships it, which refuses start-up options; one that is told to ignore them; and one that lends its sessions
+# from transaction to transaction.
 pgbouncer() {
   bouncer pgbouncer "${ports[14]}" DAYBRIEF_TEST_PGBOUNCER "" &&
-    bouncer pgbouncer-ignores "${ports[15]}" DAYBRIEF_TEST_PGBOUNCER_IGNORES "ignore_startup_parameters = options"
+    bouncer pgbouncer-ignores "${ports[15]}" DAYBRIEF_TEST_PGBOUNCER_IGNORES "ignore_startup_parameters = options" &&
+    bouncer pgbouncer-lends "${ports[16]}" DAYBRIEF_TEST_PGBOUNCER_LENDS "pool_mode = transaction"
 }
 bouncer() { # bouncer NAME PORT VARIABLE SETTING
   local file=$run/$1.ini
