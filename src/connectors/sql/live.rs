@@ -254,6 +254,37 @@ async fn what_json_cannot_hold_costs_the_cell_and_is_named() {
     }
 }
 
+#[tokio::test]
+async fn a_cell_that_is_too_large_costs_itself_and_an_answer_that_is_too_large_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let address = sqlite(
+        folder.path(),
+        "create table t (id integer, note text); insert into t values (1, printf('%.*c', 1100000, 'x')), (2, 'y')",
+    )
+    .await;
+    let server = SqlServer::new(
+        Database::open(&address, None).unwrap(),
+        Default::default(),
+        true,
+        Limits::default(),
+    );
+    let answer = select(&server, "select id, note from t").await.unwrap();
+    assert_eq!(
+        answer["rows"],
+        json!([{ "id": 1, "note": { "unreadable": "more than 1 MiB" } }, { "id": 2, "note": "y" }])
+    );
+    assert_eq!(
+        answer["unreadable"],
+        json!({ "note": { "more than 1 MiB": 1 } })
+    );
+    let many = "with recursive r as (select 1 as n union all select n + 1 from r where n < 9000) \
+                select n, substr((select note from t where id = 1), 1, 1000) as note from r";
+    assert_eq!(
+        select(&server, many).await,
+        Err(SqlError::TooLarge(4 * 1024 * 1024))
+    );
+}
+
 /// A pooler as PgBouncer is by default: it refuses settings at the start that it does not keep, or drops them.
 async fn pooler(target: String, drops: bool) -> u16 {
     const KEPT: [&str; 7] = [

@@ -2,10 +2,10 @@
 
 use sqlparser::ast::{
     Cte, CteAsMaterialized, Distinct, Expr, Fetch, GroupByExpr, GroupByWithModifier, Join,
-    JoinConstraint, JoinOperator, LimitClause, NamedWindowDefinition, NamedWindowExpr, Offset,
-    OrderBy, OrderByExpr, OrderByKind, OrderByOptions, OrderBySort, Query, Select, SelectFlavor,
-    SelectItem, SelectItemQualifiedWildcardKind, SetExpr, SetOperator, SetQuantifier, TableAlias,
-    TableFactor, TableWithJoins, Values, WildcardAdditionalOptions, With,
+    JoinConstraint, JoinOperator, LimitClause, NamedWindowDefinition, NamedWindowExpr, ObjectName,
+    Offset, OrderBy, OrderByExpr, OrderByKind, OrderByOptions, OrderBySort, Query, Select,
+    SelectFlavor, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, SetOperator, SetQuantifier,
+    TableAlias, TableFactor, TableWithJoins, Values, WildcardAdditionalOptions, With,
 };
 
 use super::{Printed, Printer, is_printable_name, refused, unknown};
@@ -320,6 +320,10 @@ impl Printer<'_> {
                 index_hints: _,
             } if with_hints.is_empty() && partitions.is_empty() => {
                 relations::is_of_people(name)?;
+                if self.dialect == Dialect::Mysql && alias.is_none() && is_no_table(name) {
+                    self.put("DUAL");
+                    return Ok(());
+                }
                 self.relation(name)?;
                 self.maybe_alias(alias.as_ref())
             }
@@ -529,6 +533,16 @@ impl Printer<'_> {
             }
             _ => unknown("this kind of FETCH"),
         }
+    }
+}
+
+/// MySQL's word for no table at all; in marks it would be the name of one.
+fn is_no_table(name: &ObjectName) -> bool {
+    match name.0.as_slice() {
+        [only] => only.as_ident().is_some_and(|name| {
+            name.quote_style.is_none() && name.value.eq_ignore_ascii_case("dual")
+        }),
+        _ => false,
     }
 }
 
