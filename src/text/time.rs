@@ -157,7 +157,7 @@ impl Language {
                 .get(self as usize)
                 .copied()
                 .unwrap_or_default()),
-            away if away < 0 && away >= -MAX_WEEKDAY_DAYS => on(&match self {
+            away if (-MAX_WEEKDAY_DAYS..0).contains(&away) => on(&match self {
                 Self::Spanish => format!("el {}", self.weekday(date)),
                 _ => self.weekday(date).to_owned(),
             }),

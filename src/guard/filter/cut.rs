@@ -80,9 +80,9 @@ impl Cutter {
             }
             return None;
         }
-        let mut chars = text.get(self.seen..).unwrap_or_default().char_indices();
+        let chars = text.get(self.seen..).unwrap_or_default().char_indices();
         let from = self.seen;
-        while let Some((offset, c)) = chars.next() {
+        for (offset, c) in chars {
             let at = from + offset;
             if c == '\n' {
                 return Some(at + 1);

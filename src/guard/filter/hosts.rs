@@ -167,7 +167,7 @@ pub fn address(token: &str, guard: &Guard) -> Option<Reason> {
     for scheme in ["mailto:", "javascript:", "data:", "file:", "tel:", "jdbc:"] {
         if let Some(rest) = strip_prefix(token, scheme)
             && !rest.is_empty()
-            && !(scheme == "data:" && !rest.contains(','))
+            && (scheme != "data:" || rest.contains(','))
         {
             return Some(Reason::Link);
         }
@@ -268,7 +268,7 @@ fn host_and_port(token: &str, guard: &Guard) -> Option<Reason> {
             && !label.starts_with('-')
             && !label.ends_with('-')
     };
-    if !labels.iter().all(|label| is_label(&label)) || !name.chars().any(char::is_alphabetic) {
+    if !labels.iter().all(is_label) || !name.chars().any(char::is_alphabetic) {
         return None;
     }
     if user.is_empty() && name.eq_ignore_ascii_case("localhost") {
