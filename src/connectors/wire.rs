@@ -72,7 +72,7 @@ pub(super) fn event(event: &Event, handshake: Option<&RequestId>) -> Vec<Message
         .into_iter()
         .filter_map(|value| message(value, handshake))
         .filter_map(|message| {
-            // rmcp cannot read a number within an error here: its buffer and serde_json's exact numbers do not meet.
+            // rmcp reads this text through a buffer, in which a code that is no whole number is no number at all.
             let (message, is_answer) = match message {
                 ServerJsonRpcMessage::Error(error) => {
                     (refused_result(error.error, error.id?), true)
