@@ -37,6 +37,43 @@ fn objects(folder: &Path, language: &str) -> Objects {
     objects
 }
 
+/// What each brief says.
+const SAID: [(&str, [&str; 6]); 3] = [
+    (
+        "de",
+        [
+            "Hartmann Logistics schuldet 105.000 EUR… (+9 weitere)",
+            "Hartmann Logistics schuldet 105.000 EUR, fällig seit 52 Tagen",
+            "Checkout schlägt seit gestern 21:10 Uhr bei 212 Personen fehl",
+            "Nächster Schritt: entscheiden, wer sich darum kümmert.",
+            "Und 1 weiteres zu Bellevue Hotels: ",
+            "wartet seit 1 Arbeitstag auf ein Review",
+        ],
+    ),
+    (
+        "fr",
+        [
+            "Hartmann Logistics doit 105 000 EUR, avec 52 jours de retard",
+            "Checkout échoue pour 212 personnes depuis hier à 21:10",
+            "4,1 % des requêtes sont touchées, contre 0,3 % d’habitude.",
+            "Prochaine étape : décider qui s’en occupe.",
+            "Et 1 autre concernant Bellevue Hotels : ",
+            "attend une relecture depuis 1 jour ouvré",
+        ],
+    ),
+    (
+        "es",
+        [
+            "Hartmann Logistics debe 105.000 EUR, con 52 días de retraso",
+            "Checkout falla para 212 personas desde ayer a las 21:10",
+            "Castell Foods debe 5333,50 EUR, con 3 días de retraso",
+            "Siguiente paso: decidir quién se ocupa de ello.",
+            "Y 1 más sobre Bellevue Hotels: ",
+            "espera una revisión desde hace 1 día laborable",
+        ],
+    ),
+];
+
 /// The brief of the morning before, and today's.
 async fn both_mornings(folder: &Path, language: &str) -> (Brief, Brief) {
     let now: Timestamp = NOW.parse().unwrap();
@@ -66,15 +103,15 @@ async fn both_mornings(folder: &Path, language: &str) -> (Brief, Brief) {
 
 #[tokio::test]
 async fn a_morning_reads_well_in_each_language() {
-    for language in ["de", "fr", "es"] {
+    for (language, sentences) in SAID {
         let folder = tempfile::tempdir().unwrap();
-        let (_, mut today) = both_mornings(folder.path(), language).await;
-        // The sources answer by the clock of the machine.
-        for source in &mut today.sources {
-            source.as_of = NOW.parse().ok();
-        }
+        let (_, today) = both_mornings(folder.path(), language).await;
         assert_eq!(today.gaps, [], "{language}");
         let text = render::text(&today, &Instance::default(), render::TEXT_WIDTH, false);
-        insta::assert_snapshot!(language, text);
+        let text: Vec<&str> = text.split_whitespace().collect();
+        let text = text.join(" ");
+        for said in sentences {
+            assert!(text.contains(said), "{said}\n{text}");
+        }
     }
 }
