@@ -14,7 +14,7 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::{
     access::Access,
     audit::Audit,
-    channels::{Channel, FolderChannel, SlackChannel, SmtpChannel},
+    channels::{Channel, FolderChannel, SlackChannel, SmtpChannel, unusable},
     clock::{Clock, SystemClock},
     connectors::{
         Accepted, Connectors, KeptToken, PinnedHash, Pins, PinsError, SecretSource,
@@ -43,7 +43,7 @@ use crate::{
 };
 
 /// The name of the key's file in the data folder.
-const KEY_FILE: &str = "daybrief.key";
+pub const KEY_FILE: &str = "daybrief.key";
 /// The store's own secret from which the keys of marks and audit are derived. No person's secret can have this name.
 const ROOT: &str = ".root";
 /// The longest description of a tool that is kept for an admin to look at, in characters.
@@ -423,7 +423,15 @@ async fn vault(settings: &Settings) -> Result<Vault, Problem> {
         );
     }
     Vault::new(&key, &old)
-        .map_err(|error| Problem::new("bad-key", error.to_string()).at("[secrets]"))
+        .map_err(|error| match &settings.secrets.key {
+            Some(reference) => Problem::new("bad-key", format!("`{reference}`, or an old key, is none: {error}"))
+                .at("[secrets]"),
+            None => Problem::new("bad-key", "holds no key: a key is 32 bytes in base64")
+                .at(settings.instance.data.join(KEY_FILE).display().to_string())
+                .advise(
+                    "restore the file from a backup: what is sealed opens with that key alone; where nothing is kept yet, remove it, and it is made anew",
+                ),
+        })
 }
 
 /// The key in the data folder, readable by its owner alone.
@@ -459,7 +467,9 @@ async fn key_file(folder: &Path) -> Result<SecretString, Problem> {
             tokio::time::sleep(Duration::from_millis(100)).await;
             text_file::read_or_tell(&path).map(|text| SecretString::from(text.trim().to_owned()))
         }
-        Err(error) => Err(problem(format!("cannot be made: {error}"))),
+        Err(error) => Err(problem(format!("cannot be made: {error}")).advise(
+            "let the account that runs `daybrief` write to the data folder, or name another in `[instance] data`",
+        )),
     }
 }
 
@@ -520,7 +530,11 @@ async fn channels(
             Ok(channel) => {
                 channels.insert(ChannelKind::Email, Arc::new(channel));
             }
-            Err(problem) => problems.push(problem.at("[email]")),
+            Err(problem) => {
+                let why = problem.what.clone();
+                channels.insert(ChannelKind::Email, unusable(ChannelKind::Email, why));
+                problems.push(problem.at("[email]"));
+            }
         }
     }
     if let Some(slack) = &settings.slack {
@@ -528,7 +542,11 @@ async fn channels(
             Ok(channel) => {
                 channels.insert(ChannelKind::Slack, Arc::new(channel));
             }
-            Err(problem) => problems.push(problem.at("[slack]")),
+            Err(problem) => {
+                let why = problem.what.clone();
+                channels.insert(ChannelKind::Slack, unusable(ChannelKind::Slack, why));
+                problems.push(problem.at("[slack]"));
+            }
         }
     }
     if let Some(folder) = &settings.folder {
@@ -559,7 +577,11 @@ async fn models(
                 Err(error) => {
                     let unavailable = models::unavailable(model, error.to_string());
                     models.insert(model.id.clone(), unavailable);
-                    problems.push(Problem::new("secret", error.to_string()).at(place));
+                    problems.push(
+                        Problem::new("secret", error.to_string())
+                            .at(place)
+                            .advise(reference.advice()),
+                    );
                     continue;
                 }
             },
@@ -586,12 +608,9 @@ async fn email_channel(
     clock: Arc<dyn Clock>,
 ) -> Result<SmtpChannel, Problem> {
     let password = match &email.password {
-        Some(reference) => Some(
-            secrets
-                .secret(reference)
-                .await
-                .map_err(|error| Problem::new("secret", error.to_string()))?,
-        ),
+        Some(reference) => Some(secrets.secret(reference).await.map_err(|error| {
+            Problem::new("secret", error.to_string()).advise(reference.advice())
+        })?),
         None => None,
     };
     SmtpChannel::new(email, password.as_ref(), clock)
@@ -606,7 +625,7 @@ async fn slack_channel(
     let token = secrets
         .secret(&slack.token)
         .await
-        .map_err(|error| Problem::new("secret", error.to_string()))?;
+        .map_err(|error| Problem::new("secret", error.to_string()).advise(slack.token.advice()))?;
     SlackChannel::new(slack, &token, clock)
         .map_err(|error| Problem::new("slack", error.to_string()))
 }
@@ -632,8 +651,23 @@ fn private_folder(path: &Path) -> Result<(), Problem> {
         .mode(0o700)
         .create(path)
         .map_err(|error| {
-            Problem::new("unwritable", format!("cannot be made: {error}"))
+            let (what, advice) = match error.kind() {
+                std::io::ErrorKind::AlreadyExists | std::io::ErrorKind::NotADirectory => (
+                    "is no folder, or lies below a file".to_owned(),
+                    "name another folder, or move the file away",
+                ),
+                std::io::ErrorKind::PermissionDenied => (
+                    "cannot be made: this account may not write there".to_owned(),
+                    "make the folder and let the account that runs `daybrief` own it, or name another",
+                ),
+                _ => (
+                    format!("cannot be made: {error}"),
+                    "name another folder, or mend what keeps it from being made",
+                ),
+            };
+            Problem::new("unwritable", what)
                 .at(path.display().to_string())
+                .advise(advice)
         })
 }
 
@@ -684,7 +718,9 @@ pub fn gap_advice(gap: &Gap) -> String {
         GapCause::Shape => format!(
             "correct `items`; `daybrief connector call {connector} TOOL` shows the answer as signals see it"
         ),
-        GapCause::Rule => "correct the expression".to_owned(),
+        GapCause::Rule => {
+            "correct the expression; where a field may be missing or empty, say what then counts: `item.x|default(0)`".to_owned()
+        }
     }
 }
 

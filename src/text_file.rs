@@ -43,6 +43,9 @@ impl NoText {
             Self::Zero { .. } => Some("write it anew as a text in UTF-8"),
             Self::Folder => Some("name a file"),
             Self::TooLarge => Some("name the right file, or split it"),
+            Self::Io(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+                Some("let the account that runs `daybrief` read it")
+            }
             Self::Io(_) => None,
         }
     }

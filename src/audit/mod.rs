@@ -35,7 +35,10 @@ pub use verify::{Broken, Verified};
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use serde_json::{Map, Value, json};
@@ -70,6 +73,8 @@ pub struct Audit {
     lane: Lane<Records, Result<Vec<u64>, StoreError>>,
     /// Told after each append.
     written: Arc<Notify>,
+    /// This node has appended a row, so the trail is there.
+    is_there: Arc<AtomicBool>,
 }
 
 /// What the next row follows.
@@ -109,6 +114,7 @@ impl Audit {
             subjects: Arc::default(),
             lane: Lane::default(),
             written: Arc::default(),
+            is_there: Arc::default(),
         }
     }
 
@@ -146,6 +152,12 @@ impl Audit {
         self.record(&records).await
     }
 
+    /// True once this node has appended a row. Before that an effect must wait for its row: found beside an empty trail it
+    /// would say that the trail was removed.
+    pub fn is_there(&self) -> bool {
+        self.is_there.load(Ordering::Acquire)
+    }
+
     /// [`write`](Self::write) for entries with what belongs to them.
     pub async fn record(&self, records: &[Record]) -> Result<Vec<u64>, StoreError> {
         if records.is_empty() {
@@ -166,6 +178,7 @@ impl Audit {
         let records: Vec<Record> = wishes.into_iter().flat_map(|wish| wish.0).collect();
         match self.append(&records).await {
             Ok(numbers) => {
+                self.is_there.store(true, Ordering::Release);
                 let mut numbers = numbers.into_iter();
                 let of = |size| Ok(numbers.by_ref().take(size).collect());
                 sizes.into_iter().map(of).collect()

@@ -98,13 +98,14 @@ impl Channel for FolderChannel {
         let files = with_mail(message, &self.from, to.target(), delivery.as_str(), at)?;
         let prepared = PreparedFolder { place };
         let place = prepared.place.clone();
-        blocking(move || write(&place, &files)).await?;
+        let parent = place.parent.clone();
+        blocking(&parent, move || write(&place, &files)).await?;
         Ok(Box::new(prepared))
     }
 
     async fn find(&self, delivery: &DeliveryId, to: &Address) -> Result<Found, ChannelError> {
         let place = self.place(delivery, to)?;
-        blocking(move || {
+        blocking(&self.base, move || {
             Ok(if place.done.try_exists()? {
                 Found::Delivered(place.receipt())
             } else {
@@ -116,7 +117,7 @@ impl Channel for FolderChannel {
 
     async fn check(&self) -> Result<(), ChannelError> {
         let base = self.base.clone();
-        blocking(move || {
+        blocking(&self.base, move || {
             create_private(&base)?;
             // Each check has a file of its own: two at once must not remove each other's.
             let probe = base.join(format!(".daybrief-check-{}", crate::ids::fresh()));
@@ -136,7 +137,7 @@ struct PreparedFolder {
 impl Prepared for PreparedFolder {
     async fn commit(self: Box<Self>) -> Result<Receipt, ChannelError> {
         let place = self.place.clone();
-        blocking(move || {
+        blocking(&self.place.parent, move || {
             if place.done.try_exists()? {
                 return Ok(());
             }
@@ -145,7 +146,7 @@ impl Prepared for PreparedFolder {
         .await?;
         // The files are in their place; only whether that outlives a power cut is open.
         let parent = self.place.parent.clone();
-        blocking(move || sync_folder(&parent))
+        blocking(&self.place.parent, move || sync_folder(&parent))
             .await
             .map_err(|error| ChannelError::unclear(error.to_string()))?;
         Ok(self.place.receipt())
@@ -256,17 +257,28 @@ pub fn is_plain_name(name: &str) -> bool {
             .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
 }
 
-/// Runs file work off the threads that must not wait.
+/// Runs file work below `base` off the threads that must not wait.
 async fn blocking<T: Send + 'static>(
+    base: &Path,
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> Result<T, ChannelError> {
+    let place = base.display();
     tokio::task::spawn_blocking(work)
         .await
         .map_err(|error| ChannelError::later(error.to_string()))?
         .map_err(|error| match error.kind() {
-            io::ErrorKind::PermissionDenied
-            | io::ErrorKind::NotADirectory
-            | io::ErrorKind::ReadOnlyFilesystem => ChannelError::never(error.to_string()),
-            _ => ChannelError::later(error.to_string()),
+            io::ErrorKind::PermissionDenied => ChannelError::never(format!(
+                "{place}: may not be written by this account: let it own the folder of `[folder] path`"
+            )),
+            io::ErrorKind::NotADirectory => ChannelError::never(format!(
+                "{place}: is no folder, or lies below a file: name another in `[folder] path`"
+            )),
+            io::ErrorKind::AlreadyExists if !base.is_dir() => ChannelError::never(format!(
+                "{place}: is no folder but a file: name another in `[folder] path`"
+            )),
+            io::ErrorKind::ReadOnlyFilesystem => {
+                ChannelError::never(format!("{place}: lies on a file system that is read only"))
+            }
+            _ => ChannelError::later(format!("{place}: {error}")),
         })
 }

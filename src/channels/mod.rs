@@ -213,16 +213,31 @@ fn is_loopback(host: &str) -> bool {
 
 /// A channel that is not set up: says so to whoever would use it.
 #[derive(Debug)]
-struct Missing(ChannelKind);
+struct Missing {
+    kind: ChannelKind,
+    /// Why it cannot be used, where the settings have it.
+    why: Option<String>,
+}
 
 /// What stands where the settings have no such channel.
 pub fn missing(kind: ChannelKind) -> Arc<dyn Channel> {
-    Arc::new(Missing(kind))
+    Arc::new(Missing { kind, why: None })
+}
+
+/// What stands where the settings have a channel that cannot be used.
+pub fn unusable(kind: ChannelKind, why: String) -> Arc<dyn Channel> {
+    Arc::new(Missing {
+        kind,
+        why: Some(why),
+    })
 }
 
 impl Missing {
     fn error(&self) -> ChannelError {
-        ChannelError::never(format!("daybrief.toml has no [{}]", self.0))
+        ChannelError::never(match &self.why {
+            None => format!("daybrief.toml has no [{}]", self.kind),
+            Some(why) => format!("[{}] cannot be used: {why}", self.kind),
+        })
     }
 }
 

@@ -389,7 +389,10 @@ impl Failure {
                     .and_then(|cause| cause.downcast_ref::<hyper_util::client::legacy::Error>())
                     .is_some_and(hyper_util::client::legacy::Error::is_connect);
                 if connect {
-                    Self::Unreached("cannot be reached".to_owned())
+                    Self::Unreached(
+                        "cannot be reached: look at the network, a proxy and `[slack] api_url`"
+                            .to_owned(),
+                    )
                 } else {
                     Self::Open("the connection broke".to_owned())
                 }

@@ -117,7 +117,8 @@ impl SmtpChannel {
             // A network in between could take the offer away to read along, so there is no going on in clear.
             if !connection.can_starttls() {
                 return Err(ChannelError::later(format!(
-                    "{} does not offer STARTTLS; nothing was sent in clear",
+                    "{} does not offer STARTTLS; nothing was sent in clear: use tls = \"implicit\" for a port that speaks TLS from the \
+                     first byte (465), or tls = \"none\" for a relay on this machine",
                     self.server()
                 )));
             }
@@ -180,7 +181,13 @@ impl SmtpChannel {
 
     /// An error before any text was on its way: 5xx stays a no, everything else may pass.
     fn refused(&self, step: &str, error: &SmtpError) -> ChannelError {
-        let what = format!("{}: {step}: {error}", self.server());
+        let advice = self.advice(step, error);
+        let said = error.to_string();
+        // The library's own kinds say nothing to a person.
+        let said = ["Connection error: ", "internal client error: "]
+            .iter()
+            .fold(said.as_str(), |said, kind| said.trim_start_matches(kind));
+        let what = format!("{}: {step}: {said}{advice}", self.server());
         if error.is_permanent() || error.is_client() {
             ChannelError::never(what)
         } else {
@@ -206,13 +213,48 @@ impl SmtpChannel {
         Ok(())
     }
 
+    /// What to do about an error, behind its words; empty where the server's own words say it.
+    fn advice(&self, step: &str, error: &SmtpError) -> String {
+        let tls = match &self.security {
+            Security::Implicit(_) => {
+                "; tls = \"implicit\" is for a port that speaks TLS from the first byte (465): for 587 and 25 use \"starttls\""
+            }
+            Security::Starttls(_) | Security::None => {
+                "; where the server has a certificate of your own authority, name it in `[email] ca_file`"
+            }
+        };
+        let io = std::iter::successors(std::error::Error::source(error), |error| error.source())
+            .find_map(|error| error.downcast_ref::<std::io::Error>());
+        match (step, io.map(std::io::Error::kind)) {
+            (_, Some(std::io::ErrorKind::ConnectionRefused)) => {
+                "; nothing listens there: correct `[email] host` or `port`".to_owned()
+            }
+            (_, Some(std::io::ErrorKind::InvalidData)) => tls.to_owned(),
+            ("STARTTLS", _) => tls.to_owned(),
+            ("connecting", _) if error.is_tls() => tls.to_owned(),
+            ("connecting", Some(_)) => "; correct `[email] host` or `port`".to_owned(),
+            ("signing in", _) if error.is_client() => {
+                "; the server offers no sign-in that is known here over this connection: use tls = \"starttls\", or leave `user` \
+                 and `password` out for a relay that asks for none"
+                    .to_owned()
+            }
+            ("signing in", _) if error.is_permanent() => {
+                "; correct `[email] user` and `password`".to_owned()
+            }
+            ("MAIL FROM", _) if error.is_permanent() => {
+                "; correct `[email] from`, or let the account send as it".to_owned()
+            }
+            _ => String::new(),
+        }
+    }
+
     fn server(&self) -> String {
         format!("{}:{}", self.host, self.port)
     }
 
     fn too_slow(&self) -> ChannelError {
         ChannelError::later(format!(
-            "{} did not answer within {} s",
+            "{} did not answer within {} s: is it a mail server, and is `tls` the one that this port wants?",
             self.server(),
             self.timeout.as_secs()
         ))

@@ -5,14 +5,13 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
-use super::{one, open, print, print_json, role};
+use super::{one, open, print, print_json, role, unknown};
 use crate::{
     access::{self, Decision, Request, Standing, Surface},
     domain::{connector::Connector, people::Role},
     error::{Problem, Problems},
     ids::{ConnectorId, RoleId, UserId},
     provision::{self, Objects},
-    settings::shape::did_you_mean,
 };
 
 /// The exit code of a call that is denied.
@@ -135,10 +134,7 @@ fn acting<'o>(
     };
     let Some(user) = objects.users.iter().find(|user| user.id == *id) else {
         let known = objects.users.iter().map(|user| user.id.as_str());
-        return Err(
-            Problem::new("unknown-user", format!("there is no user `{id}`"))
-                .advise(did_you_mean(id.as_str(), known)),
-        );
+        return Err(unknown("user", id.as_str(), known));
     };
     match access::effective_role(user, &objects.roles, chosen, &[], explain.surface) {
         Ok(id) => role::find(&objects.roles, &id).map(Ok),

@@ -7,9 +7,9 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    one, open,
+    no_role, one, open,
     output::{self, print_part},
-    print, print_json, tell_of_models, to_stderr,
+    print, print_json, tell_of_models, to_stderr, unknown,
 };
 use crate::{
     access::{self, Principal, Surface},
@@ -132,14 +132,11 @@ async fn question(app: &App, command: Ask) -> Result<Question, Problems> {
                 .find(|user| user.id == *id)
                 .ok_or_else(|| {
                     let known = objects.users.iter().map(|user| user.id.as_str());
-                    one(
-                        Problem::new("unknown-user", format!("there is no user `{id}`"))
-                            .advise(crate::settings::shape::did_you_mean(id.as_str(), known)),
-                    )
+                    one(unknown("user", id.as_str(), known))
                 })?;
             let role =
                 access::effective_role(user, &objects.roles, command.role.as_ref(), &[], surface)
-                    .map_err(|error| one(Problem::new("no-role", error.to_string())))?;
+                    .map_err(|error| no_role(user, &error))?;
             (
                 Principal::person(user.id.clone(), role, surface),
                 user.zone.clone(),
@@ -153,11 +150,7 @@ async fn question(app: &App, command: Ask) -> Result<Question, Problems> {
             })?;
             if !objects.roles.iter().any(|known| known.id == role) {
                 let known = objects.roles.iter().map(|role| role.id.as_str());
-                return Err(one(Problem::new(
-                    "unknown-role",
-                    format!("there is no role `{role}`"),
-                )
-                .advise(crate::settings::shape::did_you_mean(role.as_str(), known))));
+                return Err(one(unknown("role", role.as_str(), known)));
             }
             (Principal::nobody(role, surface), None, None)
         }

@@ -265,6 +265,17 @@ fn asked(app: &App, which: &Which) -> Result<(Reader, Query), Problems> {
         to: time("--to", &which.to)?,
         ..Query::default()
     };
+    if let (Some(from), Some(to)) = (query.from, query.to)
+        && from >= to
+    {
+        return Err(one(Problem::new(
+            "bad-time",
+            "--from is not before --to, so no row is between them",
+        )
+        .advise(
+            "exchange the two; --to is the first instant that is not looked at",
+        )));
+    }
     Ok((reader, query))
 }
 

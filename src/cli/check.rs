@@ -14,10 +14,11 @@ use serde::Serialize;
 use super::{check_tools, local, one, open, print, print_json};
 use crate::{
     access::{Principal, Surface},
-    app::{self, App},
+    app::{self, App, KEY_FILE},
     audit::Target,
     domain::{
         briefing::Briefing,
+        connector::{EnvValue, Launch},
         finding::{Gap, GapCause},
         people::Role,
         run::Audience,
@@ -29,8 +30,9 @@ use crate::{
     mail_address::MailAddress,
     models,
     provision::{self, Change, ChangeKind, Objects},
-    run::{address, audiences, preflight, rehearse},
+    run::{PreflightFinding, address, audiences, preflight, rehearse},
     schedule::ticker,
+    secrets::{SecretRef, is_open_to_all},
     store::{Kind, Stored},
     zones,
 };
@@ -111,22 +113,32 @@ async fn look(app: &App) -> Result<Vec<Line>, Problems> {
         ));
     }
     for problem in &app.problems {
-        lines.push(bad(
-            problem.place.clone().unwrap_or_default(),
-            problem.what.clone(),
-        ));
+        let (on, what) = told(problem);
+        lines.push(bad(on, what));
     }
     lines.extend(look_at_models(app).await);
     for (kind, channel) in &parts.channels {
+        // Why it could not be set up is told already.
+        let place = format!("[{kind}]");
+        if app
+            .problems
+            .iter()
+            .any(|problem| problem.place.as_ref() == Some(&place))
+        {
+            continue;
+        }
         let on = format!("channel {kind}");
         lines.push(match channel.check().await {
             Ok(()) => good(on, String::new()),
             Err(error) => bad(on, error.to_string()),
         });
     }
-    let objects = objects(app, &mut lines).await?;
+    let Some(objects) = objects(app, &mut lines).await? else {
+        return Ok(lines);
+    };
     look_at_addresses(app, &objects, &mut lines).await;
     check_tools::look(app, &objects, &mut lines).await;
+    look_at_secrets(app, &objects, &mut lines);
     let checked = provision::check(&objects, &app.settings);
     for problem in &checked.errors {
         let (on, what) = told(problem);
@@ -136,14 +148,22 @@ async fn look(app: &App) -> Result<Vec<Line>, Problems> {
         let (on, what) = told(problem);
         lines.push(good(on, format!("warning: {what}")));
     }
+    check_tools::look_at_grants(app, &objects, &mut lines).await;
+    if app.settings.instance.admin.is_none() {
+        lines.push(good(
+            "the setting `instance.admin`".to_owned(),
+            "warning: is not set, so nobody is told of what fails → name the id of a user"
+                .to_owned(),
+        ));
+    }
     if objects.schedules.is_empty() {
         lines.push(bad(
             "schedules".to_owned(),
-            "there is none: no brief will ever be due".to_owned(),
+            "there is none: no brief will ever be due → write a `[schedule]`".to_owned(),
         ));
     }
     for schedule in &objects.schedules {
-        look_at_schedule(app, &objects, schedule, &mut lines).await?;
+        look_at_schedule(app, &objects, &checked, schedule, &mut lines).await?;
     }
     Ok(lines)
 }
@@ -173,12 +193,13 @@ fn told(problem: &Problem) -> (String, String) {
 }
 
 /// The objects that are looked at: those that will be in force once the files are applied, else those that are.
-async fn objects(app: &App, lines: &mut Vec<Line>) -> Result<Objects, Problems> {
+/// Nothing where the files cannot be read and nothing is in force yet: then nothing can be said.
+async fn objects(app: &App, lines: &mut Vec<Line>) -> Result<Option<Objects>, Problems> {
     let fail = |error: crate::store::StoreError| one(error.into());
     let in_force = app.parts.objects().await.map_err(fail)?;
     let folders = &app.settings.instance.objects;
     if folders.is_empty() {
-        return Ok(in_force);
+        return Ok(Some(in_force));
     }
     let own = match provision::read(folders) {
         Ok(files) => files,
@@ -187,14 +208,32 @@ async fn objects(app: &App, lines: &mut Vec<Line>) -> Result<Objects, Problems> 
                 let (on, what) = told(problem);
                 lines.push(bad(on, what));
             }
+            let nothing = in_force.schedules.is_empty() && in_force.users.is_empty();
+            let rest = if nothing {
+                "nothing is in force yet, so the rest is not looked at"
+            } else {
+                "what follows is said of what is in force"
+            };
             lines.push(bad(
                 "objects".to_owned(),
-                "the files cannot be applied as they are; what follows is said of what is in force"
-                    .to_owned(),
+                format!("the files cannot be applied as they are; {rest}"),
             ));
-            return Ok(in_force);
+            return Ok((!nothing).then_some(in_force));
         }
     };
+    if own.origins.is_empty() {
+        let folders: Vec<String> = folders
+            .iter()
+            .map(|folder| folder.display().to_string())
+            .collect();
+        lines.push(bad(
+            "objects".to_owned(),
+            format!(
+                "no file in {} ends in `.toml` and has an object → put your objects there, or name their folder in `[instance] objects`",
+                folders.join(", ")
+            ),
+        ));
+    }
     let own_keys: BTreeSet<(Kind, String)> = own.origins.keys().cloned().collect();
     let files = own.over(provision::shipped()?);
     let changes = provision::plan(&app.parts.store, &files)
@@ -207,13 +246,16 @@ async fn objects(app: &App, lines: &mut Vec<Line>) -> Result<Objects, Problems> 
             change.change == ChangeKind::Remove && change.kind == kind && change.id == id
         })
     };
-    Ok(files.over(in_force.without(gone)))
+    Ok(Some(files.over(in_force.without(gone))))
 }
 
 /// Says what of the files is not in force. What is shipped is not named.
 fn not_applied(changes: &[Change], own: &BTreeSet<(Kind, String)>) -> String {
     if changes.is_empty() {
         return "all that the files hold is in force".to_owned();
+    }
+    if own.is_empty() {
+        return "warning: only what is shipped is not applied yet → `daybrief apply`".to_owned();
     }
     let mut names: Vec<String> = changes
         .iter()
@@ -258,6 +300,7 @@ async fn look_at_addresses(app: &App, objects: &Objects, lines: &mut Vec<Line>) 
 async fn look_at_schedule(
     app: &App,
     objects: &Objects,
+    checked: &provision::Checked,
     schedule: &Schedule,
     lines: &mut Vec<Line>,
 ) -> Result<(), Problems> {
@@ -282,16 +325,29 @@ async fn look_at_schedule(
             since: parts.clock.now(),
         });
     let audiences = audiences(schedule, objects, &parts.company.defaults);
+    // What is wrong with the schedule itself was told with the objects, with its line.
+    let object = format!("schedule `{}`", schedule.id);
+    let is_told = checked.errors.iter().any(|problem| {
+        problem.what.starts_with(&object) || problem.place.as_ref() == Some(&object)
+    });
     if audiences.is_empty() {
-        lines.push(bad(
-            on(),
-            "nobody gets it: no recipient is active and has the role and an address".to_owned(),
-        ));
+        if !is_told {
+            lines.push(bad(
+                on(),
+                "nobody gets it: no recipient is active and has the role and an address → name somebody in `to`, or give them the role and an address"
+                    .to_owned(),
+            ));
+        }
         return Ok(());
+    }
+    if let Some(problem) = stale(objects, schedule, parts.clock.now()) {
+        let place = objects.origin(Kind::Schedule, schedule.id.as_str(), "calendar");
+        lines.push(good(place, format!("warning: {problem}")));
     }
     let times = ticker::times(&stored, objects, &parts.store, &parts.company.defaults).await;
     match times.map_err(fail)? {
-        Err(problem) => lines.push(bad(on(), problem.to_string())),
+        Err(_) if is_told => {}
+        Err(problem) => lines.push(bad(on(), told(&problem).1)),
         Ok(times) => {
             let next = times
                 .iter()
@@ -302,7 +358,14 @@ async fn look_at_schedule(
                     on(),
                     format!("`{}`, next due {}", schedule.when, local(due.due, zone)),
                 ),
-                None => bad(on(), format!("`{}` names no day to come", schedule.when)),
+                None => bad(
+                    on(),
+                    format!(
+                        "`{}` names no day to come ({}) → correct `when`, or the days of its calendar",
+                        schedule.when,
+                        objects.origin(Kind::Schedule, schedule.id.as_str(), "when")
+                    ),
+                ),
             });
         }
     }
@@ -317,6 +380,20 @@ async fn look_at_schedule(
     Ok(())
 }
 
+/// A calendar whose holidays are all over says nothing of those to come.
+fn stale(objects: &Objects, schedule: &Schedule, now: jiff::Timestamp) -> Option<String> {
+    let id = schedule.calendar.as_ref()?;
+    let calendar = objects.calendars.iter().find(|known| known.id == *id)?;
+    let (last, _) = calendar.holidays.last_key_value()?;
+    let today = now.to_zoned_datetime(TimeZone::UTC).date();
+    (*last < today).then(|| {
+        format!(
+            "schedule `{}`: the last holiday of the calendar `{id}` was {last}, so none to come is known → add those of this year and the next",
+            schedule.id
+        )
+    })
+}
+
 /// Asks all that a brief asks, once for each role that it is made for.
 async fn look_at_briefing(
     app: &App,
@@ -327,11 +404,19 @@ async fn look_at_briefing(
 ) {
     let parts = &app.parts;
     let before = lines.len();
-    let findings = preflight(parts, objects, briefing, audiences).await;
     let mut roles: BTreeSet<&RoleId> = BTreeSet::new();
     let mut silent: BTreeMap<&str, BTreeSet<SignalId>> = BTreeMap::new();
     let mut refused: BTreeSet<String> = BTreeSet::new();
-    for audience in audiences {
+    let audiences: Vec<Audience> = audiences
+        .iter()
+        .filter(|audience| is_whole(objects, audience))
+        .cloned()
+        .collect();
+    if audiences.is_empty() {
+        return;
+    }
+    let findings = preflight(parts, objects, briefing, &audiences).await;
+    for audience in &audiences {
         if !roles.insert(&audience.role) {
             continue;
         }
@@ -360,14 +445,35 @@ async fn look_at_briefing(
         }
         for doubt in rehearsal.doubts {
             let path = place_of(briefing, doubt.signal.as_ref(), &doubt.field);
+            let advice = doubt
+                .advice
+                .as_deref()
+                .map_or(String::new(), |advice| format!(" → {advice}"));
             lines.push(good(
                 objects.origin(Kind::Briefing, briefing.id.as_str(), &path),
-                format!("warning: briefing {}, {doubt}", briefing.id),
+                format!("warning: briefing {}, {doubt}{advice}", briefing.id),
             ));
         }
     }
-    // A right that is missing is told with its signal.
-    for finding in findings.iter().filter(|one| !refused.contains(&one.what)) {
+    let unknown = |on: &str| {
+        !objects
+            .connectors
+            .iter()
+            .any(|known| known.id.as_str() == on)
+    };
+    let mut channels = true;
+    for finding in &findings {
+        // A channel that does not work was told with the channels, a tool that the role may not ask with its signal, and a
+        // connector that is not there with the objects.
+        if finding.on.starts_with("channel ") {
+            channels = false;
+            continue;
+        }
+        let is_source = silent.contains_key(finding.on.as_str());
+        if refused.contains(&finding.what) || (is_source && unknown(&finding.on)) {
+            continue;
+        }
+        let (place, advice) = source_advice(objects, finding);
         let signals = silent
             .get(finding.on.as_str())
             .map_or(String::new(), |ids| {
@@ -376,15 +482,54 @@ async fn look_at_briefing(
             });
         lines.push(bad(
             format!("briefing {}, {}", briefing.id, finding.on),
-            format!("{}{signals}", finding.what),
+            format!("{}{signals}{place}{advice}", finding.what),
         ));
     }
     if !lines.iter().skip(before).any(|line| !line.ok) {
-        lines.push(good(
-            format!("briefing {}", briefing.id),
-            "its sources answered all that it asks; its channels are there".to_owned(),
-        ));
+        let channels = if channels {
+            "; its channels are there"
+        } else {
+            "; a channel that it goes over does not work"
+        };
+        lines.push(Line {
+            ok: channels == "; its channels are there",
+            on: format!("briefing {}", briefing.id),
+            what: format!("its sources answered all that it asks{channels}"),
+        });
     }
+}
+
+/// False where an audience's role or zone is not there, which is told with the objects.
+fn is_whole(objects: &Objects, audience: &Audience) -> bool {
+    objects.roles.iter().any(|role| role.id == audience.role) && zones::get(&audience.zone).is_ok()
+}
+
+/// Where a source is defined, in brackets, and what to do about it.
+fn source_advice(objects: &Objects, finding: &PreflightFinding) -> (String, String) {
+    let on = finding.on.as_str();
+    let id = on.split('/').next().unwrap_or_default();
+    let connector = objects
+        .connectors
+        .iter()
+        .find(|known| known.id.as_str() == id);
+    let Some(connector) = connector else {
+        return (String::new(), String::new());
+    };
+    let key = match &connector.launch {
+        Launch::Process { .. } => "command",
+        Launch::Http { .. } => "url",
+    };
+    if on.contains('/') {
+        return (String::new(), String::new());
+    }
+    let place = objects.origin(Kind::Connector, id, key);
+    (
+        format!(" ({place})"),
+        match finding.advice {
+            "" => format!(" → look at it with `daybrief connector tools {id}`"),
+            advice => format!(" → {advice}"),
+        },
+    )
 }
 
 /// The path of a signal's key in its briefing.
@@ -403,7 +548,16 @@ fn place_of(briefing: &Briefing, signal: Option<&SignalId>, field: &str) -> Stri
 fn gap_line(objects: &Objects, briefing: &Briefing, role: &RoleId, gap: &Gap) -> Line {
     let connector = &gap.connector;
     let advice = match gap.cause {
-        GapCause::NotAllowed => format!("grant it to the role `{role}`, or remove the signal"),
+        GapCause::NotAllowed => {
+            let known = objects
+                .connectors
+                .iter()
+                .find(|known| known.id == *connector);
+            match tool_of(briefing, gap) {
+                Some(tool) => provision::advice_on_right(known, tool, role),
+                None => format!("grant it to the role `{role}`, or remove the signal"),
+            }
+        }
         _ => app::gap_advice(gap),
     };
     let signal = gap.signals.first();
@@ -412,7 +566,11 @@ fn gap_line(objects: &Objects, briefing: &Briefing, role: &RoleId, gap: &Gap) ->
         GapCause::Failed => "args",
         _ => "id",
     };
-    let path = place_of(briefing, signal, field);
+    let field = match gap.cause {
+        GapCause::Rule => failed_field(briefing, gap).unwrap_or_else(|| field.to_owned()),
+        _ => field.to_owned(),
+    };
+    let path = place_of(briefing, signal, &field);
     let place = objects.origin(Kind::Briefing, briefing.id.as_str(), &path);
     let detail = match signal {
         Some(id) => gap
@@ -435,6 +593,94 @@ fn gap_line(objects: &Objects, briefing: &Briefing, role: &RoleId, gap: &Gap) ->
             gap.cause.clause()
         ),
     )
+}
+
+/// The tool that the first signal of a gap asks of the gap's connector.
+fn tool_of<'b>(briefing: &'b Briefing, gap: &Gap) -> Option<&'b str> {
+    let id = gap.signals.first()?;
+    let signal = briefing.signals.iter().find(|known| known.id == *id)?;
+    std::iter::once(&signal.query)
+        .chain(signal.joins.values().map(|join| &join.query))
+        .find(|query| query.connector == gap.connector)
+        .map(|query| query.tool.as_str())
+}
+
+/// The key whose rule failed, as the gap's detail names it: `facts.amount`.
+fn failed_field(briefing: &Briefing, gap: &Gap) -> Option<String> {
+    let id = gap.signals.first()?;
+    let signal = briefing.signals.iter().find(|known| known.id == *id)?;
+    let tables = [("let", signal.lets.keys().collect::<Vec<_>>())]
+        .into_iter()
+        .chain([
+            ("facts", signal.facts.keys().collect()),
+            ("fact_links", signal.fact_links.keys().collect()),
+        ])
+        .flat_map(|(table, names)| names.into_iter().map(move |name| format!("{table}.{name}")));
+    let single = [
+        "when",
+        "severity",
+        "key",
+        "rank",
+        "measure.value",
+        "link",
+        "cause",
+        "subject",
+        "until",
+    ];
+    tables
+        .chain(single.map(str::to_owned))
+        .filter_map(|field| Some((gap.detail.find(&format!(": {field}: "))?, field)))
+        .min()
+        .map(|(_, field)| field)
+}
+
+/// Files of secrets that every account of the machine may read.
+fn look_at_secrets(app: &App, objects: &Objects, lines: &mut Vec<Line>) {
+    let settings = &app.settings;
+    let own = settings
+        .email
+        .iter()
+        .filter_map(|email| email.password.as_ref())
+        .chain(settings.slack.iter().map(|slack| &slack.token))
+        .chain(
+            settings
+                .models
+                .iter()
+                .filter_map(|model| model.api_key.as_ref()),
+        )
+        .chain(settings.secrets.key.as_ref())
+        .chain(&settings.secrets.old_keys)
+        .chain(settings.store.url.as_ref());
+    let of_connectors = objects
+        .connectors
+        .iter()
+        .flat_map(|connector| match &connector.launch {
+            Launch::Process { env: values, .. }
+            | Launch::Http {
+                headers: values, ..
+            } => values.values(),
+        })
+        .filter_map(|value| match value {
+            EnvValue::Secret { secret, .. } => Some(secret),
+            EnvValue::Plain(_) => None,
+        });
+    let mut open: BTreeSet<String> = own
+        .chain(of_connectors)
+        .filter_map(|reference| match reference {
+            SecretRef::File(path) if is_open_to_all(path) => Some(path.display().to_string()),
+            _ => None,
+        })
+        .collect();
+    let key = settings.instance.data.join(KEY_FILE);
+    if is_open_to_all(&key) {
+        open.insert(key.display().to_string());
+    }
+    for path in open {
+        lines.push(good(
+            path.clone(),
+            format!("warning: holds a secret that every account of this machine may read → `chmod 600 {path}`"),
+        ));
+    }
 }
 
 /// What each model of the route can do. Costs a few thousand tokens of the budget of checks.

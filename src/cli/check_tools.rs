@@ -3,8 +3,9 @@
 use super::check::{Line, good};
 use crate::{
     app::App,
-    domain::connector::{Connector, ToolClass},
+    domain::connector::{Connector, ToolClass, matches_pattern},
     provision::{Kind, Objects},
+    settings::shape::did_you_mean,
     text::{shorten, visible},
 };
 
@@ -52,6 +53,52 @@ pub(super) async fn look(app: &App, objects: &Objects, lines: &mut Vec<Line>) {
                 named.join(", ")
             ),
         ));
+    }
+}
+
+/// Warns of patterns in grants that name no tool of a server that answers: what was meant is not granted.
+pub(super) async fn look_at_grants(app: &App, objects: &Objects, lines: &mut Vec<Line>) {
+    let shipped = crate::provision::shipped().unwrap_or_default();
+    let pool = &app.parts.maker.pool;
+    for role in objects
+        .roles
+        .iter()
+        .filter(|role| !shipped.roles.contains(role))
+    {
+        for (index, grant) in role.grants.iter().enumerate() {
+            let Ok(tools) = pool.tools(&grant.connector).await else {
+                continue;
+            };
+            let lists = [
+                ("tools", &grant.tools),
+                ("actions", &grant.actions),
+                ("approve", &grant.approve),
+            ];
+            for (key, patterns) in lists {
+                for (at, pattern) in patterns.iter().enumerate() {
+                    if tools
+                        .iter()
+                        .any(|tool| matches_pattern(pattern, &tool.name))
+                    {
+                        continue;
+                    }
+                    let names: Vec<String> = tools
+                        .iter()
+                        .take(MAX_NAMED)
+                        .map(|tool| shorten(&visible(&tool.name), NAME_CHARACTERS))
+                        .collect();
+                    let id = role.id.as_str();
+                    lines.push(good(
+                        objects.origin(Kind::Role, id, &format!("grants[{index}].{key}[{at}]")),
+                        format!(
+                            "warning: role `{id}`: `{pattern}` names no tool that `{}` has → {}",
+                            grant.connector,
+                            did_you_mean(pattern, names.iter().map(String::as_str))
+                        ),
+                    ));
+                }
+            }
+        }
     }
 }
 

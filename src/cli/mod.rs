@@ -43,6 +43,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use crate::{
     app::App,
     clock::SystemClock,
+    domain::people::User,
     error::{Problem, Problems},
     settings::{self, Settings},
     telemetry,
@@ -240,6 +241,38 @@ fn tell_of_models(app: &App) {
             to_stderr(&format!("warning: {problem}"));
         }
     }
+}
+
+/// There is no object of this kind and id: what to do. Where none is in force, the files were not applied yet.
+fn unknown<'k>(kind: &str, id: &str, known: impl IntoIterator<Item = &'k str>) -> Problem {
+    let known: Vec<&str> = known.into_iter().collect();
+    Problem::new(
+        format!("unknown-{kind}"),
+        format!("there is no {kind} `{id}`"),
+    )
+    .advise(if known.is_empty() {
+        "none is in force: `daybrief apply` brings those of your files into force".to_owned()
+    } else {
+        crate::settings::shape::did_you_mean(id, known)
+    })
+}
+
+/// Why a person cannot act in a role, with those that they have.
+fn no_role(user: &User, error: &impl std::fmt::Display) -> Problems {
+    let own: Vec<String> = user.roles.iter().map(|role| format!("`{role}`")).collect();
+    let problem = Problem::new("no-role", error.to_string());
+    one(if own.is_empty() {
+        problem.advise(format!(
+            "give them one in `roles` of the user `{}`",
+            user.id
+        ))
+    } else {
+        problem.advise(format!(
+            "use one of theirs ({}), or add it to `roles` of the user `{}`",
+            own.join(", "),
+            user.id
+        ))
+    })
 }
 
 fn one(problem: Problem) -> Problems {

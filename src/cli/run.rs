@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use super::{
     instant, on_terminal, one, print, print_json, progress::Watch, settings_if_there,
-    tell_of_models,
+    tell_of_models, unknown,
 };
 use crate::{
     access::Surface,
@@ -82,11 +82,12 @@ pub async fn run(command: Run, config: &Path, json: bool) -> Result<u8, Problems
                 .iter()
                 .map(|briefing| briefing.id.as_str())
                 .collect();
-            one(Problem::new(
-                "unknown-briefing",
-                format!("there is no briefing `{}`", command.briefing),
-            )
-            .advise(format!("it has: {}", known.join(", "))))
+            one(if known.is_empty() && command.objects.is_none() {
+                unknown("briefing", command.briefing.as_str(), known)
+                    .advise("none is in force: `daybrief apply` brings those of your files into force, `--objects DIR` tries them without")
+            } else {
+                unknown("briefing", command.briefing.as_str(), known)
+            })
         })?;
     tell_of_models(&app);
     if let Some(zone) = &command.zone {

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{
     instant, local, one, open, print, print_json, print_json_list, schedule_send, seconds,
-    settings_if_there, to_stderr,
+    settings_if_there, to_stderr, unknown,
 };
 use crate::{
     app::App,
@@ -300,10 +300,7 @@ pub(super) async fn find(
                 .iter()
                 .map(|schedule| schedule.id.as_str())
                 .collect();
-            one(
-                Problem::new("unknown-schedule", format!("there is no schedule `{id}`"))
-                    .advise(format!("there are: {}", known.join(", "))),
-            )
+            one(unknown("schedule", id.as_str(), known))
         })
 }
 

@@ -110,7 +110,13 @@ async fn settle(app: &App, runs: &[RunId], wait: Duration, quiet: bool) -> Resul
     bar.set_message("making the brief");
     loop {
         worker.drain().await?;
-        let (mut open, mut sent, mut total) = (0_usize, 0_usize, 0_usize);
+        let (mut open, mut sent, mut total, mut later) = (0_usize, 0_usize, 0_usize, 0_usize);
+        let last = app
+            .parts
+            .clock
+            .now()
+            .checked_add(until.saturating_duration_since(Instant::now()))
+            .unwrap_or(Timestamp::MAX);
         for id in runs {
             let Some(run) = app.parts.store.runs().get(id).await? else {
                 continue;
@@ -123,13 +129,21 @@ async fn settle(app: &App, runs: &[RunId], wait: Duration, quiet: bool) -> Resul
                 continue;
             }
             open += 1;
+            let is_later = |one: &Delivery| {
+                one.state.is_final()
+                    || matches!(&one.state, DeliveryState::Waiting { next, last: Some(_) } if *next > last)
+            };
+            later += usize::from(!deliveries.is_empty() && deliveries.iter().all(is_later));
             // The run may have been put aside in the moment in which its last delivery ended.
             if !deliveries.is_empty() && ended.count() == deliveries.len() {
                 let now = app.parts.clock.now();
                 app.parts.store.runs().wake(id, now).await?;
             }
         }
-        if open == 0 || Instant::now() >= until {
+        // What is tried again later than that is not waited for.
+        let left = until.saturating_duration_since(Instant::now());
+        let all_later = total > 0 && later == open;
+        if open == 0 || left.is_zero() || all_later {
             bar.finish_and_clear();
             return Ok(());
         }

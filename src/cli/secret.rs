@@ -15,6 +15,7 @@ use crate::{
     app::App,
     audit::{Act, Entry, Outcome},
     error::{Problem, Problems},
+    secrets::vault,
     text_file,
 };
 
@@ -60,12 +61,7 @@ pub async fn run(command: Command, config: &Path, json: bool) -> Result<u8, Prob
 }
 
 fn checked(name: String) -> Result<String, Problems> {
-    let good = (1..=80).contains(&name.len())
-        && name.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && name
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
-    if good {
+    if vault::is_name(&name) {
         return Ok(name);
     }
     Err(one(Problem::new("bad-name", "this is no name of a secret")

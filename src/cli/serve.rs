@@ -41,7 +41,16 @@ pub async fn run(command: Serve, config: &Path, json: bool) -> Result<u8, Proble
             format!("{address} cannot be listened on: {error}"),
         )
         .at("[instance] listen")
-        .advise("choose another port, or end what uses this one"))
+        .advise(match error.kind() {
+            std::io::ErrorKind::AddrInUse => "choose another port, or end what uses this one",
+            std::io::ErrorKind::AddrNotAvailable => {
+                "this machine has no such address: write one of its own, 127.0.0.1, or 0.0.0.0 for all of them"
+            }
+            std::io::ErrorKind::PermissionDenied => {
+                "choose a port of 1024 or more, or let the account listen on this one"
+            }
+            _ => "choose another address and port",
+        }))
     })?;
     let bound = listener
         .local_addr()

@@ -6,14 +6,13 @@ use clap::{Args, Subcommand};
 use secrecy::ExposeSecret;
 use serde_json::json;
 
-use super::{one, open, print, print_json, print_json_list, to_stderr};
+use super::{no_role, one, open, print, print_json, print_json_list, to_stderr, unknown};
 use crate::{
     access::{Surface, effective_role},
     api::tokens,
     app::App,
     error::{Problem, Problems},
     ids::{RoleId, TokenId, UserId},
-    settings::shape::did_you_mean,
     store::{Scope, Token},
 };
 
@@ -90,9 +89,7 @@ async fn create(app: &App, command: Create, json: bool) -> Result<(), Problems> 
         .find(|user| user.id == command.user)
         .ok_or_else(|| {
             let known = objects.users.iter().map(|user| user.id.as_str());
-            let what = format!("there is no user `{}`", command.user);
-            let advice = did_you_mean(command.user.as_str(), known);
-            one(Problem::new("unknown-user", what).advise(advice))
+            one(unknown("user", command.user.as_str(), known))
         })?;
     let role = |surface| {
         let chosen = command.role.as_ref();
@@ -100,7 +97,7 @@ async fn create(app: &App, command: Create, json: bool) -> Result<(), Problems> 
     };
     let role = role(Surface::Api)
         .or_else(|error| role(Surface::Mcp).map_err(|_| error))
-        .map_err(|error| one(Problem::new("no-role", error.to_string())))?;
+        .map_err(|error| no_role(user, &error))?;
     let mut scopes = command.scope;
     scopes.sort_unstable();
     scopes.dedup();

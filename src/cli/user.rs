@@ -6,7 +6,7 @@ use clap::Subcommand;
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::{one, open, print, print_json, print_json_list, role, to_stderr};
+use super::{one, open, print, print_json, print_json_list, role, to_stderr, unknown};
 use crate::{
     app::App,
     audit::{Act, Entry, Record},
@@ -14,7 +14,6 @@ use crate::{
     error::{Problem, Problems},
     ids::{RoleId, UserId},
     mail_address::MailAddress,
-    settings::shape::did_you_mean,
     store::{Kind, Stored},
 };
 
@@ -95,16 +94,15 @@ async fn everybody(app: &App) -> Result<Vec<Stored<User>>, Problems> {
 
 async fn find(app: &App, id: &UserId) -> Result<Stored<User>, Problems> {
     let users = everybody(app).await?;
-    let advice = did_you_mean(
+    let problem = unknown(
+        "user",
         id.as_str(),
         users.iter().map(|known| known.object.id.as_str()),
     );
     users
         .into_iter()
         .find(|known| known.object.id == *id)
-        .ok_or_else(|| {
-            one(Problem::new("unknown-user", format!("there is no user `{id}`")).advise(advice))
-        })
+        .ok_or_else(|| one(problem))
 }
 
 async fn list(app: &App, json: bool) -> Result<(), Problems> {
@@ -200,6 +198,14 @@ async fn approve(app: &App, id: &UserId, roles: Vec<RoleId>, json: bool) -> Resu
             .advise(format!("use `daybrief user enable {id}`"))));
     }
     known_roles(app, &roles).await?;
+    let gets_a_role = roles.iter().any(|role| !known.object.roles.contains(role));
+    if known.object.state == UserState::Active && !gets_a_role {
+        return Err(one(Problem::new(
+            "active",
+            format!("`{id}` is let in already, and has all of these roles"),
+        )
+        .advise("nothing is to be done: `daybrief user list` shows who waits")));
+    }
     let mut user = known.object.clone();
     for role in roles {
         if !user.roles.contains(&role) {

@@ -20,7 +20,7 @@ pub struct Calendar {
     #[serde(default = "monday_to_friday")]
     pub working_days: Vec<DayName>,
     /// Date → name of the holiday.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "dates")]
     #[schemars(with = "BTreeMap<String, String>")]
     pub holidays: BTreeMap<Date, String>,
 }
@@ -52,6 +52,22 @@ impl From<DayName> for Weekday {
             DayName::Sun => Self::Sunday,
         }
     }
+}
+
+/// Dates with their names; a date that is none is told in words that say how to write one.
+fn dates<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<Date, String>, D::Error> {
+    BTreeMap::<String, String>::deserialize(deserializer)?
+        .into_iter()
+        .map(|(date, name)| match date.parse() {
+            Ok(parsed) => Ok((parsed, name)),
+            Err(_) => Err(serde::de::Error::custom(format!(
+                "`{}` of `holidays` is no date that there is: write year, month and day, such as 2026-12-25",
+                crate::text::shorten(&date, 40)
+            ))),
+        })
+        .collect()
 }
 
 fn monday_to_friday() -> Vec<DayName> {

@@ -1,6 +1,9 @@
 //! What objects mean together: names that lead nowhere, rights that are missing, people who cannot be reached.
 
+mod quiet;
 mod rights;
+
+pub use quiet::advice_on_right;
 
 use std::collections::BTreeMap;
 
@@ -53,6 +56,7 @@ pub fn check(objects: &Objects, settings: &Settings) -> Checked {
     for role in &objects.roles {
         check.role(role);
     }
+    check.calendars();
     check.users();
     check.places();
     for briefing in &objects.briefings {
@@ -150,6 +154,7 @@ impl Check<'_> {
             );
         }
         self.broad_reading(connector);
+        self.link_hosts(connector);
         let limits = connector.limits;
         for (key, is_zero) in [
             ("concurrency", limits.concurrency == 0),
@@ -342,6 +347,7 @@ impl Check<'_> {
                     "write it alone: \"ann@acme.example\"",
                 );
             }
+            self.domain_of(user);
             if let Some(slack) = &user.slack
                 && !(slack.starts_with(['U', 'W'])
                     && slack
@@ -410,6 +416,7 @@ impl Check<'_> {
                 query.connector.as_str(),
             );
         }
+        self.links(briefing);
         if role_known {
             self.gaps((Kind::Briefing, id, "role"), briefing, &briefing.role);
         }
@@ -454,9 +461,14 @@ impl Check<'_> {
                 .iter()
                 .find(|known| known.id == query.connector)?;
             let decision = access::callable(role, connector, &query.tool);
-            (!decision.allowed).then(|| format!("{} ({})", decision.why, decision.rule))
+            (!decision.allowed).then(|| {
+                (
+                    format!("{} ({})", decision.why, decision.rule),
+                    advice_on_right(Some(connector), &query.tool, &role.id),
+                )
+            })
         };
-        let refused: Vec<(&Signal, String)> = briefing
+        let refused: Vec<(&Signal, (String, String))> = briefing
             .signals
             .iter()
             .filter_map(|signal| {
@@ -467,7 +479,7 @@ impl Check<'_> {
                 Some((signal, why))
             })
             .collect();
-        let Some((_, why)) = refused.first() else {
+        let Some((_, (why, advice))) = refused.first() else {
             return;
         };
         let names: Vec<String> = refused
@@ -478,14 +490,14 @@ impl Check<'_> {
             "always-gaps",
             at,
             &format!(
-                "{} of {} signals of `{}` will always be gaps for the role `{}`: {}",
+                "{} of {} signals of `{}` will always be gaps for the role `{}`: {}; the first: {why}",
                 refused.len(),
                 briefing.signals.len(),
                 briefing.id,
                 role.id,
                 names.join(", ")
             ),
-            format!("grant the role these tools, or remove the signals; the first: {why}"),
+            advice.clone(),
         );
     }
 
@@ -507,7 +519,7 @@ impl Check<'_> {
         if schedule.zone != RECIPIENT_ZONE {
             self.zone(at(Kind::Schedule, id, "zone"), &schedule.zone);
         }
-        let advice = "see what it gives with `daybrief schedule next`";
+        let advice = "correct `when`, and see what it gives with `daybrief schedule next`";
         let when = at(Kind::Schedule, id, "when");
         match Rule::parse(&schedule.when) {
             Ok(rule) => {

@@ -98,6 +98,15 @@ impl Search {
             .at(path.display().to_string());
         self.problems.push(match error.kind() {
             io::ErrorKind::NotADirectory => problem.advise("name the folder that the file lies in"),
+            io::ErrorKind::PermissionDenied => {
+                problem.advise("let the account that runs `daybrief` read it, and enter the folders above it")
+            }
+            io::ErrorKind::NotFound if path.is_symlink() => {
+                problem.advise("it is a link to something that is not there: mend or remove the link")
+            }
+            io::ErrorKind::NotFound => problem.advise(
+                "name a folder that is there: `[instance] objects` in the settings, or on the command line",
+            ),
             _ => problem,
         });
     }

@@ -9,7 +9,7 @@ mod reference;
 mod stored;
 
 pub use crate::store::Kind;
-pub use check::{Checked, check};
+pub use check::{Checked, advice_on_right, check};
 pub use in_force::InForce;
 pub use read::{read, shipped};
 pub use reference::reference;

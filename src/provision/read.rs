@@ -17,7 +17,10 @@ use super::{
 use crate::{
     domain::briefing::Briefing,
     error::{Problem, Problems},
-    settings::shape::{self, Lines, Source, did_you_mean},
+    settings::{
+        Settings,
+        shape::{self, Lines, Source, did_you_mean, is_slip_of},
+    },
     signals, text_file,
 };
 
@@ -69,10 +72,18 @@ impl Reading {
             Ok(table) => table,
             Err(problems) => return self.problems.extend(problems),
         };
-        let (signals, next_date) = (
+        if let Some(problem) = elsewhere(&table, source) {
+            return self.problems.push(problem);
+        }
+        let (mut signals, mut next_date) = (
             table.remove_entry("signal"),
             table.remove_entry("next_date"),
         );
+        // What follows from a misspelled name is told by that name alone.
+        let misspelled = |name: &str| table.keys().any(|key| is_slip_of(key.get_ref(), name));
+        if misspelled("signal") || misspelled("briefing") {
+            (signals, next_date) = (None, None);
+        }
         self.join_signals(source, &mut table, signals, next_date);
         for (key, value) in table {
             let kind = Kind::ALL
@@ -289,13 +300,60 @@ impl Reading {
         list(&mut self.objects).push(object);
     }
 
-    fn finish(self) -> Result<Objects, Problems> {
+    fn finish(mut self) -> Result<Objects, Problems> {
         if self.problems.is_empty() {
-            Ok(self.objects)
-        } else {
-            Err(Problems(self.problems))
+            return Ok(self.objects);
         }
+        self.problems
+            .sort_by_cached_key(|problem| file_and_line(problem.place.as_deref()));
+        Err(Problems(self.problems))
     }
+}
+
+/// A place as it is sorted: lines as numbers.
+fn file_and_line(place: Option<&str>) -> (String, usize) {
+    let place = place.unwrap_or_default();
+    match place.rsplit_once(':') {
+        Some((file, line)) if line.parse::<usize>().is_ok() => {
+            (file.to_owned(), line.parse().unwrap_or_default())
+        }
+        _ => (place.to_owned(), 0),
+    }
+}
+
+/// Tells where a whole file belongs that holds no objects: settings, or the queries of our own connector.
+fn elsewhere(table: &DeTable<'_>, source: Source<'_>) -> Option<Problem> {
+    let is_object = |name: &str| {
+        matches!(name, "signal" | "next_date") || Kind::ALL.iter().any(|kind| kind.name() == name)
+    };
+    if table.keys().any(|key| is_object(key.get_ref())) {
+        return None;
+    }
+    let settings = shape::keys::<Settings>();
+    let is_setting = |name: &str| {
+        settings
+            .iter()
+            .any(|key| key.path == name || key.path.strip_suffix("[]") == Some(name))
+    };
+    let first = table.keys().min_by_key(|key| key.span().start)?;
+    let (what, advice) = if table.keys().all(|key| key.get_ref() == "query") {
+        (
+            "holds queries of `daybrief connector sql`, and no objects",
+            "keep it outside of the objects' folder, where `--queries` names it",
+        )
+    } else if table.keys().all(|key| is_setting(key.get_ref())) {
+        (
+            "holds settings, and no objects",
+            "keep the settings in one daybrief.toml outside of the objects' folder",
+        )
+    } else {
+        return None;
+    };
+    Some(
+        Problem::new("not-objects", what)
+            .at(source.at(source.line(first.span().start)))
+            .advise(advice),
+    )
 }
 
 #[cfg(test)]

@@ -9,16 +9,20 @@ use serde::Serialize;
 use super::{Parts, zone};
 use crate::{
     access::{self, Clearance, Request, Surface},
-    connectors::Pin,
+    connectors::{CallError, Pin},
     domain::{
-        briefing::Briefing, calendar::Calendar, people::Role, run::Audience, schedule::ChannelKind,
+        briefing::Briefing, calendar::Calendar, connector::Launch, people::Role, run::Audience,
+        schedule::ChannelKind,
     },
     error::Problem,
     ids::ConnectorId,
     provision::Objects,
+    settings::shape::did_you_mean,
     signals::{self, Context, Planned},
 };
 
+/// Tools of a server that are named beside one that it does not have. Their names are the server's own.
+const MAX_NAMED: usize = 20;
 /// A source's token has to last for the look itself, the time until the brief is due, and the brief.
 const TOKEN_FOR: SignedDuration = SignedDuration::from_mins(45);
 
@@ -28,6 +32,9 @@ pub struct Finding {
     /// A connector, a tool, a channel.
     pub on: String,
     pub what: String,
+    /// What to do, where it can be said.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub advice: &'static str,
 }
 
 /// What will be missing from this briefing's briefs for these audiences; empty where all is well.
@@ -55,6 +62,7 @@ pub async fn preflight(
             findings.insert(Finding {
                 on: format!("role {}", audience.role),
                 what: "is not defined".to_owned(),
+                advice: "",
             });
             continue;
         };
@@ -64,13 +72,14 @@ pub async fn preflight(
                 findings.insert(Finding {
                     on: problem.place.clone().unwrap_or_default(),
                     what: problem.what,
+                    advice: "",
                 });
             }
         }
     }
     let sources = needed
         .into_iter()
-        .map(|(id, tools)| source(parts, id, tools));
+        .map(|(id, tools)| source(parts, objects, id, tools));
     findings.extend(
         futures_util::future::join_all(sources)
             .await
@@ -89,6 +98,7 @@ pub async fn preflight(
             findings.insert(Finding {
                 on: format!("channel {kind}"),
                 what: error.to_string(),
+                advice: "",
             });
         }
     }
@@ -132,13 +142,19 @@ fn refused(role: &Role, objects: &Objects, calls: &[Planned]) -> Vec<Finding> {
             (!decision.allowed).then(|| Finding {
                 on: format!("{}/{}", call.connector, call.tool),
                 what: format!("{}: {}", decision.rule, decision.why),
+                advice: "",
             })
         })
         .collect()
 }
 
 /// What is wrong with a source: it does not start, or a tool is gone or changed.
-async fn source(parts: &Parts, id: &ConnectorId, needed: BTreeSet<&str>) -> Vec<Finding> {
+async fn source(
+    parts: &Parts,
+    objects: &Objects,
+    id: &ConnectorId,
+    needed: BTreeSet<&str>,
+) -> Vec<Finding> {
     let pool = &parts.maker.pool;
     let tools = match pool.assure_token(id, TOKEN_FOR).await {
         Ok(()) => pool.listing(id).await,
@@ -150,6 +166,7 @@ async fn source(parts: &Parts, id: &ConnectorId, needed: BTreeSet<&str>) -> Vec<
             return vec![Finding {
                 on: id.to_string(),
                 what: error.to_string(),
+                advice: advice(&error, is_process(objects, id)),
             }];
         }
     };
@@ -160,7 +177,13 @@ async fn source(parts: &Parts, id: &ConnectorId, needed: BTreeSet<&str>) -> Vec<
             let what = match listing.tools.iter().find(|tool| tool.name == name) {
                 None => match unread {
                     Some(unread) => format!("its description cannot be read: {}", unread.why),
-                    None => "the server has no such tool".to_owned(),
+                    None => {
+                        let known = listing.tools.iter().map(|tool| tool.name.as_str());
+                        format!(
+                            "the server has no such tool: {}",
+                            did_you_mean(name, known.take(MAX_NAMED))
+                        )
+                    }
                 },
                 Some(tool) if matches!(tool.pin, Pin::Changed { .. }) => format!(
                     "its description changed: look at it and accept it with `daybrief connector accept {id}`"
@@ -170,7 +193,41 @@ async fn source(parts: &Parts, id: &ConnectorId, needed: BTreeSet<&str>) -> Vec<
             Some(Finding {
                 on: format!("{id}/{name}"),
                 what,
+                advice: "",
             })
         })
         .collect()
+}
+
+fn is_process(objects: &Objects, id: &ConnectorId) -> bool {
+    objects
+        .connectors
+        .iter()
+        .any(|known| known.id == *id && matches!(known.launch, Launch::Process { .. }))
+}
+
+/// What to do about a source that does not start or cannot be reached.
+fn advice(error: &CallError, is_process: bool) -> &'static str {
+    match error {
+        CallError::Secret { .. } => "set it where `daybrief` is started, or correct the reference",
+        CallError::Launch { .. } if is_process => {
+            "correct `command`: the program and each argument are texts of their own; paths begin where `daybrief` is started"
+        }
+        CallError::StartTimeout { .. } if is_process => {
+            "it has to speak MCP on standard output and print nothing else there; if it is only slow, raise `limits.start_timeout_seconds`"
+        }
+        CallError::StartTimeout { .. } => {
+            "correct `url`: something answers there, but not as an MCP server"
+        }
+        CallError::Unreachable { .. } | CallError::Ended { .. } if is_process => {
+            "start the command by hand, and mend what it says"
+        }
+        CallError::Launch { .. } | CallError::Unreachable { .. } | CallError::Ended { .. } => {
+            "correct `url` (host, port and path), and look whether the server runs"
+        }
+        CallError::Credential { .. } => {
+            "correct the token in `headers`, or set up `auth` for a server that wants OAuth"
+        }
+        _ => "",
+    }
 }

@@ -32,7 +32,7 @@ impl TryFrom<String> for SecretRef {
         match text.split_once(':') {
             Some(("env", name)) if !name.is_empty() => Ok(Self::Env(name.to_owned())),
             Some(("file", path)) if !path.is_empty() => Ok(Self::File(path.into())),
-            Some(("store", name)) if !name.is_empty() => Ok(Self::Store(name.to_owned())),
+            Some(("store", name)) if vault::is_name(name) => Ok(Self::Store(name.to_owned())),
             _ => Err(BadSecretRef),
         }
     }
@@ -59,6 +59,28 @@ impl std::fmt::Display for SecretRef {
             Self::Store(name) => write!(f, "store:{name}"),
         }
     }
+}
+
+impl SecretRef {
+    /// What to do where it cannot be had.
+    pub fn advice(&self) -> String {
+        match self {
+            Self::Env(name) => format!(
+                "set `{name}` where `daybrief` is started (for a service: in its unit or container), then start it anew"
+            ),
+            Self::File(_) => {
+                "put the secret into the file's first line, and let the account that runs `daybrief` read it".to_owned()
+            }
+            Self::Store(name) => format!("set it with `daybrief secret set {name}`"),
+        }
+    }
+}
+
+/// True where every account of the machine may read or change a file.
+pub fn is_open_to_all(path: &std::path::Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::metadata(path)
+        .is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o006 != 0)
 }
 
 /// Returns a secret of the environment or of a file, or why there is none: the first line without the white space around it,

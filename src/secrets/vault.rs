@@ -19,6 +19,15 @@ use crate::ids::hex;
 pub const KEY_BYTES: usize = 32;
 const NONCE_BYTES: usize = 12;
 
+/// True where a secret of the store may have this name: 1 to 80 letters, digits, '-', '_', '.', beginning with a letter or digit.
+pub fn is_name(name: &str) -> bool {
+    (1..=80).contains(&name.len())
+        && name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+}
+
 /// A secret as it may lie anywhere.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sealed {

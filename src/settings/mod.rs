@@ -5,6 +5,7 @@ mod load;
 mod network;
 pub(crate) mod reference;
 pub mod shape;
+mod syntax;
 
 pub use limits::Limits;
 pub use load::{SyslogWay, load, parse, syslog};

@@ -8,7 +8,7 @@ mod keys;
 
 pub use keys::{Key, Need, keys};
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -18,6 +18,7 @@ use toml::{
     de::{DeTable, DeValue, ValueDeserializer},
 };
 
+use super::syntax;
 use crate::{error::Problem, ids::RoleId, secrets::SecretRef};
 
 /// Tables in tables beyond this depth are refused.
@@ -55,17 +56,7 @@ impl<'t> Source<'t> {
             return Ok(table.into_inner());
         }
         errors.sort_by_key(|error| error.span().map_or(0, |span| span.start));
-        let mut told = BTreeSet::new();
-        Err(errors
-            .iter()
-            .filter_map(|error| {
-                let line = error.span().map_or(1, |span| self.line(span.start));
-                told.insert(line).then(|| {
-                    Problem::new("bad-toml", format!("is not TOML: {}", error.message()))
-                        .at(self.at(line))
-                })
-            })
-            .collect())
+        Err(syntax::explain(self, &errors))
     }
 
     /// The line of a byte, from 1.
@@ -162,9 +153,14 @@ pub fn did_you_mean<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) ->
     let known: Vec<&str> = known.into_iter().collect();
     match alike(name, known.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
-        None if known.is_empty() => "there is none".to_owned(),
+        None if known.is_empty() => "none is defined yet".to_owned(),
         None => format!("known: {}", quoted(&known)),
     }
+}
+
+/// True where `name` is `known` with a slip of the pen.
+pub fn is_slip_of(name: &str, known: &str) -> bool {
+    name != known && alike(name, std::iter::once(known)).is_some()
 }
 
 fn alike<'k>(name: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
@@ -260,6 +256,13 @@ impl<'s> Walk<'s> {
         if fitting.is_empty() {
             return self.wrong_type(&ways, given, line, path);
         }
+        let fitting = match self.tagged(fitting, given, path) {
+            Ok(fitting) => fitting,
+            Err(problem) => {
+                self.found.weight += WEIGHT_SLIP;
+                return self.found.problems.push(problem);
+            }
+        };
         let mut best: Option<Found> = None;
         for way in &fitting {
             let mut attempt = Walk {
@@ -280,6 +283,45 @@ impl<'s> Walk<'s> {
             self.found.problems.extend(best.problems);
             self.found.lines.extend(best.lines);
             self.found.weight += best.weight;
+        }
+    }
+
+    /// Where a key says which of the ways a table has, that one way; else why it says none.
+    fn tagged<'w>(
+        &self,
+        ways: Vec<&'w Way<'s>>,
+        given: &DeValue<'_>,
+        path: &str,
+    ) -> Result<Vec<&'w Way<'s>>, Problem> {
+        let (DeValue::Table(table), Some(tag)) = (given, tag_of(&ways)) else {
+            return Ok(ways);
+        };
+        let Some((key, value)) = table.get_key_value(tag) else {
+            return Ok(ways);
+        };
+        let DeValue::String(text) = value.get_ref() else {
+            return Ok(ways);
+        };
+        let words: Vec<&str> = ways
+            .iter()
+            .filter_map(|way| way.properties.get(tag)?.get("const")?.as_str())
+            .collect();
+        let chosen = words.iter().position(|word| word == text);
+        match chosen.and_then(|index| ways.get(index).copied()) {
+            Some(way) => Ok(vec![way]),
+            None => Err(Problem::new(
+                "unknown-word",
+                format!(
+                    "`{}` is not one of {}",
+                    self.shown(&join(path, tag)),
+                    quoted(&words)
+                ),
+            )
+            .at(self.source.at(self.source.line(key.span().start)))
+            .advise(match alike(text, words.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("use one of {}", quoted(&words)),
+            })),
         }
     }
 
@@ -543,6 +585,10 @@ impl<'s> Walk<'s> {
                 "leave the quotes away".to_owned()
             }
             DeValue::String(_) if takes("array") => "put it in brackets: [\"…\"]".to_owned(),
+            DeValue::Table(_) if takes("array") && self.header(line).is_some() => {
+                let name = self.header(line).unwrap_or_default();
+                format!("write `[[{name}]]`, with two brackets: it may stand there several times")
+            }
             DeValue::Integer(_)
             | DeValue::Float(_)
             | DeValue::Boolean(_)
@@ -568,6 +614,13 @@ impl<'s> Walk<'s> {
             Problem::new(code, format!("`{}` {what}", self.shown(path))).at(self.source.at(line));
         problem.advice = advice;
         self.found.problems.push(problem);
+    }
+
+    /// The name of the `[name]` that a line is.
+    fn header(&self, line: usize) -> Option<&'_ str> {
+        let text = self.source.text.lines().nth(line.checked_sub(1)?)?.trim();
+        let name = text.strip_prefix('[')?.split(']').next()?.trim();
+        (!name.is_empty() && !name.starts_with('[')).then_some(name)
     }
 
     fn shown(&self, path: &str) -> String {
@@ -681,6 +734,26 @@ impl<'s> Way<'s> {
     }
 }
 
+/// The key whose one word says which of several ways a table has.
+fn tag_of<'s>(ways: &[&Way<'s>]) -> Option<&'s str> {
+    let (first, rest) = ways.split_first()?;
+    let says = |way: &Way<'s>, key: &str| {
+        way.required.contains(&key)
+            && way
+                .properties
+                .get(key)
+                .is_some_and(|schema| schema.get("const").is_some_and(Schema::is_string))
+    };
+    if rest.is_empty() {
+        return None;
+    }
+    first
+        .properties
+        .keys()
+        .copied()
+        .find(|key| ways.iter().all(|way| says(way, key)))
+}
+
 fn fits(kind: &str, value: &DeValue<'_>) -> bool {
     match value {
         DeValue::String(_) => kind == "string",
@@ -712,10 +785,10 @@ fn expected(way: &Way<'_>) -> String {
     match way.types.first().copied() {
         Some("string") => "text in quotes".to_owned(),
         Some("integer") => match (way.minimum, way.maximum) {
-            (Some(minimum), Some(maximum)) => {
+            (Some(minimum), Some(maximum)) if maximum < u32::MAX.into() => {
                 format!("a whole number from {minimum} to {maximum}")
             }
-            (Some(minimum), None) => format!("a whole number, {minimum} or more"),
+            (Some(minimum), _) => format!("a whole number, {minimum} or more"),
             _ => "a whole number".to_owned(),
         },
         Some("number") => "a number".to_owned(),

@@ -379,7 +379,7 @@ impl SignalRun<'_, '_, '_, '_> {
             list.kind(),
             minijinja::value::ValueKind::Seq | minijinja::value::ValueKind::Iterable
         ) {
-            return Err(shape(format!("gives {}, not a list", list.kind())));
+            return Err(shape(names::no_list(&list)));
         }
         let values: Vec<Value> = list
             .try_iter()

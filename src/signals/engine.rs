@@ -3,7 +3,7 @@
 use minijinja::{Environment, ErrorKind, UndefinedBehavior, value::Value};
 use serde_json::Value as Json;
 
-use super::{Context, expression::Expression, filters, functions, names, values};
+use super::{Context, expression::Expression, filters, functions, names, slips, values};
 use crate::domain::calendar::Calendar;
 
 /// Instructions that one evaluation may take.
@@ -57,9 +57,22 @@ pub(super) fn check_expression(
         since_last: None,
     };
     let env = environment(&context);
-    let compiled = Expression::compile(&env, expression).map_err(|error| (reason(&error), None))?;
+    let compiled = Expression::compile(&env, expression).map_err(|error| {
+        (
+            format!("cannot be read: {}", parsing(&error)),
+            Some(slips::of_expression(expression)),
+        )
+    })?;
     names::check(&env, expression, &compiled, sees)
         .map_err(|unknown| (unknown.what, Some(unknown.advice)))
+}
+
+/// Why a text cannot be parsed, in the parser's words.
+pub(super) fn parsing(error: &minijinja::Error) -> String {
+    match error.detail() {
+        Some(detail) if error.kind() == ErrorKind::SyntaxError => detail.to_owned(),
+        _ => reason(error),
+    }
 }
 
 /// The error of an evaluation in one line. It may name fields, never values.
@@ -68,6 +81,9 @@ pub(super) fn reason(error: &minijinja::Error) -> String {
         // What our own functions and operators say is a sentence of its own.
         (ErrorKind::InvalidOperation | ErrorKind::UndefinedError, Some(detail)) => {
             detail.to_owned()
+        }
+        (ErrorKind::MissingArgument, None) => {
+            "a filter or function wants another argument, as in `money('EUR')`".to_owned()
         }
         (kind, Some(detail)) => format!("{kind}: {detail}"),
         (kind, None) => kind.to_string(),

@@ -18,6 +18,7 @@ mod origin;
 mod rehearse;
 mod rules;
 mod severity;
+mod slips;
 mod status;
 mod values;
 mod weakness;
@@ -131,26 +132,30 @@ pub fn check(briefing: &Briefing) -> Vec<RuleProblem> {
     let mut problems = Vec::new();
     let mut ids = Vec::new();
     for signal in &briefing.signals {
-        let mut wrong = |field: &str, what: String| {
-            problems.push(RuleProblem {
-                signal: Some(signal.id.clone()),
-                field: field.to_owned(),
-                what,
-                advice: None,
-            });
+        let problem = |field: &str, what: &str, advice: String| RuleProblem {
+            signal: Some(signal.id.clone()),
+            field: field.to_owned(),
+            what: what.to_owned(),
+            advice: Some(advice),
         };
         if ids.contains(&&signal.id) {
-            wrong("id", format!("two signals are called `{}`", signal.id));
+            problems.push(problem(
+                "id",
+                "is that of another signal of this briefing too",
+                "give each signal an id of its own".to_owned(),
+            ));
         }
         ids.push(&signal.id);
         if signal.key.is_none() && signal.over == crate::domain::briefing::Over::Each {
-            wrong(
+            problems.push(problem(
                 "key",
-                "is missing: say what makes an item the same tomorrow".to_owned(),
-            );
+                "is missing: it says what makes an item the same tomorrow",
+                "name the field that tells its records apart: `key = \"item.id\"`".to_owned(),
+            ));
         }
         problems.extend(expressions(signal).into_iter().filter_map(|rule| {
             let (what, advice) = rule.problem()?;
+            let advice = in_let(signal, &rule.field, &what).or(advice);
             Some(RuleProblem {
                 signal: Some(signal.id.clone()),
                 field: rule.field,
@@ -158,39 +163,17 @@ pub fn check(briefing: &Briefing) -> Vec<RuleProblem> {
                 advice,
             })
         }));
-        let mut wrong = |field: &str, what: String| {
-            problems.push(RuleProblem {
-                signal: Some(signal.id.clone()),
-                field: field.to_owned(),
-                what,
-                advice: None,
-            });
-        };
-        for (field, template) in [
-            ("headline", &signal.headline),
-            ("say", &signal.say),
-            ("next", &signal.next),
-            ("short", &signal.short),
-        ] {
-            if let Err(what) = wording::check(template, &signal.facts) {
-                wrong(field, what);
-            }
-        }
-        if crate::text::word_count(&words_of(&signal.headline)) > 24 {
-            wrong(
-                "headline",
-                "is longer than 16 words once its facts stand in it".to_owned(),
-            );
-        }
+        problems.extend(sentences(signal));
         for name in signal
             .fact_links
             .keys()
             .filter(|name| !signal.facts.contains_key(*name))
         {
-            wrong(
+            problems.push(problem(
                 &format!("fact_links.{name}"),
-                "links a fact that is not declared".to_owned(),
-            );
+                "links a fact that is not declared",
+                format!("declare `{name}` in `facts`, or name a fact that is there"),
+            ));
         }
     }
     for rule in briefing.next_date.iter().flat_map(expressions_of_date) {
@@ -204,6 +187,64 @@ pub fn check(briefing: &Briefing) -> Vec<RuleProblem> {
         }
     }
     problems
+}
+
+/// What is wrong with the sentences of a signal.
+fn sentences(signal: &Signal) -> Vec<RuleProblem> {
+    let mut problems = Vec::new();
+    let mut wrong = |field: &str, what: String, advice: String| {
+        problems.push(RuleProblem {
+            signal: Some(signal.id.clone()),
+            field: field.to_owned(),
+            what,
+            advice: Some(advice),
+        });
+    };
+    for (field, template) in [
+        ("headline", &signal.headline),
+        ("say", &signal.say),
+        ("next", &signal.next),
+        ("short", &signal.short),
+    ] {
+        if let Err((what, advice)) = wording::check(template, &signal.facts) {
+            wrong(field, what, advice);
+        } else if let Some(fact) = slips::in_single_braces(template, &signal.facts) {
+            wrong(
+                field,
+                format!("has `{fact}` in single braces, which would stand there as they are"),
+                format!("write `{{{{ {fact} }}}}`"),
+            );
+        }
+    }
+    if signal.headline.trim().is_empty() {
+        wrong(
+            "headline",
+            "is empty, so the risk would have no words".to_owned(),
+            "write a full sentence with a verb and a number".to_owned(),
+        );
+    }
+    if crate::text::word_count(&words_of(&signal.headline)) > 24 {
+        wrong(
+            "headline",
+            "is longer than 16 words once its facts stand in it".to_owned(),
+            "shorten it, and write the rest into `say`".to_owned(),
+        );
+    }
+    problems
+}
+
+/// What to do where a value of `let` names one that is computed after it.
+fn in_let(signal: &Signal, field: &str, what: &str) -> Option<String> {
+    let own = field.strip_prefix("let.")?;
+    let named = signal
+        .lets
+        .keys()
+        .find(|name| what.starts_with(&format!("names `{name}`")))?;
+    Some(if named == own {
+        format!("`{named}` cannot stand in its own rule")
+    } else {
+        format!("write `{named}` before `{own}`: each value of `let` sees those before it")
+    })
 }
 
 /// The words and the facts' names of a template, without its tags.

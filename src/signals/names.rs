@@ -84,10 +84,7 @@ pub(super) fn check(
     if let Some(name) = names.first() {
         return Err(Unknown {
             what: format!("names `{name}`, which is neither there nor a function"),
-            advice: did_you_mean(
-                name,
-                sees.iter().map(String::as_str).chain(functions.clone()),
-            ),
+            advice: instead_of(name, sees, &functions),
         });
     }
     for word in words(text) {
@@ -128,6 +125,29 @@ pub(super) fn check(
         }
     }
     Ok(())
+}
+
+/// What to write instead of a name that nothing has.
+fn instead_of(name: &str, sees: &[String], functions: &[&str]) -> String {
+    let near = did_you_mean(
+        name,
+        sees.iter()
+            .map(String::as_str)
+            .chain(functions.iter().copied()),
+    );
+    if near.starts_with("did you mean") {
+        return near;
+    }
+    match sees {
+        [only] => format!("what is there begins with `{only}`, such as `{only}.{name}`"),
+        _ => {
+            let names: Vec<String> = sees.iter().map(|name| format!("`{name}`")).collect();
+            format!(
+                "there are {} and the functions of docs/objects.md; a field of the record is `item.{name}`",
+                names.join(", ")
+            )
+        }
+    }
 }
 
 /// A name behind `|` or `is`.
@@ -208,18 +228,53 @@ pub(super) fn missing(expression: &Expression<'_>, root: &str, value: &Value) ->
     })
 }
 
+/// What `items` gives instead of a list, with the fields of it that are lists. Names of fields, never values.
+pub(super) fn no_list(value: &Value) -> String {
+    let kind = match value.kind() {
+        ValueKind::Map => "a table",
+        ValueKind::String => "a text",
+        ValueKind::Number => "a number",
+        ValueKind::Bool => "true or false",
+        ValueKind::None => "nothing (null)",
+        _ => "something else",
+    };
+    let keys = value.try_iter().into_iter().flatten();
+    let lists: Vec<String> = keys
+        .filter_map(|key| Some(key.as_str()?.to_owned()))
+        .filter(|key| value.kind() == ValueKind::Map && is_column(key))
+        .filter(|key| {
+            value
+                .get_attr(key)
+                .is_ok_and(|inner| matches!(inner.kind(), ValueKind::Seq | ValueKind::Iterable))
+        })
+        .take(MOST_NEAREST)
+        .map(|key| format!("`{key}`"))
+        .collect();
+    if lists.is_empty() {
+        format!("gives {kind}, not a list")
+    } else {
+        format!(
+            "gives {kind}, not a list; a list in it is {}",
+            lists.join(", ")
+        )
+    }
+}
+
+/// True where a key is short and plain enough to be a column's name, and no value.
+fn is_column(key: &str) -> bool {
+    key.len() <= LONGEST_KEY
+        && key
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
+}
+
 /// " (nearest: `name`, `names`)", or nothing where no key is alike.
 fn nearest(wanted: &str, map: &Value) -> String {
     let wanted = wanted.to_lowercase();
     let keys = map.try_iter().into_iter().flatten();
     let mut alike: Vec<(f64, String)> = keys
         .filter_map(|key| Some(key.as_str()?.to_owned()))
-        .filter(|key| {
-            key.len() <= LONGEST_KEY
-                && key
-                    .chars()
-                    .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
-        })
+        .filter(|key| is_column(key))
         .map(|key| {
             let likeness = strsim::normalized_damerau_levenshtein(&wanted, &key.to_lowercase());
             (likeness, key)

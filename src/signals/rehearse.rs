@@ -1,7 +1,7 @@
 //! What a run would not tell: rules that no answer of today reaches, and fields that are wanted of every item and that none
 //! has. For an admin who looks before a brief is due.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use minijinja::{Environment, value::Value};
 
@@ -11,10 +11,10 @@ use super::{
     engine,
     expression::Expression,
     names, plan,
-    rules::{Let, Rules, eval, missing},
+    rules::{Let, Rules, eval, key_of, missing, web_link},
     values,
 };
-use crate::domain::briefing::{Briefing, NextDate, Signal};
+use crate::domain::briefing::{Briefing, NextDate, Over, Signal};
 
 /// Items of one answer that are tried.
 const MOST_ITEMS: usize = 1_000;
@@ -40,8 +40,11 @@ pub fn rehearse<'a>(
             signal: Some(signal.id.clone()),
             field,
             what: format!("finds its field in no item of today: {what}"),
-            advice: None,
+            advice: Some(
+                "correct the field's name, or say what counts without it: `|default(…)`".to_owned(),
+            ),
         }));
+        problems.extend(quiet(&run, signal));
     }
     if let Some(next) = &briefing.next_date
         && let Some((field, what)) = of_date(next, context, &env, outcome)
@@ -54,6 +57,59 @@ pub fn rehearse<'a>(
         });
     }
     problems
+}
+
+/// Rules of a signal that quietly take something away: a key that several records share, a link that leads nowhere.
+fn quiet(run: &SignalRun<'_, '_, '_, '_>, signal: &Signal) -> Vec<RuleProblem> {
+    let (Ok(items), Ok(rules)) = (run.items(&signal.query), Rules::compile(run.env, signal)) else {
+        return Vec::new();
+    };
+    let problem = |field: &str, what: String, advice: &str| RuleProblem {
+        signal: Some(signal.id.clone()),
+        field: field.to_owned(),
+        what,
+        advice: Some(advice.to_owned()),
+    };
+    let scopes = scopes(run, &items.values, Some(&rules));
+    let at_risk: Vec<_> = scopes
+        .iter()
+        .filter(|scope| eval(&rules.when, scope).is_ok_and(|value| value.is_true()))
+        .collect();
+    let mut found = Vec::new();
+    if let (Some(rule), Over::Each) = (&rules.key, signal.over) {
+        let keys: Vec<String> = at_risk
+            .iter()
+            .filter_map(|scope| key_of(&eval(rule, scope).ok()?))
+            .collect();
+        let apart = keys.iter().collect::<BTreeSet<_>>().len();
+        if apart < keys.len() {
+            found.push(problem(
+                "key",
+                format!(
+                    "tells only {apart} of {} records of today apart, so the others are not told",
+                    keys.len()
+                ),
+                "name what is different in each record",
+            ));
+        }
+    }
+    if let Some(rule) = &rules.link {
+        let leads_nowhere = |scope: &&&Vec<(String, Value)>| {
+            eval(rule, scope).is_ok_and(|value| {
+                let is_text = value.as_str().is_some_and(|text| !text.trim().is_empty());
+                is_text && web_link(&value).is_none()
+            })
+        };
+        let count = at_risk.iter().filter(leads_nowhere).count();
+        if count > 0 {
+            found.push(problem(
+                "link",
+                format!("gives no web address for {count} records of today, so it is left out"),
+                "begin it with https:// and a host of the connector's `link_hosts`",
+            ));
+        }
+    }
+    found
 }
 
 /// Fields of a signal whose expression names what no item has.

@@ -630,7 +630,8 @@ fn what_is_wrong_with_a_briefing_is_told_at_once() {
         .map(|problem| problem.field.as_str())
         .collect();
     assert_eq!(fields, ["key", "when", "next"], "{problems:?}");
-    assert!(problems[2].what.contains("did you mean `order`"));
+    let advice = problems[2].advice.as_deref();
+    assert_eq!(advice, Some("did you mean `order`?"));
 }
 
 #[test]

@@ -22,20 +22,25 @@ fn environment<'source>() -> Environment<'source> {
     env
 }
 
-/// Says what is wrong with a template: its form, or a name that is no declared fact.
-pub(super) fn check(template: &str, facts: &BTreeMap<String, String>) -> Result<(), String> {
+/// Says what is wrong with a template, its form or a name that is no declared fact, and what to do.
+pub(super) fn check(
+    template: &str,
+    facts: &BTreeMap<String, String>,
+) -> Result<(), (String, String)> {
     let env = environment();
-    let template = env
-        .template_from_str(template)
-        .map_err(|error| super::engine::reason(&error))?;
-    if asks_more(&template) {
-        return Err(
-            "does more than to name facts and to ask whether one is there: a sentence knows no values; compute it in \
-             `facts`"
-                .to_owned(),
-        );
+    let parsed = env.template_from_str(template).map_err(|error| {
+        (
+            format!("cannot be read: {}", super::engine::parsing(&error)),
+            super::slips::of_sentence(template),
+        )
+    })?;
+    if asks_more(&parsed) {
+        return Err((
+            "does more than to name facts and to ask whether one is there: a sentence knows no values".to_owned(),
+            "add what is computed to `facts`, such as `amount = \"item.amount\"`, and write `{{ amount }}`".to_owned(),
+        ));
     }
-    let mut unknown: Vec<String> = template
+    let mut unknown: Vec<String> = parsed
         .undeclared_variables(false)
         .into_iter()
         .filter(|name| !facts.contains_key(name))
@@ -47,13 +52,15 @@ pub(super) fn check(template: &str, facts: &BTreeMap<String, String>) -> Result<
     let nearest = facts
         .keys()
         .map(|fact| (strsim::damerau_levenshtein(fact, name), fact))
-        .filter(|(distance, _)| *distance <= 3)
+        .filter(|(distance, fact)| *distance <= 3 && *distance * 2 < fact.chars().count())
         .min();
-    let hint = nearest
-        .map(|(_, fact)| format!(" (did you mean `{fact}`?)"))
-        .unwrap_or_default();
-    Err(format!(
-        "names `{name}`, which is no fact of this signal{hint}"
+    let advice = match nearest {
+        Some((_, fact)) => format!("did you mean `{fact}`?"),
+        None => format!("add `{name} = \"…\"` to `facts`, or name a fact that is there"),
+    };
+    Err((
+        format!("names `{name}`, which is no fact of this signal"),
+        advice,
     ))
 }
 
@@ -169,7 +176,10 @@ mod tests {
     #[test]
     fn a_name_that_is_no_fact_is_told_with_the_nearest() {
         let declared = BTreeMap::from([("amount".to_owned(), String::new())]);
-        let error = check("{{ amuont }}", &declared).unwrap_err();
-        assert!(error.contains("did you mean `amount`"), "{error}");
+        let (what, advice) = check("{{ amuont }}", &declared).unwrap_err();
+        assert_eq!(what, "names `amuont`, which is no fact of this signal");
+        assert_eq!(advice, "did you mean `amount`?");
+        let (_, advice) = check("{{ item.amount }}", &declared).unwrap_err();
+        assert!(advice.contains("to `facts`"), "{advice}");
     }
 }

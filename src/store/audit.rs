@@ -528,16 +528,16 @@ impl AuditRows<'_> {
     /// tools and the store's own secrets, whose names begin with a dot.
     pub async fn has_effects(&self) -> Result<bool, StoreError> {
         for c in Collection::ALL {
-            // Behind the store's own secrets: names begin with a letter or digit, a dot sorts before those.
+            // Behind what is the store's own, its secrets and what it writes to see whether it can: names begin with a letter
+            // or digit, a dot sorts before those.
             let after = match c {
                 Collection::Audit
                 | Collection::AuditTexts
                 | Collection::AuditMarks
                 | Collection::AuditSubjects
                 | Collection::Pins => continue,
-                Collection::Secrets => Some("/"),
+                Collection::Secrets | Collection::Pauses => Some("/"),
                 Collection::Objects
-                | Collection::Pauses
                 | Collection::Runs
                 | Collection::Outbox
                 | Collection::Usage

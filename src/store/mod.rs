@@ -84,8 +84,12 @@ impl From<StoreError> for crate::error::Problem {
     fn from(error: StoreError) -> Self {
         let problem = Self::new("store", error.to_string());
         match error {
-            StoreError::Unavailable(_) => problem
-                .advise("check [store] in daybrief.toml, its folder and the disk's free space"),
+            StoreError::Unavailable(what) if what.contains("is not a database") => problem.advise(
+                "bring `daybrief.db` in the data folder back from a backup; where nothing is kept yet, move it away, and it is made anew",
+            ),
+            StoreError::Unavailable(_) => problem.advise(
+                "check [store] in daybrief.toml, its folder (who owns it, free space), and for MongoDB whether it answers there",
+            ),
             _ => problem,
         }
     }

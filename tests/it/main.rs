@@ -15,6 +15,7 @@ mod git;
 mod guard;
 mod languages;
 mod layers;
+mod mistakes;
 mod model;
 mod northwind;
 mod output;

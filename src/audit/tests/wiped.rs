@@ -107,6 +107,14 @@ async fn a_trail_cut_off_behind_its_first_batch_is_missed_without_its_mark() {
 }
 
 #[tokio::test]
+async fn a_store_that_was_only_looked_at_begins_with_a_whole_trail() {
+    let store = Store::in_memory().await.unwrap();
+    store.ping().await.unwrap();
+    instance(&store).write(&[entry("a")]).await.unwrap();
+    assert_eq!(look(&store).await, None);
+}
+
+#[tokio::test]
 async fn a_crash_within_the_first_batch_of_an_instance_leaves_a_trail_that_verifies() {
     for writes in 0..=5 {
         let store = Store::in_memory().await.unwrap();

@@ -63,7 +63,7 @@ impl Check<'_> {
 
     /// A condition that can never hold, or that is about nothing, is a slip of the pen.
     fn condition(&mut self, at: At<'_>, grant: &Grant, condition: &Condition) {
-        let told: [(bool, &str, &str); 4] = [
+        let told: [(bool, &str, &str); 5] = [
             (
                 condition.arg.split('.').any(str::is_empty),
                 "names no argument",
@@ -77,6 +77,11 @@ impl Check<'_> {
                     && condition.statement.is_none(),
                 "has no rule, so it never holds",
                 "add `equals`, `one_of`, `at_least`, `at_most`, or `statement` with `tables`",
+            ),
+            (
+                matches!((condition.at_least, condition.at_most), (Some(least), Some(most)) if least > most),
+                "has `at_least` above `at_most`, so it never holds",
+                "exchange the two",
             ),
             (
                 condition.statement.is_some() && condition.tables.is_empty(),
@@ -154,6 +159,7 @@ impl Check<'_> {
                     "use slack, teams, discord or email",
                 );
             }
+            self.place_channel(place);
             if place.channel.trim().is_empty() {
                 self.error(
                     "empty",

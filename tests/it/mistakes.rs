@@ -1,0 +1,583 @@
+//! Mistakes that people make in files, and what `check` says of each: what is wrong, in which line, and what to do, in one
+//! line and in plain words. An instance that is right is changed in one place for each.
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Output},
+};
+
+use sqlx::{Connection, Executor, SqliteConnection, sqlite::SqliteConnectOptions};
+
+const SETTINGS: &str = r#"[instance]
+name = "Acme"
+zone = "Europe/Zurich"
+objects = ["objects"]
+admin = "olga"
+
+[folder]
+path = "delivered"
+"#;
+
+const QUERIES: &str = r#"[[query]]
+name = "open_orders"
+sql = "select id, customer, due, amount from orders where due < :day order by id"
+params = [{ name = "day", type = "date" }]
+"#;
+
+const SHOP: &str = r#"[connector]
+id = "shop"
+title = "Shop database"
+command = ["daybrief", "connector", "sql", "--dsn", "shop.db", "--queries", "queries.toml"]
+tools = { query = "read", list_queries = "read" }
+
+[role]
+id = "operations"
+title = "Operations"
+[[role.grants]]
+connector = "shop"
+tools = ["query"]
+
+[user]
+id = "olga"
+name = "Olga"
+roles = ["operations"]
+"#;
+
+const ORDERS: &str = r#"[briefing]
+id = "orders"
+title = "Orders"
+role = "operations"
+
+[[signal]]
+id = "late"
+title = "Orders past their date"
+connector = "shop"
+tool = "query"
+args = { name = "open_orders", params = { day = "{{ today }}" } }
+items = "result.rows"
+let = { late = "days_since(item.due)" }
+when = "late >= 3"
+severity = "'high' if late >= 5 else 'medium'"
+key = "item.id"
+headline = "Order {{ order }} for {{ customer }} is {{ late }} late"
+say = "It is worth {{ amount }}."
+next = "Give {{ customer }} a date today."
+
+[signal.facts]
+order = "item.id"
+customer = "item.customer"
+late = "late|days"
+amount = "item.amount|money('EUR')"
+"#;
+
+const SCHEDULE: &str = r#"[schedule]
+id = "orders-morning"
+briefing = "orders"
+when = "weekdays at 07:10"
+zone = "recipient"
+to = [{ user = "olga", via = ["folder"] }]
+"#;
+
+/// A file of the instance, what is written in it, what somebody wrote instead, and the line that tells them.
+type Mistake<'m> = (&'m str, &'m str, &'m str, &'m str);
+
+/// Whole files that are something else, and slips that keep a file from being read.
+const UNREADABLE: [Mistake<'_>; 15] = [
+    (
+        "objects/orders.toml",
+        "title = \"Orders\"",
+        "title = \"Orders",
+        "✗ objects/orders.toml:3: is not TOML: a text is not closed → end it with the quote",
+    ),
+    (
+        "objects/orders.toml",
+        "title = \"Orders\"\n",
+        "title = \"Orders\"\ntitle = \"All\"\n",
+        "✗ objects/orders.toml:4: is not TOML: `title` is there twice, first in line 3 → remove one of them",
+    ),
+    (
+        "objects/orders.toml",
+        "title = \"Orders\"",
+        "title: \"Orders\"",
+        "✗ objects/orders.toml:3: is not TOML: `title:` is written as in YAML → write `title = …`",
+    ),
+    (
+        "objects/orders.toml",
+        "[[signal]]",
+        "[signal]",
+        "✗ objects/orders.toml:6: `briefing.signals` is a table, expected a list in brackets → write `[[signal]]`, with two brackets",
+    ),
+    (
+        "objects/orders.toml",
+        "[briefing]",
+        "[brefing]",
+        "✗ objects/orders.toml:1: `[brefing]` is no kind of object → did you mean `briefing`?",
+    ),
+    (
+        "objects/orders.toml",
+        "[[signal]]",
+        "[[signals]]",
+        "✗ objects/orders.toml:6: `[signals]` is no kind of object → did you mean `signal`?",
+    ),
+    (
+        "objects/orders.toml",
+        "severity =",
+        "severty =",
+        "✗ objects/orders.toml:15: `briefing.signals[0].severty` is no known key → did you mean `severity`?",
+    ),
+    (
+        "objects/orders.toml",
+        "key = \"item.id\"\n",
+        "",
+        "✗ objects/orders.toml:6: signal `late`: `key` is missing: it says what makes an item the same tomorrow → name the field",
+    ),
+    (
+        "objects/orders.toml",
+        "{{ order }} for",
+        "{ order } for",
+        "✗ objects/orders.toml:17: signal `late`: `headline` has `order` in single braces, which would stand there as they are → write `{{ order }}`",
+    ),
+    (
+        "objects/orders.toml",
+        "Order {{ order }} for {{ customer }} is {{ late }} late",
+        "",
+        "✗ objects/orders.toml:17: signal `late`: `headline` is empty, so the risk would have no words → write a full sentence",
+    ),
+    (
+        "objects/orders.toml",
+        "Order {{ order }} for",
+        "Order {{ item.id }} for",
+        "✗ objects/orders.toml:17: signal `late`: `headline` does more than to name facts and to ask whether one is there: a sentence knows no values → add what is computed to `facts`",
+    ),
+    (
+        "objects/orders.toml",
+        "late >= 3",
+        "item.customer = 'Migros'",
+        "✗ objects/orders.toml:14: signal `late`: `when` cannot be read: unexpected input after expression → compare with `==`",
+    ),
+    (
+        "objects/orders.toml",
+        "\"late >= 3\"",
+        "\"{{ late >= 3 }}\"",
+        "→ leave `{{` and `}}` away",
+    ),
+    (
+        "objects/orders.toml",
+        "\"days_since(item.due)\"",
+        "\"later + 1\", later = \"1\"",
+        "✗ objects/orders.toml:13: signal `late`: `let.late` names `later`, which is neither there nor a function → write `later` before `late`",
+    ),
+    (
+        "objects/schedule.toml",
+        "briefing = \"orders\"",
+        "",
+        "✗ objects/schedule.toml:1: `schedule`: `briefing` is missing → add `briefing = …`",
+    ),
+];
+
+/// What a file says and nobody else has, or what would quietly do nothing.
+const MEANINGLESS: [Mistake<'_>; 22] = [
+    (
+        "objects/orders.toml",
+        "connector = \"shop\"",
+        "connector = \"shopp\"",
+        "✗ objects/orders.toml:9: briefing `orders`: there is no connector `shopp` → did you mean `shop`?",
+    ),
+    (
+        "objects/shop.toml",
+        "roles = [\"operations\"]",
+        "roles = [\"operatons\"]",
+        "✗ objects/shop.toml:17: user `olga`: there is no role `operatons` → did you mean `operations`?",
+    ),
+    (
+        "objects/schedule.toml",
+        "zone =",
+        "calendar = \"swiss\"\nzone =",
+        "✗ objects/schedule.toml:5: schedule `orders-morning`: there is no calendar `swiss` → none is defined yet",
+    ),
+    (
+        "objects/schedule.toml",
+        "{ user = \"olga\", via = [\"folder\"] }",
+        "{ folder = \"../outside\", as = \"operations\" }",
+        "✗ objects/schedule.toml:6: schedule `orders-morning`: is not the name of a folder below the one in the settings → use 1 to 100",
+    ),
+    (
+        "objects/schedule.toml",
+        "weekdays at 07:10",
+        "0 7 31 2 *",
+        "✗ objects/schedule.toml:4: schedule `orders-morning`: `0 7 31 2 *` names no day that there is",
+    ),
+    (
+        "objects/shop.toml",
+        "[user]",
+        "[calendar]\nid = \"c\"\nworking_days = []\n[user]",
+        "✗ objects/shop.toml:16: calendar `c`: `working_days` names no day, so nothing that uses it is ever due → name them",
+    ),
+    (
+        "objects/shop.toml",
+        "[user]",
+        "[calendar]\nid = \"c\"\nholidays = { \"25.12.2026\" = \"Christmas\" }\n[user]",
+        "✗ objects/shop.toml:16: `25.12.2026` of `holidays` is no date that there is: write year, month and day, such as 2026-12-25",
+    ),
+    (
+        "objects/shop.toml",
+        "[user]",
+        "[place]\nid = \"p\"\nsurface = \"slack\"\nchannel = \"#ops\"\nas = \"operations\"\n[user]",
+        "✗ objects/shop.toml:17: place `p`: `channel` is no channel id, so nobody ever asks from there → copy it from",
+    ),
+    (
+        "objects/shop.toml",
+        "name = \"Olga\"",
+        "name = \"Olga\"\nemail = \"olga@acme\"",
+        "✓ objects/shop.toml:17: warning: user `olga`: the domain `acme` of `email` has no dot → write it in full",
+    ),
+    (
+        "objects/shop.toml",
+        "tools = [\"query\"]",
+        "tools = [\"query\"]\nwhen = [{ arg = \"limit\", at_least = 9, at_most = 1 }]",
+        "✗ objects/shop.toml:13: role `operations`: the condition has `at_least` above `at_most`, so it never holds → exchange the two",
+    ),
+    (
+        "objects/shop.toml",
+        "tools = { query = \"read\", list_queries = \"read\" }",
+        "tools = { query = \"read\" }\nlink_hosts = [\"https://shop.acme.example\"]",
+        "✗ objects/shop.toml:6: connector `shop`: `https://shop.acme.example` is no host name, so no link is let through by it → write the name alone",
+    ),
+    (
+        "objects/orders.toml",
+        "next = ",
+        "link = \"'https://shop.acme.example/' ~ item.id\"\nnext = ",
+        "✓ objects/orders.toml:19: warning: briefing `orders`: signal `late`: `link` leads to `shop.acme.example`, which is allowed nowhere, so it is left out of the brief → add \"shop.acme.example\" to `link_hosts` of the connector `shop`",
+    ),
+    (
+        "objects/orders.toml",
+        "tool = \"query\"",
+        "tool = \"qery\"",
+        "→ correct `tool` (did you mean `query`?), or name `qery` in `tools` of the connector `shop`",
+    ),
+    (
+        "objects/shop.toml",
+        "query = \"read\", list",
+        "query = \"action\", list",
+        "→ a brief only reads: ask a tool that reads",
+    ),
+    (
+        "objects/shop.toml",
+        "tools = [\"query\"]",
+        "tools = [\"list_queries\"]",
+        "→ grant `query` of `shop` to the role `operations`, or remove the signal",
+    ),
+    (
+        "objects/shop.toml",
+        "[\"daybrief\", \"connector\"",
+        "[\"/opt/shop/server\", \"connector\"",
+        "✗ briefing orders, shop: the program `/opt/shop/server` is not there; so nothing can be said of late (objects/shop.toml:4) → ",
+    ),
+    (
+        "objects/orders.toml",
+        "item.amount|money",
+        "item.customer|money",
+        "(objects/orders.toml:25) → correct the expression",
+    ),
+    (
+        "objects/orders.toml",
+        "result.rows",
+        "result",
+        "gives a table, not a list; a list in it is `rows` (objects/orders.toml:12) → correct `items`",
+    ),
+    (
+        "daybrief.toml",
+        "admin = \"olga\"",
+        "",
+        "✓ the setting `instance.admin`: warning: is not set, so nobody is told of what fails → name the id of a user",
+    ),
+    (
+        "daybrief.toml",
+        "path = \"delivered\"",
+        "path = \"shop.db\"",
+        "shop.db: is no folder but a file: name another in `[folder] path`",
+    ),
+    (
+        "daybrief.toml",
+        "[\"objects\"]",
+        "[\"delivered\"]",
+        "✗ objects: no file in delivered ends in `.toml` and has an object → put your objects there",
+    ),
+    (
+        "objects/orders.toml",
+        "role = \"operations\"",
+        "role = \"operatons\"",
+        "✗ objects/orders.toml:4: briefing `orders`: there is no role `operatons` → did you mean `operations`?",
+    ),
+];
+
+/// What takes something away without an error; the first two are seen only once the source has answered.
+const QUIET: [Mistake<'_>; 3] = [
+    (
+        "objects/orders.toml",
+        "key = \"item.id\"",
+        "key = \"'order'\"",
+        "✓ objects/orders.toml:16: warning: briefing orders, signal `late`: `key` tells only 1 of 2 records of today apart, so the others are not told → name what is different",
+    ),
+    (
+        "objects/orders.toml",
+        "next = ",
+        "link = \"item.id\"\nnext = ",
+        "✓ objects/orders.toml:19: warning: briefing orders, signal `late`: `link` gives no web address for 2 records of today, so it is left out → begin it with https://",
+    ),
+    (
+        "objects/shop.toml",
+        "tools = [\"query\"]",
+        "tools = [\"query\", \"list_query\"]",
+        "✓ objects/shop.toml:12: warning: role `operations`: `list_query` names no tool that `shop` has → did you mean `list_queries`?",
+    ),
+];
+
+/// An instance in which nothing is wrong.
+struct Instance(tempfile::TempDir);
+
+impl Instance {
+    async fn new() -> Self {
+        let instance = Self(tempfile::tempdir().unwrap());
+        let root = instance.0.path();
+        fs::create_dir(root.join("objects")).unwrap();
+        for (file, text) in [
+            ("daybrief.toml", SETTINGS),
+            ("queries.toml", QUERIES),
+            ("objects/shop.toml", SHOP),
+            ("objects/orders.toml", ORDERS),
+            ("objects/schedule.toml", SCHEDULE),
+        ] {
+            fs::write(root.join(file), text).unwrap();
+        }
+        let options = SqliteConnectOptions::new()
+            .filename(root.join("shop.db"))
+            .create_if_missing(true);
+        let mut session = SqliteConnection::connect_with(&options).await.unwrap();
+        session
+            .execute(
+                "create table orders (id text, customer text, due text, amount text);
+                 insert into orders values ('1', 'Migros', '2026-01-02', '4000.5'), ('2', 'Hartmann', '2026-01-05', '10');",
+            )
+            .await
+            .unwrap();
+        session.close().await.unwrap();
+        instance
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_daybrief"))
+            .args(arguments)
+            .current_dir(self.0.path())
+            .env_remove("DAYBRIEF_CONFIG")
+            .output()
+            .unwrap()
+    }
+
+    /// What a command says on both outputs.
+    fn told(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        format!(
+            "{}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        )
+    }
+}
+
+fn change(root: &Path, (file, from, to, _): Mistake<'_>) {
+    let text = fs::read_to_string(root.join(file)).unwrap();
+    assert!(text.contains(from), "{from} is not in {file}");
+    fs::write(root.join(file), text.replacen(from, to, 1)).unwrap();
+}
+
+#[tokio::test]
+async fn an_instance_without_mistakes_has_nothing_to_mend() {
+    let instance = Instance::new().await;
+    let told = instance.told(&["check"]);
+    assert!(!told.contains('✗'), "{told}");
+}
+
+#[tokio::test]
+async fn what_keeps_a_file_from_being_read_is_told_once_and_nothing_untrue_beside_it() {
+    for mistake in UNREADABLE {
+        let instance = Instance::new().await;
+        change(instance.0.path(), mistake);
+        let told = instance.told(&["check"]);
+        assert!(told.contains(mistake.3), "{}\nnot in\n{told}", mistake.3);
+        let wrong = told.lines().filter(|line| line.starts_with('✗'));
+        // The mistake, and that the files cannot be applied.
+        assert_eq!(wrong.count(), 2, "{told}");
+        assert!(told.contains("nothing is in force yet, so the rest is not looked at"));
+    }
+}
+
+#[tokio::test]
+async fn what_leads_nowhere_or_would_quietly_do_nothing_is_told_with_its_line() {
+    for mistake in MEANINGLESS.into_iter().chain(QUIET) {
+        let instance = Instance::new().await;
+        change(instance.0.path(), mistake);
+        let told = instance.told(&["check"]);
+        assert!(told.contains(mistake.3), "{}\nnot in\n{told}", mistake.3);
+        assert!(!told.contains("✗ :"), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn a_command_on_what_is_not_there_says_what_is_and_what_brings_it_there() {
+    let instance = Instance::new().await;
+    for (arguments, expected) in [
+        (
+            &["schedule", "send", "orders-morning"][..],
+            "there is no schedule `orders-morning`\n  → none is in force: `daybrief apply` brings those of your files into force",
+        ),
+        (
+            &["ask", "What is late?", "--user", "olga"],
+            "there is no user `olga`\n  → none is in force: `daybrief apply`",
+        ),
+        (
+            &["run", "orders"],
+            "there is no briefing `orders`\n  → none is in force: `daybrief apply` brings those of your files into force, `--objects DIR` tries them without",
+        ),
+        (
+            &["run", "orders", "--objects", "object"],
+            "object: cannot be read: No such file or directory (os error 2)\n  → name a folder that is there",
+        ),
+    ] {
+        let told = instance.told(arguments);
+        assert!(told.contains(expected), "{expected}\nnot in\n{told}");
+    }
+    let told = instance.told(&["apply", "--yes"]);
+    assert!(told.contains("objects applied"), "{told}");
+    for (arguments, expected) in [
+        (
+            &["schedule", "send", "order-morning"][..],
+            "there is no schedule `order-morning`\n  → did you mean `orders-morning`?",
+        ),
+        (
+            &[
+                "ask",
+                "What is late?",
+                "--user",
+                "olga",
+                "--role",
+                "finance",
+            ],
+            "`olga` does not have the role `finance`\n  → use one of theirs (`operations`), or add it to `roles` of the user `olga`",
+        ),
+        (
+            &["user", "approve", "olga", "--role", "operations"],
+            "`olga` is let in already, and has all of these roles\n  → ",
+        ),
+        (
+            &[
+                "audit",
+                "search",
+                "--reason",
+                "ticket twelve",
+                "--from",
+                "2026-02-01",
+                "--to",
+                "2026-01-01",
+            ],
+            "--from is not before --to, so no row is between them\n  → exchange the two",
+        ),
+    ] {
+        let output = instance.run(arguments);
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(told.contains(expected), "{expected}\nnot in\n{told}");
+        assert_eq!(output.status.code(), Some(1), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn a_secret_that_cannot_be_had_or_that_all_may_read_is_told_and_never_shown() {
+    use std::os::unix::fs::PermissionsExt;
+    let instance = Instance::new().await;
+    let root = instance.0.path();
+    let token = root.join("token");
+    let settings = |reference: &str| {
+        let more =
+            format!("\n[slack]\ntoken = \"{reference}\"\napi_url = \"http://127.0.0.1:9/\"\n");
+        fs::write(root.join("daybrief.toml"), format!("{SETTINGS}{more}")).unwrap();
+    };
+    settings("env:DAYBRIEF_TEST_NO_TOKEN");
+    let told = instance.told(&["check"]);
+    let expected = "✗ [slack]: the secret `env:DAYBRIEF_TEST_NO_TOKEN` is not set → set `DAYBRIEF_TEST_NO_TOKEN` where `daybrief` is started";
+    assert!(told.contains(expected), "{told}");
+    fs::write(&token, "hunter2-token\n").unwrap();
+    fs::set_permissions(&token, fs::Permissions::from_mode(0o644)).unwrap();
+    settings(&format!("file:{}", token.display()));
+    let told = instance.told(&["check"]);
+    let expected = format!(
+        "{0}: warning: holds a secret that every account of this machine may read → `chmod 600 {0}`",
+        token.display()
+    );
+    assert!(told.contains(&expected), "{told}");
+    assert!(told.contains("cannot be reached"), "{told}");
+    assert!(!told.contains("hunter2"), "{told}");
+    fs::write(&token, "\n").unwrap();
+    let told = instance.told(&["check"]);
+    assert!(
+        told.contains("is empty: its first line has nothing in it → put the secret"),
+        "{told}"
+    );
+
+    let key = root.join("data/daybrief.key");
+    fs::write(&key, "c2hvcnQ=").unwrap();
+    let told = instance.told(&["check"]);
+    let expected = format!(
+        "{}: holds no key: a key is 32 bytes in base64\n  → restore the file from a backup",
+        key.strip_prefix(root).unwrap().display()
+    );
+    assert!(told.contains(&expected), "{told}");
+    assert!(
+        !told.contains("openssl"),
+        "a new key would open nothing: {told}"
+    );
+}
+
+#[tokio::test]
+async fn a_mail_server_that_cannot_be_used_is_told_once_with_what_to_do() {
+    let instance = Instance::new().await;
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let email = format!(
+        "{SETTINGS}\n[email]\nhost = \"127.0.0.1\"\nport = {port}\ntls = \"none\"\nfrom = \"Daybrief <daybrief@acme.example>\"\n"
+    );
+    fs::write(instance.0.path().join("daybrief.toml"), &email).unwrap();
+    let mail: [Mistake<'_>; 2] = [
+        (
+            "objects/shop.toml",
+            "name = \"Olga\"",
+            "name = \"Olga\"\nemail = \"olga@acme.example\"",
+            "",
+        ),
+        ("objects/schedule.toml", "\"folder\"", "\"email\"", ""),
+    ];
+    for mistake in mail {
+        change(instance.0.path(), mistake);
+    }
+    let told = instance.told(&["check"]);
+    let expected = format!(
+        "✗ channel email: 127.0.0.1:{port}: connecting: Connection refused (os error 111); nothing listens there: correct `[email] host` or `port`"
+    );
+    assert!(told.contains(&expected), "{told}");
+    assert_eq!(told.matches("Connection refused").count(), 1, "{told}");
+
+    let ca = email.replace(
+        "tls = \"none\"",
+        "tls = \"starttls\"\nca_file = \"none.pem\"",
+    );
+    fs::write(instance.0.path().join("daybrief.toml"), ca).unwrap();
+    let told = instance.told(&["check"]);
+    assert!(
+        told.contains("✗ [email]: none.pem: cannot be read"),
+        "{told}"
+    );
+    assert!(!told.contains("has no [email]"), "{told}");
+}
