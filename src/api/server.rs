@@ -5,6 +5,7 @@ use std::{
     collections::HashMap,
     io,
     net::{IpAddr, SocketAddr},
+    path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -20,6 +21,8 @@ use tokio::{
     net::{TcpListener, TcpStream},
     time::{sleep, timeout},
 };
+
+use crate::text_file;
 
 /// A head may be so large, in bytes.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
@@ -56,7 +59,8 @@ impl Bounds {
 
 /// How many descriptors the process may have, as Linux tells it.
 fn descriptors() -> usize {
-    let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    // Nothing elsewhere: then the usual holds.
+    let limits = text_file::read(Path::new("/proc/self/limits")).unwrap_or_default();
     let line = limits
         .lines()
         .find_map(|line| line.strip_prefix("Max open files"));

@@ -172,7 +172,7 @@ pub const FUNCTIONS: [Described; 25] = [
     Described {
         form: "text|json",
         example: "('{\"id\": 9007199254740993}'|json).id",
-        reads: "9007199254740993",
+        reads: "9,007,199,254,740,993",
         meaning: "what a text of JSON holds, such as an entry of a queue; a list of such texts is read with `map('json')`",
     },
     Described {

@@ -13,7 +13,7 @@ use crate::domain::{calendar::Calendar, finding::Severity};
 fn context(calendar: &Calendar) -> Context<'_> {
     Context {
         now: "2026-11-24T06:10:00Z".parse().unwrap(),
-        zone: TimeZone::get("Europe/Zurich").unwrap(),
+        zone: crate::zones::get("Europe/Zurich").unwrap(),
         calendar,
         fingerprint_key: b"key",
         previous: &[],

@@ -284,7 +284,7 @@ const MEANINGLESS: [Mistake<'_>; 22] = [
         "objects/orders.toml",
         "result.rows",
         "result",
-        "gives a table, not a list; a list in it is `rows` (objects/orders.toml:12) → correct `items`",
+        "gives a table, not a list; a list in it is `columns`, `rows` (objects/orders.toml:12) → correct `items`",
     ),
     (
         "daybrief.toml",

@@ -66,6 +66,7 @@ impl Weights {
         let is_machine = |text: &str| {
             let characters = text.trim().chars().count() as f32;
             characters >= MIN_CHARACTERS
+                && !is_word(text)
                 && self.score(text)
                     > SCORE
                         + PER_CHARACTER_SQUARED / (characters * characters)
@@ -97,6 +98,17 @@ impl Weights {
         }
         join(found, segment)
     }
+}
+
+/// Signs that no word, key of a record, date or amount has within it.
+const SIGNS: [char; 14] = [
+    '_', '(', ')', '{', '}', '[', ']', '=', ';', '<', '>', '`', '$', '\\',
+];
+
+/// Is it one word without a sign of code, as a record's key is? It is no evidence of anything.
+fn is_word(text: &str) -> bool {
+    let text = text.trim();
+    !text.contains(char::is_whitespace) && !text.contains(SIGNS)
 }
 
 /// The parts of a segment that are machine text.
