@@ -155,11 +155,16 @@ impl Evidence {
                 if items.is_empty() {
                     self.lack(place);
                 }
+                // The outermost list makes the rows; what lies within a row belongs to it. A list of names beside the rows
+                // makes none, or every row would be taken for one further down.
+                let are_rows = depth == 0
+                    || items
+                        .first()
+                        .is_some_and(|first| first.is_object() || first.is_array());
                 for item in items {
-                    // The outermost list makes the rows; what lies within a row belongs to it.
                     let row = place.row.or_else(|| {
-                        *rows += 1;
-                        Some(*rows - 1)
+                        *rows += usize::from(are_rows);
+                        are_rows.then(|| *rows - 1)
                     });
                     let place = Place {
                         row,

@@ -84,7 +84,7 @@ pub fn is_open_to_all(path: &std::path::Path) -> bool {
 }
 
 /// Returns a secret of the environment or of a file, or why there is none: the first line without the white space around it,
-/// since editors and `echo` end a file with a line, and a secret has none.
+/// since editors and `echo` end a file with a line, and a secret has none but for a key in PEM.
 pub fn local(reference: &SecretRef) -> Result<SecretString, String> {
     let text = match reference {
         SecretRef::Env(name) => match std::env::var(name) {
@@ -102,7 +102,7 @@ pub fn local(reference: &SecretRef) -> Result<SecretString, String> {
         })?,
         SecretRef::Store(_) => return Err("is in the store of an instance".to_owned()),
     };
-    let secret = first_line(&text);
+    let secret = secret_in(&text);
     if secret.is_empty() {
         return Err(match reference {
             SecretRef::File(_) => "is empty: its first line has nothing in it".to_owned(),
@@ -112,9 +112,15 @@ pub fn local(reference: &SecretRef) -> Result<SecretString, String> {
     Ok(SecretString::from(secret.to_owned()))
 }
 
-fn first_line(text: &str) -> &str {
-    let line = text.lines().next().unwrap_or_default();
-    line.trim_matches(|c: char| c.is_whitespace() || c == '\0' || c == '\u{feff}')
+/// The first line; a key in PEM is all of its lines.
+fn secret_in(text: &str) -> &str {
+    let around = |c: char| c.is_whitespace() || c == '\0' || c == '\u{feff}';
+    let whole = text.trim_matches(around);
+    if whole.starts_with("-----BEGIN ") {
+        return whole;
+    }
+    // An empty first line is an empty secret, not the second line.
+    text.lines().next().unwrap_or_default().trim_matches(around)
 }
 
 #[cfg(test)]
@@ -137,6 +143,9 @@ mod tests {
             std::fs::write(&path, bytes).unwrap();
             assert_eq!(local(&reference).unwrap().expose_secret(), "hunter2");
         }
+        let pem = "-----BEGIN PRIVATE KEY-----\nMIGH\n-----END PRIVATE KEY-----";
+        std::fs::write(&path, format!("{pem}\r\n")).unwrap();
+        assert_eq!(local(&reference).unwrap().expose_secret(), pem);
         for (bytes, told) in [
             (&b""[..], "is empty"),
             (b"\n", "is empty"),

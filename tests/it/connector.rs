@@ -147,7 +147,16 @@ fn a_call_shows_the_answer_as_it_came_and_as_signals_see_it_and_is_in_the_trail(
     assert!(action.contains("names `set`"), "{action}");
     let bad = instance.says(1, &[&call[..], &["--args", "[1]"]].concat());
     assert!(bad.contains("no JSON object"), "{bad}");
-    let trail = instance.says(0, &["audit", "search", "--reason", "a test", "--json"]);
+    let trail = instance.says(
+        0,
+        &[
+            "audit",
+            "search",
+            "--reason",
+            "what a call leaves",
+            "--json",
+        ],
+    );
     assert!(trail.contains("src/get"), "{trail}");
 }
 
