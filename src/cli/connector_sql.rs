@@ -141,6 +141,22 @@ fn is_there(address: &SecretString) -> Result<(), Problem> {
     let Some(path) = Database::file_of(address.expose_secret()) else {
         return Ok(());
     };
+    // An address of a kind that is not known here would be shown with its password as the name of a file.
+    if let Some((kind, _)) = address.expose_secret().split_once("://")
+        && kind != "sqlite"
+    {
+        let kind: String = kind
+            .chars()
+            .filter(char::is_ascii_alphanumeric)
+            .take(20)
+            .collect();
+        return Err(Problem::new(
+            "bad-dsn",
+            format!("`{kind}://` begins the address of no database that is known here"),
+        )
+        .at("--dsn")
+        .advise("begin it with postgres://, mysql:// or mariadb://, or name a SQLite file"));
+    }
     match std::fs::metadata(path) {
         Ok(found) if found.is_file() => Ok(()),
         Ok(_) => Err(no_file(path, "is no file")),
