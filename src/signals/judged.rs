@@ -2,7 +2,6 @@
 
 use std::cmp::Ordering;
 
-use jiff::tz::TimeZone;
 use num_bigint::BigInt;
 use proptest::prelude::*;
 use serde_json::{Value, json};

@@ -108,10 +108,8 @@ fn unbalanced(bare: &str) -> Option<String> {
             '(' => open.push(')'),
             '[' => open.push(']'),
             '{' => open.push('}'),
-            ')' | ']' | '}' => {
-                if open.pop() != Some(c) {
-                    return Some(format!("a `{c}` closes nothing"));
-                }
+            ')' | ']' | '}' if open.pop() != Some(c) => {
+                return Some(format!("a `{c}` closes nothing"));
             }
             _ => {}
         }
