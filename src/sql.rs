@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use sqlparser::{
     ast::{ObjectName, Query, Statement},
     dialect::{Dialect as Grammar, MySqlDialect, PostgreSqlDialect, SQLiteDialect},
-    parser::{Parser, ParserError},
+    parser::Parser,
     tokenizer::{Token, Tokenizer},
 };
 
@@ -64,9 +64,6 @@ pub struct ReadOnly {
 
 /// The deepest nesting that is parsed.
 const MAX_DEPTH: usize = 40;
-
-/// Characters of the parser's reason.
-const MAX_REASON_CHARACTERS: usize = 120;
 
 /// The longest statement, in bytes.
 const MAX_BYTES: usize = 64 * 1024;
@@ -187,15 +184,7 @@ fn query_of(sql: &str, dialect: Dialect) -> Result<Box<Query>, Refused> {
         .with_recursion_limit(MAX_DEPTH)
         .with_tokens_with_locations(tokens)
         .parse_statements()
-        .map_err(|error| match error {
-            ParserError::ParserError(what) | ParserError::TokenizerError(what) => {
-                refused(&format!(
-                    "it cannot be read as one query: {}",
-                    crate::text::shorten(&what, MAX_REASON_CHARACTERS)
-                ))
-            }
-            ParserError::RecursionLimitExceeded => unreadable(),
-        })?;
+        .map_err(|_| unreadable())?;
     let statement = statements.pop().ok_or_else(|| refused("it is empty"))?;
     if !statements.is_empty() {
         return Err(refused("it is more than one statement"));

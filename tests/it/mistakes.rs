@@ -539,21 +539,6 @@ async fn a_secret_that_cannot_be_had_or_that_all_may_read_is_told_and_never_show
 }
 
 #[tokio::test]
-async fn the_address_of_a_database_of_an_unknown_kind_is_not_shown() {
-    let instance = Instance::new().await;
-    let output = Command::new(env!("CARGO_BIN_EXE_daybrief"))
-        .args(["connector", "sql", "--dsn", "env:SHOP"])
-        .env("SHOP", "oracle://shop:hunter2@db.acme.example/shop")
-        .current_dir(instance.0.path())
-        .output()
-        .unwrap();
-    let told = String::from_utf8_lossy(&output.stderr);
-    let expected = "--dsn: `oracle://` begins the address of no database that is known here\n  → begin it with postgres://";
-    assert!(told.contains(expected), "{told}");
-    assert!(!told.contains("hunter2"), "{told}");
-}
-
-#[tokio::test]
 async fn a_mail_server_that_cannot_be_used_is_told_once_with_what_to_do() {
     let instance = Instance::new().await;
     let port = std::net::TcpListener::bind("127.0.0.1:0")

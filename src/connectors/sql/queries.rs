@@ -5,12 +5,10 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use toml::{Spanned, de::DeValue};
 
 use super::SqlError;
 use crate::{
     error::{Problem, Problems},
-    settings::shape::{self, Source},
     sql::{Dialect, ReadOnly},
 };
 
@@ -147,21 +145,18 @@ pub fn read(
     place: &str,
     dialect: Dialect,
 ) -> Result<BTreeMap<String, NamedQuery>, Problems> {
-    let source = Source { place, text };
-    let table = source.table().map_err(Problems)?;
-    let mut problems = Vec::new();
-    let table = Spanned::new(0..0, DeValue::Table(table));
-    let Some((file, lines)) = shape::read::<QueryFile>(table, source, "", &mut problems) else {
-        return Err(Problems(problems));
-    };
+    let file: QueryFile = toml::from_str(text).map_err(|error| {
+        Problems(vec![
+            Problem::new("bad-queries", error.to_string()).at(place),
+        ])
+    })?;
     let mut queries = BTreeMap::new();
-    for (index, definition) in file.query.into_iter().enumerate() {
-        let at = |key: &str| {
-            let line = lines.at(&format!("query[{index}].{key}"));
-            format!("{line}: query `{}`", definition.name)
-        };
+    let mut problems = Vec::new();
+    for definition in file.query {
         let mut wrong = |what: String| {
-            problems.push(Problem::new("bad-query", what).at(at("sql")));
+            problems.push(
+                Problem::new("bad-query", what).at(format!("{place}: query `{}`", definition.name)),
+            );
         };
         let statement = match ReadOnly::parse(&definition.sql, dialect) {
             Ok(statement) => statement,
@@ -178,29 +173,18 @@ pub fn read(
         }) {
             wrong(format!("`:{name}` is not declared in `params`"));
         }
-        for (number, parameter) in definition.params.iter().enumerate() {
-            if !statement.parameters.contains(&parameter.name) {
-                let at = at(&format!("params[{number}]"));
-                let what = format!("`{}` stands in `params` and not in `sql`", parameter.name);
-                problems.push(Problem::new("bad-query", what).at(at).advise(format!(
-                    "write `:{}` where its value belongs, or remove it",
-                    parameter.name
-                )));
-            }
-        }
-        let twice = queries.contains_key(&definition.name).then(|| {
-            Problem::new("bad-query", "stands there twice")
-                .at(at("name"))
-                .advise("give each query a name of its own")
-        });
-        problems.extend(twice);
         let query = NamedQuery {
             title: definition.title,
             description: definition.description,
             statement,
             parameters: definition.params,
         };
-        queries.insert(definition.name, query);
+        if queries.insert(definition.name.clone(), query).is_some() {
+            problems.push(
+                Problem::new("bad-query", "stands there twice")
+                    .at(format!("{place}: query `{}`", definition.name)),
+            );
+        }
     }
     if problems.is_empty() {
         Ok(queries)

@@ -271,40 +271,6 @@ fn all_that_is_wrong_with_a_file_is_told_at_once() {
     assert!(problems.to_string().contains("`:p` is not declared"));
 }
 
-#[test]
-fn what_is_wrong_with_a_file_is_told_with_its_line_and_what_to_do() {
-    for (file, told) in [
-        (
-            "[[querys]]\nname = 'a'",
-            "q.toml:1: `querys` is no known key\n  → did you mean `query`?",
-        ),
-        (
-            "[[query]]\nname = 'a'\nstatement = 'select 1'",
-            "q.toml:3: `query[0].statement` is no known key",
-        ),
-        (
-            "[[query]]\nname = 'a'\nsql = 'select 1'\nparams = [{ name = 'day', type = 'datetime' }]",
-            "q.toml:4: `query[0].params[0].type` is not one of `text`, `date`, `number`\n  → did you mean `date`?",
-        ),
-        (
-            "[[query]]\nname = 'a'\nsql = 'selct id from x'",
-            "q.toml:3: query `a`: it cannot be read as one query: Expected: ",
-        ),
-        (
-            "[[query]]\nname = 'a'\nsql = 'select 1'\nparams = [{ name = 'day' }]",
-            "q.toml:4: query `a`: `day` stands in `params` and not in `sql`\n  → write `:day` where its value belongs, or remove it",
-        ),
-        (
-            "[[query]]\nname = 'a'\nsql = 'select 1'\n[[query]]\nname = 'a'\nsql = 'select 2'",
-            "q.toml:5: query `a`: stands there twice\n  → give each query a name of its own",
-        ),
-    ] {
-        let problems = queries::read(file, "q.toml", Dialect::Sqlite).unwrap_err();
-        let problems = problems.to_string();
-        assert!(problems.contains(told), "{told}\nnot in\n{problems}");
-    }
-}
-
 /// An amount as it stands in a brief: exact, rounded half away from zero to two digits.
 fn cents(value: &Value) -> String {
     let exact: rust_decimal::Decimal = value.to_string().parse().unwrap();
