@@ -242,7 +242,7 @@ impl Filter {
             reasons.extend(found.iter().map(|span| span.reason));
             text = spans::render(&text, found, self.mark());
         }
-        let end = text.trim_end().len();
+        let end = core(&text, 0..text.len()).end;
         format!("{}{}", self.mark(), text.get(end..).unwrap_or_default())
     }
 
@@ -251,7 +251,7 @@ impl Filter {
         let folded = Folded::new(text);
         let mut spans = Vec::new();
         let all = |reason| Span {
-            range: trimmed(text),
+            range: core(text, 0..text.len()),
             reason,
             with: With::Mark,
         };

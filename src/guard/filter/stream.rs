@@ -13,6 +13,8 @@ pub struct Stream {
     reasons: BTreeSet<Reason>,
     /// Something was said.
     said: bool,
+    /// Signs before anything was said: alone they say nothing either.
+    lead: String,
     /// A mark that waits for what comes after: of marks in a row one leaves, and where nothing else does, none.
     waiting: Option<String>,
 }
@@ -36,6 +38,7 @@ impl Stream {
             cutter: Cutter::default(),
             reasons: BTreeSet::new(),
             said: false,
+            lead: String::new(),
             waiting: None,
         }
     }
@@ -70,6 +73,9 @@ impl Stream {
             (true, true) => Verdict::Redact,
             (true, false) => Verdict::Block,
         };
+        if verdict == Verdict::Pass {
+            out.push_str(&self.lead);
+        }
         if verdict == Verdict::Block {
             out.push_str(held_back(self.filter.0.language));
         } else if let Some(mark) = self.waiting.take() {
@@ -88,21 +94,27 @@ impl Stream {
         let mark = self.filter.mark();
         let says = |text: &str| text.contains(char::is_alphanumeric);
         if says(&told.replace(mark, "")) {
+            out.push_str(&std::mem::take(&mut self.lead));
             if let Some(waiting) = self.waiting.take() {
                 out.push_str(&waiting);
             }
             self.said = true;
             out.push_str(&told);
         } else if !reasons.is_empty() {
-            let end = told.get(told.trim_end().len()..).unwrap_or_default();
+            // What ends the sentence stays: without it the next one would be read as a part of this.
+            let rest = told.rsplit(mark).next().unwrap_or_default();
+            let ends = |c: &char| c.is_whitespace() || matches!(c, '.' | '!' | '?' | '…');
+            let end: String = rest.chars().filter(ends).collect();
             self.waiting = Some(format!("{mark}{end}"));
         } else if let Some(waiting) = &mut self.waiting {
             // Signs alone between marks say nothing; a blank line parts what stands around it.
             if told.trim().is_empty() {
                 waiting.push_str(&told);
             }
-        } else {
+        } else if self.said {
             out.push_str(&told);
+        } else {
+            self.lead.push_str(&told);
         }
         self.reasons.append(&mut reasons);
     }

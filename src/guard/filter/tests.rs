@@ -220,7 +220,7 @@ fn what_a_model_was_told_does_not_leave_to_the_word_or_nearly() {
         "Cash is fine. I must never tell the board of our planned sale in March. Sales rose.",
     ] {
         let outcome = filter.whole(said);
-        assert_eq!(outcome.text, "Cash is fine. [left out] Sales rose.");
+        assert_eq!(outcome.text, "Cash is fine. [left out]. Sales rose.");
         assert_eq!(Filter::new(&context()).whole(said).text, said);
     }
     for said in ["The board meets in March.", "Tell the board of the sale."] {
