@@ -123,7 +123,8 @@ fn imports_point_down() {
     for entry in fs::read_dir(&root).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
-        if ["lib", "main"].contains(&name.as_str()) {
+        // Crates of their own are held to their layer by Cargo.
+        if ["lib", "main"].contains(&name.as_str()) || path.join("Cargo.toml").exists() {
             continue;
         }
         if path.is_dir() {
@@ -170,10 +171,10 @@ fn grouped_and_single_imports_are_read() {
 
 /// What is done in one place alone, so that it is done in one way: what the code says, and the file that may say it.
 const ONE_PLACE: [(&str, &str); 6] = [
-    ("TimeZone::get(", "src/zones.rs"),
-    ("tz::db()", "src/zones.rs"),
-    ("TimeZone::system(", "src/zones.rs"),
-    ("fs::read_to_string(", "src/text_file.rs"),
+    ("TimeZone::get(", "src/ground/zones.rs"),
+    ("tz::db()", "src/ground/zones.rs"),
+    ("TimeZone::system(", "src/ground/zones.rs"),
+    ("fs::read_to_string(", "src/ground/text_file.rs"),
     ("io::stdout()", "src/cli/output.rs"),
     ("println!(", "src/cli/output.rs"),
 ];

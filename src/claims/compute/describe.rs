@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::table::{Cell, Table};
-use crate::text::{shorten, visible};
+use ground::text::{shorten, visible};
 
 /// Rows that are shown of a large result.
 const ROWS_SHOWN: usize = 8;

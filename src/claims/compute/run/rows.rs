@@ -5,15 +5,14 @@ use std::{cmp::Ordering, collections::HashMap};
 use jiff::civil::Date;
 use serde_json::{Value, json};
 
+use ground::exact::NotExact;
+
 use super::{Columns, Row};
-use crate::{
-    compute::{
-        ComputeError, MOST_ROWS,
-        program::{Arithmetic, Comparison, Condition, Derived, JoinKind, Operand, Program},
-        table::{Cell, Table},
-        unlike_error,
-    },
-    exact::NotExact,
+use crate::compute::{
+    ComputeError, MOST_ROWS,
+    program::{Arithmetic, Comparison, Condition, Derived, JoinKind, Operand, Program},
+    table::{Cell, Table},
+    unlike_error,
 };
 
 /// What makes values equal in joins and groups; a number is the same as the text of its digits.
@@ -110,7 +109,7 @@ pub(super) fn derive(
             ));
         }
     };
-    let name = crate::text::shorten(&crate::text::visible(&derived.name), 60);
+    let name = ground::text::shorten(&ground::text::visible(&derived.name), 60);
     for row in rows {
         let of = |(place, number): &(Option<usize>, Cell)| match place {
             Some(place) => row.cells.get(*place).cloned().unwrap_or(Cell::Null),
@@ -221,7 +220,7 @@ impl Test {
             {
                 return Err(ComputeError::Form(format!(
                     "the condition on `{}` wants one value",
-                    crate::text::shorten(&condition.column, 60)
+                    ground::text::shorten(&condition.column, 60)
                 )));
             }
             (value, _) => vec![read(value)],

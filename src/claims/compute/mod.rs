@@ -77,7 +77,7 @@ fn unlike_error(column: &str, held: &'static str, other: &'static str) -> Comput
         ""
     };
     ComputeError::Unlike {
-        column: crate::text::shorten(&crate::text::visible(column), 60),
+        column: ground::text::shorten(&ground::text::visible(column), 60),
         held,
         other,
         advice,

@@ -372,7 +372,7 @@ async fn rows_of(session: &mut SqliteConnection, sql: &str) -> Value {
 #[tokio::test]
 async fn what_is_computed_over_real_data_is_what_sql_says() {
     let mut session = SqliteConnection::connect("sqlite::memory:").await.unwrap();
-    let script = include_str!("../../tests/data/northwind.sql");
+    let script = include_str!("../../../tests/data/northwind.sql");
     session.execute(AssertSqlSafe(script)).await.unwrap();
     let lines = rows_of(
         &mut session,

@@ -97,7 +97,7 @@ pub fn run<'v>(
 ) -> Result<Answer, ComputeError> {
     let load = |handle: &str, path: Option<&str>| {
         let value = result(handle)
-            .ok_or_else(|| ComputeError::UnknownResult(crate::text::shorten(handle, 20)))?;
+            .ok_or_else(|| ComputeError::UnknownResult(ground::text::shorten(handle, 20)))?;
         Table::from_value(value, path)
     };
     let left = load(&program.from, program.path.as_deref())?;
@@ -191,7 +191,7 @@ impl<'n> Columns<'n> {
             })
             .ok_or_else(|| ComputeError::UnknownColumn {
                 result: self.result.to_owned(),
-                column: crate::text::shorten(&crate::text::visible(column), 60),
+                column: ground::text::shorten(&ground::text::visible(column), 60),
                 known: listed(self.names.iter().map(String::as_str)),
             })
     }

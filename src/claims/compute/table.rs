@@ -6,7 +6,7 @@ use jiff::{Timestamp, civil::Date};
 use serde_json::{Map, Value};
 
 use super::{ComputeError, MOST_COLUMNS, MOST_ROWS, page};
-use crate::exact::{Exact, NotExact};
+use ground::exact::{Exact, NotExact};
 
 /// How deep rows are looked for, and how deep a row's objects become columns of their own.
 const DEEPEST: usize = 6;
@@ -62,7 +62,7 @@ impl Cell {
             Self::Number(value) => value.to_json(),
             Self::Date(date) => date.to_string().into(),
             Self::Instant(instant) => instant.to_string().into(),
-            Self::Text(text) => crate::text::visible(text).into(),
+            Self::Text(text) => ground::text::visible(text).into(),
         }
     }
 
@@ -202,7 +202,7 @@ impl Table {
     pub fn from_value(value: &Value, path: Option<&str>) -> Result<Self, ComputeError> {
         let value = match path.filter(|path| !path.is_empty()) {
             Some(path) => at(value, path)
-                .ok_or_else(|| ComputeError::NoRows(crate::text::shorten(path, 80)))?,
+                .ok_or_else(|| ComputeError::NoRows(ground::text::shorten(path, 80)))?,
             None => value,
         };
         if let Some(table) = with_columns(value) {
@@ -330,7 +330,7 @@ pub fn rows_of_text(value: &Value) -> Option<Value> {
         let (name, _) = line.split_once(": ")?;
         is_name(name).then_some(name)
     })?;
-    let records = crate::text::records(text, first);
+    let records = ground::text::records(text, first);
     let rows: Vec<Value> = records
         .into_iter()
         .filter(|record| record.len() > 1)

@@ -5,18 +5,17 @@ use std::{
     collections::{BTreeMap, HashMap, HashSet},
 };
 
+use ground::exact::Exact;
+
 use super::{
     Columns, MOST_ORIGINS, Made, Row,
     rows::{Key, key, unique},
 };
-use crate::{
-    compute::{
-        ComputeError, MOST_GROUPS, listed,
-        program::{Group, Measure, Operation, Program, Unit},
-        table::{Cell, unlike},
-        unlike_error,
-    },
-    exact::Exact,
+use crate::compute::{
+    ComputeError, MOST_GROUPS, listed,
+    program::{Group, Measure, Operation, Program, Unit},
+    table::{Cell, unlike},
+    unlike_error,
 };
 
 /// Decimals of averages, shares and changes in percent that do not end before; half goes away from zero. A lesser number keeps
@@ -126,7 +125,7 @@ pub(super) fn grouped(
 
 fn measure_name(measure: &Measure) -> String {
     match (&measure.name, &measure.column) {
-        (Some(name), _) => crate::text::shorten(&crate::text::visible(name), 60),
+        (Some(name), _) => ground::text::shorten(&ground::text::visible(name), 60),
         (None, Some(column)) => format!("{} of {column}", measure.op.name()),
         (None, None) => measure.op.name().to_owned(),
     }
@@ -256,7 +255,7 @@ fn one_currency(
                 return Err(ComputeError::SeveralCurrencies {
                     column: column.to_owned(),
                     by: name.clone(),
-                    currencies: crate::text::visible(&listed(currencies)),
+                    currencies: ground::text::visible(&listed(currencies)),
                 });
             }
         }
