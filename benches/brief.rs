@@ -31,7 +31,6 @@ use daybrief::{
         run::{Run, RunState},
         schedule::{ChannelKind, Recipient, Schedule},
     },
-    ids::RunId,
     provision::{self, Objects},
     run::{Counts, Worker, audiences},
     schedule::ticker,
@@ -430,7 +429,10 @@ impl Instance {
             .find(|schedule| schedule.id.as_str() == BRIEFING)
             .ok_or("no schedule")?;
         let all = audiences(schedule, &self.objects, &parts.company.defaults);
-        let id = RunId::of(BRIEFING, self.clock.now(), all.first().ok_or("nobody")?);
+        let id = all
+            .first()
+            .ok_or("nobody")?
+            .run_of(BRIEFING, self.clock.now());
         Ok(parts.store.runs().get(&id).await?.ok_or("no run")?)
     }
 

@@ -25,7 +25,7 @@ use crate::{
     error::Problem,
     gather::Progress,
     guard::Cleared,
-    ids::{ConnectorId, RoleId, RunId, ScheduleId, UserId},
+    ids::{ConnectorId, RoleId, ScheduleId, UserId},
     provision::Objects,
     run::{Occasion, audiences},
 };
@@ -104,7 +104,7 @@ pub async fn make(
         .into_iter()
         .next()
         .ok_or_else(nobody)?;
-    let id = RunId::of(&format!("{}/demo", schedule.id), due, &audience);
+    let id = audience.run_of(&format!("{}/demo", schedule.id), due);
     let occasion = Occasion {
         run: id.clone(),
         calendar: None,

@@ -78,7 +78,7 @@ async fn create(app: &App, id: &ScheduleId) -> Result<Vec<RunId>, Problems> {
     let mut runs = Vec::new();
     for audience in audiences(schedule, &objects, &app.parts.company.defaults) {
         let run = Run {
-            id: RunId::of(&format!("{id}/sent by hand"), now, &audience),
+            id: audience.run_of(&format!("{id}/sent by hand"), now),
             schedule: Some(schedule.id.clone()),
             briefing: schedule.briefing.clone(),
             audience,

@@ -129,14 +129,12 @@ impl Audience {
     pub fn key(&self) -> String {
         format!("{}@{}@{}", self.role, self.zone, self.language.tag())
     }
-}
 
-impl RunId {
-    /// The run of a schedule (or of a person's command, by a fresh text) at a due instant for an audience: the same
-    /// three give the same run.
-    pub fn of(origin: &str, due: Timestamp, audience: &Audience) -> Self {
-        let text = derived(&[origin, &due.to_string(), &audience.key()]);
-        Self::new(text).unwrap_or_else(|_| unreachable!("24 hex digits are a name"))
+    /// Returns the id of the run of a schedule (or of a person's command, by a fresh text) at a due instant for this audience:
+    /// the same three give the same run.
+    pub fn run_of(&self, origin: &str, due: Timestamp) -> RunId {
+        let text = derived(&[origin, &due.to_string(), &self.key()]);
+        RunId::new(text).unwrap_or_else(|_| unreachable!("24 hex digits are a name"))
     }
 }
 
@@ -174,7 +172,7 @@ mod tests {
         }));
         let brief: Box<Brief> = Box::new(brief.unwrap());
         let mut run = Run {
-            id: RunId::of("s", Timestamp::UNIX_EPOCH, &audience),
+            id: audience.run_of("s", Timestamp::UNIX_EPOCH),
             schedule: None,
             briefing: BriefingId::new("b").unwrap(),
             audience,

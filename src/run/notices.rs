@@ -14,7 +14,7 @@ use crate::{
         schedule::ChannelKind,
     },
     error::Problem,
-    ids::{BriefingId, RunId},
+    ids::BriefingId,
     store::StoreError,
     text::Language,
 };
@@ -194,7 +194,7 @@ pub async fn tell_admin(
     };
     let now = parts.clock.now();
     // The same word has the same id whenever it is said.
-    let id = RunId::of(about, Timestamp::UNIX_EPOCH, &audience);
+    let id = audience.run_of(about, Timestamp::UNIX_EPOCH);
     let brief = compose::notice(compose::Notice {
         run: id.clone(),
         briefing: briefing.clone(),

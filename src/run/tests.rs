@@ -13,7 +13,6 @@ use crate::{
     connectors::{Connectors, MemoryPins, SecretSource, SecretUnavailable},
     domain::{delivery::Address, run::Audience},
     guard::Cleared,
-    ids::RunId,
     schedule::ticker,
     secrets::SecretRef,
 };
@@ -253,7 +252,7 @@ impl Instance {
     }
 
     async fn run(&self, due: &str) -> Run {
-        let id = RunId::of("s", due.parse().unwrap(), &self.audience());
+        let id = self.audience().run_of("s", due.parse().unwrap());
         self.store.runs().get(&id).await.unwrap().unwrap()
     }
 
@@ -534,7 +533,7 @@ async fn a_brief_by_hand_is_held_against_the_last_due_one_and_the_next_due_one_n
     .unwrap();
     let done = |due: &str, marks: &[crate::domain::finding::Mark], by_hand: bool| {
         let due = due.parse().unwrap();
-        let id = RunId::of(if by_hand { "by hand" } else { "s" }, due, &audience);
+        let id = audience.run_of(if by_hand { "by hand" } else { "s" }, due);
         let mut brief = compose::notice(compose::Notice {
             run: id.clone(),
             briefing: BriefingId::new("morning").unwrap(),

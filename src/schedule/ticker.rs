@@ -11,7 +11,6 @@ use crate::{
         schedule::Schedule,
     },
     error::Problem,
-    ids::RunId,
     provision::Objects,
     run::{Defaults, audiences},
     store::{Kind, Store, StoreError, Stored},
@@ -63,7 +62,7 @@ impl Times<'_> {
         let due = self.timetable().latest(since, now)?.due;
         let minutes = i64::from(self.schedule.expires_after_minutes);
         Some(Run {
-            id: RunId::of(self.schedule.id.as_str(), due, &self.audience),
+            id: self.audience.run_of(self.schedule.id.as_str(), due),
             schedule: Some(self.schedule.id.clone()),
             briefing: self.schedule.briefing.clone(),
             audience: self.audience.clone(),
@@ -302,7 +301,7 @@ mod tests {
         // The machine slept from Friday to Tuesday.
         assert_eq!(tick(&store, &objects, "2026-11-24T09:30:00Z").await, 1);
         let audience = &audiences(&objects.schedules[0], &objects, &defaults())[0];
-        let run = RunId::of("s", at("2026-11-24T07:00:00Z"), audience);
+        let run = audience.run_of("s", at("2026-11-24T07:00:00Z"));
         let run = store.runs().get(&run).await.unwrap().unwrap();
         assert_eq!(
             run.missed,
