@@ -451,7 +451,7 @@ impl Instance {
         }
         match (&brief.edition, &self.model) {
             (Edition::BuiltIn, None) => Ok(0),
-            (Edition::Worded { .. }, Some(_)) => Ok(250),
+            (Edition::Selected { .. }, Some(_)) => Ok(250),
             (edition, _) => Err(format!("not the edition meant: {edition:?}").into()),
         }
     }

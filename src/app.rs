@@ -31,7 +31,7 @@ use crate::{
     limits::Limits,
     models::{self, Model},
     provision::Objects,
-    run::{Company, Defaults, Maker, Parts, Wording},
+    run::{Company, Defaults, Maker, Parts, Selector},
     secrets::{
         self, SecretRef,
         vault::{Vault, derive, fresh_key},
@@ -302,7 +302,7 @@ impl App {
             access: Access::new(audit.clone(), store.clone()),
             clock: clock.clone(),
             fingerprint_key: Arc::from(derive(&root, "fingerprints").as_slice()),
-            wording: Wording {
+            selector: Selector {
                 models: models(&settings, &secrets, &mut problems).await,
                 route: settings.wording.route.clone(),
                 limits: Limits::new(store.clone(), zone, &settings),
@@ -314,10 +314,10 @@ impl App {
             store: store.clone(),
             audit: audit.clone(),
             access: maker.access.clone(),
-            limits: maker.wording.limits.clone(),
+            limits: maker.selector.limits.clone(),
             pool: maker.pool.clone(),
             clock: clock.clone(),
-            models: maker.wording.models.clone(),
+            models: maker.selector.models.clone(),
             route: if settings.questions.route.is_empty() {
                 settings.wording.route.clone()
             } else {

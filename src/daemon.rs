@@ -201,7 +201,7 @@ impl Daemon<'_> {
             return Ok(());
         }
         self.budgets = Some(now);
-        let warned = self.parts.maker.wording.limits.warned(now).await?;
+        let warned = self.parts.maker.selector.limits.warned(now).await?;
         self.told
             .retain(|told| warned.iter().any(|(about, _)| about == told));
         for (about, text) in warned {

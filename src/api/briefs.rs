@@ -72,8 +72,8 @@ pub struct BriefView {
     /// The instant it was composed.
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub made: Timestamp,
-    /// A model worded it.
-    pub worded_by_model: bool,
+    /// A model chose what it names first; its sentences are always Daybrief's.
+    pub selected_by_model: bool,
     /// The judgement in one line.
     pub subject: String,
     /// What is to be known before reading: late, sources that were not checked.
@@ -120,7 +120,7 @@ impl BriefView {
     fn of(brief: Brief, guard: &Guard) -> Self {
         let brief = guard.clear(brief).into_inner();
         Self {
-            worded_by_model: matches!(brief.edition, Edition::Worded { .. }),
+            selected_by_model: matches!(brief.edition, Edition::Selected { .. }),
             run: brief.run,
             briefing: brief.briefing,
             title: brief.title,

@@ -685,7 +685,7 @@ fn look_at_secrets(app: &App, objects: &Objects, lines: &mut Vec<Line>) {
 
 /// What each model of the route can do. Costs a few thousand tokens of the budget of checks.
 async fn look_at_models(app: &App) -> Vec<Line> {
-    let wording = &app.parts.maker.wording;
+    let selector = &app.parts.maker.selector;
     let Ok(id) = RoleId::new("daybrief-check") else {
         return Vec::new();
     };
@@ -695,9 +695,9 @@ async fn look_at_models(app: &App) -> Vec<Line> {
         ..Role::without_rights(id.clone(), "")
     };
     let principal = Principal::nobody(id, Surface::CommandLine);
-    let ledger = wording.ledger(&role, &principal, Source::Check, app.parts.clock.as_ref());
+    let ledger = selector.ledger(&role, &principal, Source::Check, app.parts.clock.as_ref());
     let looked = app.settings.models.iter().map(|settings| {
-        let (ledger, model) = (&ledger, wording.models.get(&settings.id));
+        let (ledger, model) = (&ledger, selector.models.get(&settings.id));
         async move {
             // Why it cannot be used is told with the settings.
             let model = model.filter(|_| app.problem_of_model(&settings.id).is_none())?;

@@ -126,7 +126,7 @@ pub async fn run(command: &Usage, config: &Path, json: bool) -> Result<u8, Probl
 /// The lines, and the company's budget where the span is a month.
 async fn look(app: &App, command: &Usage) -> Result<(Vec<Line>, Option<Balance>), Problems> {
     let parts = &app.parts;
-    let limits = &parts.maker.wording.limits;
+    let limits = &parts.maker.selector.limits;
     let fail = |error: crate::store::StoreError| one(error.into());
     let now = parts.clock.now();
     let (from, to) = match (command.from, command.to, command.month) {

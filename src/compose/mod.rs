@@ -1,19 +1,16 @@
-//! Findings into a brief. What stands here is the wording without a model: the findings' own sentences, in an order
-//! and a length that the reader can take in within a minute.
+//! Findings into a brief. The findings' own sentences, in an order and a length that the reader can take in
+//! within a minute. A model chooses within bounds (`select`); it words nothing.
 
-mod form;
-mod ground;
 mod notice;
 mod plan;
-mod word;
+mod select;
 mod words;
 
-pub use form::Form;
 pub use notice::{Notice, missed, not_reached, notice, quiet_days, too_late};
 pub use plan::{Inputs, add_notices, compose};
-pub use word::{Plain, Prompt, Sight, Why, can_be_worded, plain, prompt, word};
+pub use select::{Plain, Prompt, Sight, Why, can_be_selected, plain, prompt, select};
 
 #[cfg(test)]
-mod tests;
+mod select_tests;
 #[cfg(test)]
-mod word_tests;
+mod tests;

@@ -26,8 +26,9 @@ use crate::{
 };
 pub use fit::fit;
 use fit::headline_alone;
-pub use head::title;
-use head::{bottom_line, brief_mark};
+pub(super) use head::bottom_line;
+use head::brief_mark;
+use head::title;
 pub use notices::add_notices;
 use notices::notices;
 use quiet::{name, say_quiet};
@@ -222,11 +223,11 @@ fn say_items(brief: &mut Brief, inputs: &Inputs<'_>) {
     }
     list_rest(brief, inputs);
     title(brief);
-    brief.bottom_line = bottom_line(brief, inputs.findings);
+    brief.bottom_line = bottom_line(brief, inputs.findings, &[]);
     fit(brief);
     // What found no room is listed in its place among the others.
     list_rest(brief, inputs);
-    brief.bottom_line = bottom_line(brief, inputs.findings);
+    brief.bottom_line = bottom_line(brief, inputs.findings, &[]);
 }
 
 /// Lists and counts what is not shown, and says of each that is shown which of those are of its subject.

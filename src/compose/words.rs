@@ -1,6 +1,6 @@
 //! The fixed sentences of a brief, per language, in one place: the same thing is said the same way every day.
 
-use super::word::Plain;
+use super::select::Plain;
 use crate::text::Language;
 
 /// The fixed sentences of one language. `{name}`-marks stand where a value is put in.
@@ -8,7 +8,7 @@ use crate::text::Language;
 pub(super) struct Words {
     /// `{reason}`.
     pub plain: &'static str,
-    plain_reasons: [&'static str; 16],
+    plain_reasons: [&'static str; 15],
     /// `{title}`.
     pub too_late_subject: &'static str,
     /// `{due}`, `{expired}`.
@@ -55,6 +55,8 @@ pub(super) struct Words {
     pub none_to_decide: &'static str,
     /// `{numbers}`.
     pub share_cause: &'static str,
+    /// `{numbers}`: of items that a model shows side by side.
+    pub see_also: &'static str,
     /// `{n}`, `{subject}`: one, several. Others of a subject of which one is shown.
     pub about_subject: [&'static str; 2],
     /// Between a label and what it is of.
@@ -98,7 +100,7 @@ impl Words {
         }
     }
 
-    /// Why no model worded it, as a clause.
+    /// Why no model chose in it, as a clause.
     pub fn plain_reason(&self, reason: Plain) -> &'static str {
         let [
             timeout,
@@ -108,7 +110,6 @@ impl Words {
             not_set_up,
             unanswered,
             form,
-            untraced,
             unreachable,
             access,
             quota,
@@ -126,7 +127,6 @@ impl Words {
             Plain::NotSetUp => not_set_up,
             Plain::Unanswered => unanswered,
             Plain::Form => form,
-            Plain::Untraced => untraced,
             Plain::Unreachable => unreachable,
             Plain::Access => access,
             Plain::Quota => quota,
@@ -166,6 +166,7 @@ static ENGLISH: Words = Words {
     to_decide: ["{risks} to decide today", "{risks}, {n} to decide today"],
     none_to_decide: "{risks} to watch, none to decide today",
     share_cause: "; {numbers} share one cause",
+    see_also: "See also {numbers}.",
     about_subject: [
         "And {n} more about {subject}",
         "And {n} more about {subject}",
@@ -184,7 +185,6 @@ static ENGLISH: Words = Words {
         "the model is not set up completely",
         "the model did not answer",
         "the model's answer was not in the form asked for",
-        "nothing that the model wrote could be traced to the evidence",
         "the model could not be reached",
         "the model did not accept Daybrief's key",
         "the model's quota is used up",
@@ -255,6 +255,7 @@ static GERMAN: Words = Words {
     ],
     none_to_decide: "{risks} zu beobachten, heute nichts zu entscheiden",
     share_cause: "; {numbers} haben dieselbe Ursache",
+    see_also: "Siehe auch {numbers}.",
     about_subject: [
         "Und {n} weiteres zu {subject}",
         "Und {n} weitere zu {subject}",
@@ -273,7 +274,6 @@ static GERMAN: Words = Words {
         "das Modell ist nicht fertig eingerichtet",
         "das Modell hat nicht geantwortet",
         "die Antwort des Modells hatte nicht die verlangte Form",
-        "nichts, was das Modell schrieb, war in den Belegen zu finden",
         "das Modell war nicht zu erreichen",
         "das Modell hat den Schlüssel von Daybrief nicht angenommen",
         "das Kontingent des Modells ist aufgebraucht",
@@ -341,6 +341,7 @@ static FRENCH: Words = Words {
     ],
     none_to_decide: "{risks} à surveiller, rien à décider aujourd’hui",
     share_cause: "\u{202f}; {numbers} ont la même cause",
+    see_also: "Voir aussi {numbers}.",
     about_subject: [
         "Et {n} autre concernant {subject}",
         "Et {n} autres concernant {subject}",
@@ -359,7 +360,6 @@ static FRENCH: Words = Words {
         "le modèle n’est pas entièrement configuré",
         "le modèle n’a pas répondu",
         "la réponse du modèle n’avait pas la forme demandée",
-        "rien de ce que le modèle a écrit ne se retrouve dans les preuves",
         "le modèle n’était pas joignable",
         "le modèle n’a pas accepté la clé de Daybrief",
         "le quota du modèle est épuisé",
@@ -430,6 +430,7 @@ static SPANISH: Words = Words {
     ],
     none_to_decide: "{risks} para vigilar, nada que decidir hoy",
     share_cause: "; {numbers} tienen la misma causa",
+    see_also: "Véase también {numbers}.",
     about_subject: ["Y {n} más sobre {subject}", "Y {n} más sobre {subject}"],
     colon: ": ",
     no_next: "decidir quién se ocupa de ello.",
@@ -445,7 +446,6 @@ static SPANISH: Words = Words {
         "el modelo no está configurado del todo",
         "el modelo no respondió",
         "la respuesta del modelo no tenía la forma pedida",
-        "nada de lo que escribió el modelo se encuentra en las pruebas",
         "no se pudo llegar al modelo",
         "el modelo no aceptó la clave de Daybrief",
         "la cuota del modelo está agotada",

@@ -68,15 +68,15 @@ fn is_zero(count: &usize) -> bool {
     *count == 0
 }
 
-/// Who worded it, or why nobody did.
+/// Who chose in it, or why nobody did. Its sentences are always the signals' own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "edition", rename_all = "kebab-case")]
 pub enum Edition {
-    /// A model worded it; what did not hold was replaced.
-    Worded { model: String, local: bool },
-    /// Fixed wording, because no model is set.
+    /// A model chose what is named first, what stands side by side and what is left out.
+    Selected { model: String, local: bool },
+    /// As it was composed: no model is set, or there was nothing to choose.
     BuiltIn,
-    /// Fixed wording, because the model failed; why, in words for a reader.
+    /// As it was composed, because the model failed; why, in words for a reader.
     Plain { reason: String },
     /// Nothing new and nothing worse: no model was asked.
     Quiet,
@@ -147,21 +147,21 @@ pub struct Checked {
     pub total: usize,
 }
 
-/// What became of a model's sentences.
+/// What became of a model's choices.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grounding {
-    /// Sentences that the model wrote.
+    /// Choices that the model made.
     pub written: usize,
     pub kept: usize,
     pub struck: Vec<Struck>,
 }
 
-/// A sentence that was not let through. Its text is not kept: it may say what must not be said.
+/// A choice that was not let through. Its text is not kept: it may say what must not be said.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Struck {
-    /// Where it stood: `bottom_line`, `F2.headline`.
+    /// What it was to decide: `name`, `together`, `leave_out`.
     pub place: String,
-    /// Why, such as "a number that no fact holds".
+    /// Why, such as "not among what could be chosen".
     pub reason: String,
 }
 

@@ -3,7 +3,7 @@
 //! The company, each role, each user and each schedule have a budget for each calendar month. What a call may use at most is
 //! taken out of every budget it concerns before the call, or out of none; what it did use is put in its place after. A call
 //! whose end nobody saw counts as if it had used all. A part of what the company has is kept for schedules, so that
-//! questions cannot keep the morning's briefs from being worded.
+//! questions cannot keep the morning's briefs from a model.
 //!
 //! Who used what is counted by day and kept for three years; what a call costs here does not grow with it.
 

@@ -19,7 +19,7 @@ pub struct Ability {
     pub ok: bool,
     #[serde(skip_serializing_if = "String::is_empty")]
     pub why: String,
-    /// Without it no brief is worded; the others matter for questions.
+    /// Without it no model chooses in a brief; the others matter for questions.
     pub needed: bool,
 }
 

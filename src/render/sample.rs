@@ -188,7 +188,7 @@ pub(super) fn engineering() -> Brief {
         zone: "Europe/Zurich".to_owned(),
         due: instant("2026-11-24T06:10:00Z"),
         made: instant("2026-11-24T06:09:20Z"),
-        edition: Edition::Worded {
+        edition: Edition::Selected {
             model: "qwen3".to_owned(),
             local: true,
         },

@@ -186,7 +186,7 @@ impl View {
         }
     }
 
-    /// The foot's first line: what was checked, when, who worded it.
+    /// The foot's first line: what was checked, when, who chose in it.
     pub fn checked_line(&self) -> String {
         let mut parts = vec![self.foot.checked.clone()];
         parts.extend(self.foot.sources.iter().cloned());

@@ -65,8 +65,8 @@ pub(super) struct Words {
     worse: &'static str,
     better: &'static str,
     severity: [&'static str; 3],
-    worded_local: &'static str,
-    worded_cloud: &'static str,
+    selected_local: &'static str,
+    selected_cloud: &'static str,
     built_in: &'static str,
 }
 
@@ -118,11 +118,11 @@ impl Words {
         }
     }
 
-    /// Who worded the brief; nothing where nobody had to, or a notice says it.
+    /// Who chose in the brief; nothing where nobody had to, or a notice says it.
     pub fn edition(&self, edition: &Edition) -> Option<&'static str> {
         match edition {
-            Edition::Worded { local: true, .. } => Some(self.worded_local),
-            Edition::Worded { local: false, .. } => Some(self.worded_cloud),
+            Edition::Selected { local: true, .. } => Some(self.selected_local),
+            Edition::Selected { local: false, .. } => Some(self.selected_cloud),
             Edition::BuiltIn | Edition::Plain { .. } => Some(self.built_in),
             Edition::Quiet | Edition::Nothing | Edition::TooLate | Edition::Notice => None,
         }
@@ -275,9 +275,9 @@ static ENGLISH: Words = Words {
     worse: "worse",
     better: "better",
     severity: ["Low", "Medium", "High"],
-    worded_local: "wording by a local model",
-    worded_cloud: "wording by a cloud model",
-    built_in: "standard wording, no AI",
+    selected_local: "selection by a local model",
+    selected_cloud: "selection by a cloud model",
+    built_in: "no AI",
 };
 
 static GERMAN: Words = Words {
@@ -325,9 +325,9 @@ static GERMAN: Words = Words {
     worse: "schlechter",
     better: "besser",
     severity: ["Gering", "Mittel", "Hoch"],
-    worded_local: "formuliert von einem lokalen Modell",
-    worded_cloud: "formuliert von einem Cloud-Modell",
-    built_in: "Standardtext, ohne KI",
+    selected_local: "Auswahl durch ein lokales Modell",
+    selected_cloud: "Auswahl durch ein Cloud-Modell",
+    built_in: "ohne KI",
 };
 
 static FRENCH: Words = Words {
@@ -372,9 +372,9 @@ static FRENCH: Words = Words {
     worse: "aggravé",
     better: "amélioré",
     severity: ["Faible", "Moyen", "Élevé"],
-    worded_local: "rédigé par un modèle local",
-    worded_cloud: "rédigé par un modèle dans le cloud",
-    built_in: "formulation standard, sans IA",
+    selected_local: "sélection par un modèle local",
+    selected_cloud: "sélection par un modèle dans le cloud",
+    built_in: "sans IA",
 };
 
 static SPANISH: Words = Words {
@@ -413,9 +413,9 @@ static SPANISH: Words = Words {
     worse: "peor",
     better: "mejor",
     severity: ["Bajo", "Medio", "Alto"],
-    worded_local: "redactado por un modelo local",
-    worded_cloud: "redactado por un modelo en la nube",
-    built_in: "texto estándar, sin IA",
+    selected_local: "selección por un modelo local",
+    selected_cloud: "selección por un modelo en la nube",
+    built_in: "sin IA",
 };
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
-//! Makes a brief: ask, assess, compose, word. What comes in between stays in memory.
+//! Makes a brief: ask, assess, compose, select. What comes in between stays in memory.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::{Timestamp, tz::TimeZone};
 use serde::Serialize;
 
-use super::wording::Wording;
+use super::selection::Selector;
 use crate::{
     access::{Access, Surface},
     clock::Clock,
@@ -37,7 +37,7 @@ pub struct Maker {
     pub clock: Arc<dyn Clock>,
     /// Under which findings are told apart over time.
     pub fingerprint_key: Arc<[u8]>,
-    pub wording: Wording,
+    pub selector: Selector,
 }
 
 /// For whom and as of when a brief is made.
@@ -49,7 +49,7 @@ pub struct Occasion<'a> {
     pub language: Language,
     pub calendar: Option<&'a Calendar>,
     pub surface: Surface,
-    /// Whose budget words it; the role's where a person has it made.
+    /// Whose budget the model's choice is; the role's where a person has it made.
     pub schedule: Option<&'a ScheduleId>,
     pub due: Timestamp,
     /// Marks of the brief before, and when it was due.
@@ -137,12 +137,12 @@ impl Maker {
             },
         };
         let ledger = self
-            .wording
+            .selector
             .ledger(role, &asked.principal, source, self.clock.as_ref());
         let findings = assessment.findings;
         let brief = self
-            .wording
-            .word(brief, &findings, &reader, role, &asked.connectors, &ledger)
+            .selector
+            .select(brief, &findings, &reader, role, &asked.connectors, &ledger)
             .await;
         Ok(Made { brief, findings })
     }

@@ -8,7 +8,7 @@ mod make;
 mod notices;
 mod preflight;
 mod rehearsal;
-mod wording;
+mod selection;
 mod worker;
 
 #[cfg(test)]
@@ -19,7 +19,7 @@ pub use make::{Made, Maker, Occasion, zone};
 pub use notices::tell_admin;
 pub use preflight::{Finding as PreflightFinding, preflight};
 pub use rehearsal::{Rehearsal, rehearse};
-pub use wording::Wording;
+pub use selection::Selector;
 pub use worker::{Counts, Worker};
 
 use std::{collections::BTreeMap, sync::Arc};

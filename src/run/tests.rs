@@ -187,7 +187,7 @@ impl Instance {
                 access: Access::new(audit.clone(), store.clone()),
                 clock: self.clock.clone(),
                 fingerprint_key: Arc::from([2; 32].as_slice()),
-                wording: Wording {
+                selector: Selector {
                     models: BTreeMap::new(),
                     route: Vec::new(),
                     limits: crate::limits::Limits::new(

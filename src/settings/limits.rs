@@ -18,7 +18,7 @@ pub struct Limits {
     /// Currency of `company_monthly_cost`, as ISO 4217 writes it.
     #[schemars(with = "Option<String>")]
     pub currency: Option<Currency>,
-    /// The part of the company's tokens and money that questions cannot touch, so that briefs are still worded when people
+    /// The part of the company's tokens and money that questions cannot touch, so that briefs still get a model when people
     /// have asked for all else.
     #[schemars(range(max = 100))]
     pub reserved_for_schedules_percent: u8,

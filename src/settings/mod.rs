@@ -325,11 +325,11 @@ pub enum ModelKind {
     Ollama,
 }
 
-/// Which models word a brief.
+/// Which models choose what a brief names first, shows side by side and leaves out. Its sentences are Daybrief's own.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Wording {
-    /// Tried in this order; empty: the built-in wording.
+    /// Tried in this order; empty: no model chooses.
     pub route: Vec<ModelId>,
 }
 
@@ -337,7 +337,7 @@ pub struct Wording {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Questions {
-    /// Models tried in this order; empty: those that word briefs.
+    /// Models tried in this order; empty: those that choose in briefs.
     pub route: Vec<ModelId>,
     /// Conversations are kept so long after their last question, in days.
     pub keep_days: u32,

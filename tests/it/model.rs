@@ -1,4 +1,4 @@
-//! A real language model, small enough for every machine, words a brief: what it wrote is kept or struck, and told.
+//! A real language model, small enough for every machine, chooses in a brief: what it chose is kept or struck, and told.
 
 use std::{fs, process::Command};
 
@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use crate::peer;
 
-/// The sample company's instance, worded by the model at this address; its settings.
-pub fn instance_worded_by(folder: &std::path::Path, url: &str) -> std::path::PathBuf {
+/// The sample company's instance with the model at this address; its settings.
+pub fn instance_with_model_at(folder: &std::path::Path, url: &str) -> std::path::PathBuf {
     let laid_out = Command::new(env!("CARGO_BIN_EXE_daybrief"))
         .args(["demo", "--json", "--out"])
         .arg(folder)
@@ -25,13 +25,13 @@ pub fn instance_worded_by(folder: &std::path::Path, url: &str) -> std::path::Pat
 }
 
 #[test]
-fn a_real_local_model_words_the_brief_and_the_report_says_what_was_kept() {
+fn a_real_local_model_chooses_in_the_brief_and_the_report_says_what_was_kept() {
     let Some(url) = peer("DAYBRIEF_TEST_LLAMA") else {
         return;
     };
     let _alone = crate::MODEL.blocking_lock();
     let folder = tempfile::tempdir().unwrap();
-    let settings = instance_worded_by(folder.path(), &url);
+    let settings = instance_with_model_at(folder.path(), &url);
     let run = |args: &[&str]| {
         let output = Command::new(env!("CARGO_BIN_EXE_daybrief"))
             .arg("--config")
@@ -47,13 +47,10 @@ fn a_real_local_model_words_the_brief_and_the_report_says_what_was_kept() {
     assert_eq!(brief["edition"]["model"], "local", "{}", brief["edition"]);
     let grounding = &brief["grounding"];
     let count = |name: &str| grounding[name].as_u64().unwrap();
-    assert!(count("kept") >= 7, "{grounding}");
-    let struck = grounding["struck"].as_array().unwrap().len();
-    assert!(
-        count("kept") < count("written") || struck == 0,
-        "{grounding}"
-    );
-    println!("{grounding}");
+    // Its server holds it to the ids that there are.
+    assert!(count("written") >= 1, "{grounding}");
+    assert_eq!(count("kept"), count("written"), "{grounding}");
+    println!("{grounding} {}", brief["bottom_line"]);
     // The figures are those of the same brief without a model.
     let headline = |brief: &Value| brief["decide"][0]["headline"].to_string();
     assert!(headline(&brief).contains("Hartmann Logistics"), "{brief}");

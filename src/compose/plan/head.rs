@@ -68,8 +68,8 @@ pub fn title(brief: &mut Brief) {
 }
 
 /// The bottom line in fixed wording: how many risks, which share a cause, and what the worst two need of whom. The subject
-/// says what the worst is.
-pub fn bottom_line(brief: &Brief, findings: &[Finding]) -> Rich {
+/// says what the worst is. Where items are `named` by their numbers, it speaks of their steps instead, in that order.
+pub fn bottom_line(brief: &Brief, findings: &[Finding], named: &[usize]) -> Rich {
     let words = Words::of(brief.language);
     let of = |item: &Item| {
         findings
@@ -104,7 +104,16 @@ pub fn bottom_line(brief: &Brief, findings: &[Finding]) -> Rich {
     }
     line.close();
     let mut steps: Vec<Rich> = Vec::new();
-    for item in brief.items() {
+    let chosen: Vec<&Item> = named
+        .iter()
+        .filter_map(|number| brief.items().find(|item| item.number == *number))
+        .collect();
+    let spoken_of = if chosen.is_empty() {
+        brief.items().collect()
+    } else {
+        chosen
+    };
+    for item in spoken_of {
         let Some(finding) = of(item).filter(|_| !item.next.is_empty()) else {
             continue;
         };

@@ -1,4 +1,4 @@
-//! Has a model word a brief, within the role's budget and the sources' conditions.
+//! Has a model choose in a brief, within the role's budget and the sources' conditions.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -6,7 +6,7 @@ use crate::{
     access::Principal,
     audit::Audit,
     clock::Clock,
-    compose::{self, Form, Sight},
+    compose::{self, Sight},
     domain::{
         brief::Brief,
         connector::Connector,
@@ -18,9 +18,9 @@ use crate::{
     models::{BudgetLedger, Ledger, Message, Model, Request, Route, Schema, Tried, Trouble},
 };
 
-/// Who words briefs: models by their id, and the order in which they are asked.
+/// Who chooses in briefs: models by their id, and the order in which they are asked.
 #[derive(Clone)]
-pub struct Wording {
+pub struct Selector {
     pub models: BTreeMap<ModelId, Arc<dyn Model>>,
     pub route: Vec<ModelId>,
     pub limits: Limits,
@@ -29,7 +29,7 @@ pub struct Wording {
     pub company: String,
 }
 
-impl Wording {
+impl Selector {
     /// The models for a role: its own, else the instance's.
     fn route(&self, role: &Role) -> Route {
         let ids = if role.models.is_empty() {
@@ -65,8 +65,8 @@ impl Wording {
         }
     }
 
-    /// The brief worded by the first model that answers, as far as what it writes holds; in fixed wording where none does.
-    pub(super) async fn word(
+    /// Returns the brief with what the first model that answers chose, as far as it may; as it was composed where none does.
+    pub(super) async fn select(
         &self,
         brief: Brief,
         findings: &[Finding],
@@ -76,7 +76,7 @@ impl Wording {
         ledger: &dyn Ledger,
     ) -> Brief {
         let route = self.route(role);
-        if route.is_empty() || !compose::can_be_worded(&brief) {
+        if route.is_empty() || !compose::can_be_selected(&brief, findings) {
             return brief;
         }
         let said_of = |holds: fn(&Connector) -> bool| {
@@ -94,13 +94,8 @@ impl Wording {
             } else {
                 Sight::Values
             };
-            let form = if model.is_local() {
-                Form::Guided
-            } else {
-                Form::Portable
-            };
             let company = &self.company;
-            let prompt = compose::prompt(&brief, findings, reader, role, company, sight, form);
+            let prompt = compose::prompt(&brief, findings, reader, role, company, sight);
             Request {
                 system: prompt.system,
                 messages: vec![Message::User(prompt.user)],
@@ -114,7 +109,7 @@ impl Wording {
         };
         let answer = route.ask(ledger, only_local, &request).await;
         match answer {
-            Ok(reply) => compose::word(
+            Ok(reply) => compose::select(
                 brief,
                 findings,
                 reader,
@@ -126,7 +121,7 @@ impl Wording {
                 for tried in &tried {
                     let problem = tried.problem();
                     let advice = problem.advice.as_deref().unwrap_or_default();
-                    tracing::error!(%tried, advice, "a model did not word a brief");
+                    tracing::error!(%tried, advice, "a model did not choose in a brief");
                 }
                 compose::plain(brief, reason(&tried))
             }
@@ -134,7 +129,7 @@ impl Wording {
     }
 }
 
-/// Why no model worded it, as its reader is told.
+/// Why no model chose in it, as its reader is told.
 fn reason(tried: &[Tried]) -> compose::Why {
     let Some(last) = tried.last() else {
         return compose::Plain::Unanswered.into();
