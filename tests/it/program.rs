@@ -60,7 +60,8 @@ fn each_figure_opens_its_record(brief: &Value) {
             continue;
         };
         let name = text.trim_start_matches('!');
-        let is_figure = name.ends_with('%');
+        // A share, or the time of day of something that happened today.
+        let is_figure = name.ends_with('%') || name.parse::<jiff::civil::Time>().is_ok();
         if !is_figure
             && !name.contains(char::is_whitespace)
             && name.contains(|c: char| c.is_ascii_digit())
