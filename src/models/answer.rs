@@ -41,6 +41,8 @@ pub(super) struct Expected {
     /// Bytes of the prompt that every server counts.
     pub sent: usize,
     pub window: u32,
+    /// Tokens that are reserved for it, of which a server may use up some without a word.
+    pub reserved: u64,
     /// It is to fit a form.
     pub is_form: bool,
     pub scrub: Scrub,
@@ -155,7 +157,7 @@ impl Answer {
     pub fn call(&mut self, position: usize, piece: &CallPiece<'_>) {
         self.begun = true;
         let bytes = self.calls.take(position, piece);
-        self.said = self.said.saturating_add(bytes + piece.name.len());
+        self.said = self.said.saturating_add(bytes);
         self.hold_bounds();
     }
 
@@ -244,9 +246,10 @@ impl Answer {
         self.events
             .extend(calls.into_iter().map(|call| Ok(Event::Call(call))));
         self.learn(cut, called);
+        let counted = self.usage.unwrap_or_default();
         let usage = self.used();
         if let Err(error) =
-            wire::read_whole(self.expected.sent, usage.tokens_in, self.expected.window)
+            wire::read_whole(self.expected.sent, counted.tokens_in, self.expected.window)
         {
             return self.events.push(Err(error));
         }
@@ -292,22 +295,15 @@ impl Answer {
         }
     }
 
-    /// Tokens as they were counted, or by rule of thumb.
+    /// Tokens as the server counted them, where that can be true of the bytes that went and came and of what was reserved;
+    /// else by rule of thumb. A budget is not what a server says it is.
     fn used(&self) -> Usage {
         let counted = self.usage.unwrap_or_default();
-        let thumb = |bytes: usize| u64::try_from(bytes.div_ceil(4)).unwrap_or(u64::MAX);
-        let out = self.said + self.reasoned + self.splitter.reasoned;
+        let came = self.said + self.reasoned + self.splitter.reasoned;
+        let went = self.expected.request.body.to_string().len();
         Usage {
-            tokens_in: if counted.tokens_in > 0 {
-                counted.tokens_in
-            } else {
-                thumb(self.expected.sent)
-            },
-            tokens_out: if counted.tokens_out > 0 {
-                counted.tokens_out
-            } else {
-                thumb(out)
-            },
+            tokens_in: wire::counted(counted.tokens_in, self.expected.sent, went, 0),
+            tokens_out: wire::counted(counted.tokens_out, came, came, self.expected.reserved),
         }
     }
 

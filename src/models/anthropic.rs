@@ -110,6 +110,7 @@ impl Model for Anthropic {
         let expected = Expected {
             sent: wire::bytes_of(&request),
             window: settings.context_tokens,
+            reserved: reservation.max_tokens(),
             is_form: form.is_some(),
             scrub,
             learnt: self.endpoint.learnt.clone(),

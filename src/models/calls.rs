@@ -7,6 +7,10 @@ use super::ToolCall;
 
 /// Calls of one answer.
 const MAX_CALLS: usize = 64;
+/// Bytes of a call's name that are taken: one more than any tool of ours has, so that a longer name is no tool's.
+const MAX_NAME_BYTES: usize = 65;
+/// Bytes of an id that goes back to its server. Some gateways keep what they have to remember in it.
+const MAX_ID_BYTES: usize = 4 * 1024;
 /// Ids that we make: nine letters and digits, which the strictest server asks for.
 const MAX_IDS: u64 = 100_000;
 
@@ -43,43 +47,50 @@ impl Pending {
 pub(super) struct Calls(Vec<Pending>);
 
 impl Calls {
-    /// Takes a piece; `position` is its place within what came at once. How many bytes of arguments it brought.
+    /// Takes a piece; `position` is its place within what came at once. How many bytes it brought, whether or not there
+    /// is room for them.
     pub fn take(&mut self, position: usize, piece: &CallPiece<'_>) -> usize {
-        let at = self.place_of(position, piece);
-        let Some(call) = self.0.get_mut(at) else {
-            return 0;
+        let echo = piece.echo.filter(|echo| !echo.is_null());
+        let rest = echo.map_or(0, |echo| echo.to_string().len());
+        let arguments = match piece.arguments {
+            None | Some(Value::Null) => 0,
+            Some(Value::String(more)) => more.len(),
+            Some(value) => value.to_string().len(),
+        };
+        let bytes = piece.name.len() + piece.id.len() + rest + arguments;
+        let Some(call) = self
+            .place_of(position, piece)
+            .and_then(|at| self.0.get_mut(at))
+        else {
+            return bytes;
         };
         if call.index.is_none() {
             call.index = piece.index;
         }
-        if !piece.id.is_empty() {
+        if !piece.id.is_empty() && piece.id.len() <= MAX_ID_BYTES {
             call.id = piece.id.to_owned();
         }
         if !piece.name.is_empty() {
-            call.name = piece.name.trim().to_owned();
+            call.name = name(piece);
         }
-        if let Some(echo) = piece.echo.filter(|echo| !echo.is_null()) {
+        if let Some(echo) = echo {
             call.echo = Some(echo.clone());
         }
         match piece.arguments {
-            None | Some(Value::Null) => 0,
+            None | Some(Value::Null) => {}
             Some(Value::String(more)) => {
                 // The whole call sent again at its end says nothing new.
                 if !(call.is_whole() && *more == call.text) {
                     call.text.push_str(more);
                 }
-                more.len()
             }
-            Some(value) => {
-                let bytes = value.to_string().len();
-                call.value = Some(value.clone());
-                bytes
-            }
+            Some(value) => call.value = Some(value.clone()),
         }
+        bytes
     }
 
-    /// The place of the call that a piece belongs to; a new one where there is none.
-    fn place_of(&mut self, position: usize, piece: &CallPiece<'_>) -> usize {
+    /// The place of the call that a piece belongs to; a new one where there is none, as long as there is room.
+    fn place_of(&mut self, position: usize, piece: &CallPiece<'_>) -> Option<usize> {
         let known = |found: Option<usize>| {
             found.filter(|at| {
                 let call = self.0.get(*at);
@@ -95,11 +106,12 @@ impl Calls {
             }
             None => known(self.0.len().checked_sub(1)),
         };
-        found.unwrap_or_else(|| {
-            if self.0.len() < MAX_CALLS {
+        found.or_else(|| {
+            let at = self.0.len();
+            (at < MAX_CALLS).then(|| {
                 self.0.push(Pending::default());
-            }
-            self.0.len().saturating_sub(1)
+                at
+            })
         })
     }
 
@@ -128,13 +140,21 @@ impl Calls {
     }
 }
 
+/// The name that a piece gives its call.
+fn name(piece: &CallPiece<'_>) -> String {
+    let name = piece.name.trim();
+    name.get(..name.floor_char_boundary(MAX_NAME_BYTES))
+        .unwrap_or_default()
+        .to_owned()
+}
+
 /// Does this piece begin a call other than this one, though it has its number?
 fn begins_another(call: &Pending, piece: &CallPiece<'_>) -> bool {
     if piece.name.is_empty() {
         return false;
     }
     let other_id = !piece.id.is_empty() && !call.id.is_empty() && piece.id != call.id;
-    let other_name = !call.name.is_empty() && piece.name.trim() != call.name;
+    let other_name = !call.name.is_empty() && name(piece) != call.name;
     let same_again = !piece.id.is_empty() && piece.id == call.id;
     other_id || !same_again && (other_name || call.is_whole())
 }
@@ -285,6 +305,31 @@ mod tests {
             read(json!([[{ "id": "x", "args": "{}" }]])).is_empty(),
             "no name, no call"
         );
+    }
+
+    #[test]
+    fn names_ids_and_calls_are_bounded_and_what_is_too_much_changes_none() {
+        let long = "é".repeat(5_000);
+        let read_long = read(json!([[{ "id": long, "name": long, "args": "{}" }]]));
+        assert_eq!(read_long[0].0, "call00001");
+        assert!(read_long[0].1.len() <= MAX_NAME_BYTES && read_long[0].1.len() > 60);
+        let many: Vec<Value> = (0..1_000)
+            .map(|n| json!([{ "index": n, "id": format!("i{n}"), "name": format!("n{n}"), "args": "{}" }]))
+            .collect();
+        let calls = read(json!(many));
+        assert_eq!(calls.len(), MAX_CALLS);
+        for (n, call) in calls.iter().enumerate() {
+            assert_eq!((&call.0, &call.1), (&format!("i{n}"), &format!("n{n}")));
+        }
+        let mut calls = Calls::default();
+        let echo = json!("x".repeat(100));
+        let piece = CallPiece {
+            id: "12345",
+            name: "name",
+            echo: Some(&echo),
+            ..CallPiece::default()
+        };
+        assert!(calls.take(0, &piece) > 109, "all of it counts");
     }
 
     #[test]

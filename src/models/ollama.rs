@@ -95,6 +95,7 @@ impl Model for Ollama {
         let expected = Expected {
             sent: wire::bytes_of(&request),
             window: settings.context_tokens,
+            reserved: reservation.max_tokens(),
             is_form: request.schema.is_some(),
             scrub,
             learnt: self.endpoint.learnt.clone(),

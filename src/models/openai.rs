@@ -104,6 +104,7 @@ impl Model for OpenAi {
         let expected = Expected {
             sent: wire::bytes_of_words(&request),
             window: settings.context_tokens,
+            reserved: reservation.max_tokens(),
             is_form: request.schema.is_some(),
             scrub,
             learnt: self.endpoint.learnt.clone(),

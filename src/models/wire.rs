@@ -23,6 +23,8 @@ const FEWEST_BYTES_OF_A_TOKEN: usize = 2;
 const USUAL_BYTES_OF_A_TOKEN: usize = 4;
 /// Bytes of a token at the most: a server that counts fewer tokens has not read all.
 const MOST_BYTES_OF_A_TOKEN: usize = 12;
+/// Tokens that servers add to a prompt: templates, and how tools are to be called.
+const SERVERS_OWN_TOKENS: usize = 2_000;
 /// Prompts shorter than this are not looked at for having been cut, in bytes.
 const SHORT_PROMPT_BYTES: usize = 2_000;
 /// Tokens that a message costs besides its text.
@@ -240,6 +242,22 @@ pub(super) fn messages(request: &Request, dialect: &Dialect) -> Vec<Message> {
     apart
 }
 
+/// A server's count of tokens, where it can be true of at least `fewest` and at most `most` bytes, or of `hidden` tokens that
+/// nobody sees; else what the bytes come to by rule of thumb.
+pub(super) fn counted(count: u64, fewest: usize, most: usize, hidden: u64) -> u64 {
+    let tokens = |bytes: usize| u64::try_from(bytes).unwrap_or(u64::MAX);
+    // A token has a byte at the least; what servers put around a prompt has no more than this.
+    let possible = tokens(most.saturating_add(SERVERS_OWN_TOKENS)).max(hidden);
+    if count > 0 && (tokens(fewest / MOST_BYTES_OF_A_TOKEN)..=possible).contains(&count) {
+        return count;
+    }
+    let thumb = tokens(fewest.div_ceil(USUAL_BYTES_OF_A_TOKEN));
+    if count > 0 {
+        tracing::warn!(count, thumb, "a model counts tokens that cannot be");
+    }
+    thumb
+}
+
 /// Did the server read all of the prompt? By its own count of tokens against what was sent.
 pub(super) fn read_whole(bytes: usize, read: u64, window: u32) -> Result<(), ModelError> {
     let fewest = u64::try_from(bytes / MOST_BYTES_OF_A_TOKEN).unwrap_or(u64::MAX);
@@ -335,6 +353,23 @@ mod tests {
             address("https://a.example/v1").unwrap().as_str(),
             "https://a.example/v1/"
         );
+    }
+
+    #[test]
+    fn a_count_that_cannot_be_is_not_taken() {
+        let prompt = |count| counted(count, 40_000, 44_000, 0);
+        assert_eq!(prompt(9_000), 9_000);
+        assert_eq!(prompt(30_000), 30_000, "a language of many tokens");
+        for wrong in [0, 1, 3_000, 50_000, 1_000_000_000_000, u64::MAX] {
+            assert_eq!(prompt(wrong), 10_000, "{wrong}");
+        }
+        let answer = |count| counted(count, 400, 400, 4_096);
+        assert_eq!(answer(120), 120);
+        assert_eq!(answer(4_000), 4_000, "it reasoned in silence");
+        for wrong in [0, 20, 1_000_000_000_000] {
+            assert_eq!(answer(wrong), 100, "{wrong}");
+        }
+        assert_eq!(counted(0, 0, 0, 4_096), 0);
     }
 
     #[test]
