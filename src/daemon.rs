@@ -255,7 +255,8 @@ impl Daemon<'_> {
                 let schedule = schedule.clone();
                 tokio::spawn(async move {
                     let audiences = audiences(&schedule, &objects, &parts.company.defaults);
-                    let findings = preflight(&parts, &objects, &briefing, &audiences).await;
+                    let findings =
+                        preflight(&parts, &objects, &briefing, &audiences, Some(due)).await;
                     let lines: Vec<String> = findings
                         .iter()
                         .map(|finding| format!("{}: {}.", finding.on, finding.what))

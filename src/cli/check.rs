@@ -345,6 +345,7 @@ async fn look_at_schedule(
         lines.push(good(place, format!("warning: {problem}")));
     }
     let times = ticker::times(&stored, objects, &parts.store, &parts.company.defaults).await;
+    let mut due = None;
     match times.map_err(fail)? {
         Err(_) if is_told => {}
         Err(problem) => lines.push(bad(on(), told(&problem).1)),
@@ -353,6 +354,7 @@ async fn look_at_schedule(
                 .iter()
                 .filter_map(|times| Some((times.after(parts.clock.now())?, times.zone())))
                 .min_by_key(|(due, _)| due.due);
+            due = next.as_ref().map(|(due, _)| due.due);
             lines.push(match next {
                 Some((due, zone)) => good(
                     on(),
@@ -375,7 +377,7 @@ async fn look_at_schedule(
         .find(|briefing| briefing.id == schedule.briefing);
     // That there is none is told with the objects.
     if let Some(briefing) = briefing {
-        look_at_briefing(app, objects, briefing, &audiences, lines).await;
+        look_at_briefing(app, objects, briefing, (&audiences, due), lines).await;
     }
     Ok(())
 }
@@ -399,7 +401,7 @@ async fn look_at_briefing(
     app: &App,
     objects: &Objects,
     briefing: &Briefing,
-    audiences: &[Audience],
+    (audiences, due): (&[Audience], Option<jiff::Timestamp>),
     lines: &mut Vec<Line>,
 ) {
     let parts = &app.parts;
@@ -415,7 +417,7 @@ async fn look_at_briefing(
     if audiences.is_empty() {
         return;
     }
-    let findings = preflight(parts, objects, briefing, &audiences).await;
+    let findings = preflight(parts, objects, briefing, &audiences, due).await;
     for audience in &audiences {
         if !roles.insert(&audience.role) {
             continue;

@@ -261,17 +261,20 @@ fn auth(command: &Probe) -> Option<Auth> {
             private_key: at(key),
             scopes,
             token_url: None,
+            issuer: None,
         }),
         (id, _, secret) if command.sign_in => Some(Auth::AuthorizationCode {
             client_id: id.clone(),
             client_secret: secret.as_ref().map(at),
             scopes,
+            issuer: None,
         }),
         (Some(id), _, Some(secret)) => Some(Auth::ClientCredentials {
             client_id: id.clone(),
             client_secret: at(secret),
             scopes,
             token_url: None,
+            issuer: None,
         }),
         _ => None,
     }

@@ -212,7 +212,8 @@ impl Connectors {
         tokens: Arc<dyn TokenKeeper>,
         reach: Reach,
     ) -> Self {
-        let oauth = Oauth::new(tokens, secrets.clone(), clock.clone(), reach);
+        let tasks = TaskTracker::new();
+        let oauth = Oauth::new(tokens, secrets.clone(), clock.clone(), reach, tasks.clone());
         let pool = Self {
             inner: Arc::new(Inner {
                 slots: RwLock::default(),
@@ -222,7 +223,7 @@ impl Connectors {
                     oauth: Arc::new(oauth),
                     pins,
                     launcher: Launcher::default(),
-                    tasks: TaskTracker::new(),
+                    tasks,
                     stop: CancellationToken::new(),
                 }),
                 clock,
@@ -348,6 +349,18 @@ impl Connectors {
     ) -> Result<(), CallError> {
         match self.slot(connector)?.authorizer()? {
             Some(authorizer) => authorizer.assure(ahead).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Will the sign-in of a connector last for the next `ahead`, as far as its server said? Renews nothing.
+    pub async fn check_sign_in(
+        &self,
+        connector: &ConnectorId,
+        ahead: SignedDuration,
+    ) -> Result<(), CallError> {
+        match self.slot(connector)?.authorizer()? {
+            Some(authorizer) => authorizer.lasts(ahead).await,
             None => Ok(()),
         }
     }

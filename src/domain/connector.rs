@@ -85,6 +85,10 @@ pub enum Auth {
         /// The token endpoint, where the server does not say where it is.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         token_url: Option<String>,
+        /// The authorization server by its issuer, where the server's own word is not to be taken or where it is not at a
+        /// public address.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        issuer: Option<String>,
     },
     /// As client credentials, but Daybrief signs with a private key and shows no secret (RFC 7523).
     PrivateKey {
@@ -98,6 +102,10 @@ pub enum Auth {
         /// The token endpoint, where the server does not say where it is.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         token_url: Option<String>,
+        /// The authorization server by its issuer, where the server's own word is not to be taken or where it is not at a
+        /// public address.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        issuer: Option<String>,
     },
     /// A person signs in once (`daybrief connector sign-in`); Daybrief renews the token from then on.
     AuthorizationCode {
@@ -111,6 +119,10 @@ pub enum Auth {
         /// What to ask for; without any, what the server names.
         #[serde(default)]
         scopes: Vec<String>,
+        /// The authorization server by its issuer, where the server's own word is not to be taken or where it is not at a
+        /// public address.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        issuer: Option<String>,
     },
 }
 
@@ -121,6 +133,15 @@ impl Auth {
             Self::ClientCredentials { scopes, .. }
             | Self::PrivateKey { scopes, .. }
             | Self::AuthorizationCode { scopes, .. } => scopes,
+        }
+    }
+
+    /// The authorization server, where the settings name it.
+    pub fn issuer(&self) -> Option<&str> {
+        match self {
+            Self::ClientCredentials { issuer, .. }
+            | Self::PrivateKey { issuer, .. }
+            | Self::AuthorizationCode { issuer, .. } => issuer.as_deref(),
         }
     }
 

@@ -258,8 +258,13 @@ impl Check<'_> {
                 "remove the one that the server does not want",
             );
         }
-        if let Some(token_url) = auth.token_url() {
-            let why = match Url::parse(token_url) {
+        let named = [
+            ("token_url", auth.token_url(), "the token endpoint"),
+            ("issuer", auth.issuer(), "the authorization server"),
+        ];
+        for (key, text, what) in named {
+            let Some(text) = text else { continue };
+            let why = match Url::parse(text) {
                 Ok(url) => crate::connectors::reach(self.settings.instance.air_gap)
                     .check(&url)
                     .err(),
@@ -268,9 +273,9 @@ impl Check<'_> {
             if let Some(why) = why {
                 self.error(
                     "bad-url",
-                    at(Kind::Connector, id, "auth.token_url"),
-                    &format!("`auth.token_url` cannot be used: {why}"),
-                    "name the token endpoint with https://, or leave it out where the server says where it is",
+                    at(Kind::Connector, id, &format!("auth.{key}")),
+                    &format!("`auth.{key}` cannot be used: {why}"),
+                    &format!("name {what} with https://, or leave it out where the server says where it is"),
                 );
             }
         }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::{Parts, zone};
@@ -25,6 +25,8 @@ use crate::{
 const MAX_NAMED: usize = 20;
 /// A source's token has to last for the look itself, the time until the brief is due, and the brief.
 const TOKEN_FOR: SignedDuration = SignedDuration::from_mins(45);
+/// A brief asks its sources for so long after it is due, at most.
+const BRIEF_TAKES: SignedDuration = SignedDuration::from_mins(15);
 
 /// Something that a brief will lack.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -37,12 +39,14 @@ pub struct Finding {
     pub advice: &'static str,
 }
 
-/// What will be missing from this briefing's briefs for these audiences; empty where all is well.
+/// What will be missing from this briefing's briefs for these audiences, the next of which is due at `due`; empty where
+/// all is well.
 pub async fn preflight(
     parts: &Parts,
     objects: &Objects,
     briefing: &Briefing,
     audiences: &[Audience],
+    due: Option<Timestamp>,
 ) -> Vec<Finding> {
     let mut findings = BTreeSet::new();
     let mut needed: BTreeMap<&ConnectorId, BTreeSet<&str>> = BTreeMap::new();
@@ -79,7 +83,7 @@ pub async fn preflight(
     }
     let sources = needed
         .into_iter()
-        .map(|(id, tools)| source(parts, objects, id, tools));
+        .map(|(id, tools)| source(parts, objects, id, tools, due));
     findings.extend(
         futures_util::future::join_all(sources)
             .await
@@ -154,9 +158,16 @@ async fn source(
     objects: &Objects,
     id: &ConnectorId,
     needed: BTreeSet<&str>,
+    due: Option<Timestamp>,
 ) -> Vec<Finding> {
     let pool = &parts.maker.pool;
-    let tools = match pool.assure_token(id, TOKEN_FOR).await {
+    let until_due = due.map(|due| due.duration_since(parts.clock.now()));
+    let ahead = until_due.map_or(TOKEN_FOR, |until| until.saturating_add(BRIEF_TAKES));
+    let assured = async {
+        pool.assure_token(id, TOKEN_FOR).await?;
+        pool.check_sign_in(id, ahead).await
+    };
+    let tools = match assured.await {
         Ok(()) => pool.listing(id).await,
         Err(error) => Err(error),
     };

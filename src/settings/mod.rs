@@ -9,7 +9,7 @@ mod syntax;
 
 pub use limits::Limits;
 pub use load::{SyslogWay, load, parse, syslog};
-pub use network::is_private_host;
+pub use network::{is_private_host, is_public_address};
 pub use reference::reference;
 
 use std::path::PathBuf;

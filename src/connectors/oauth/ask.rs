@@ -1,28 +1,22 @@
 //! Asking for a token as a client of its own.
 
-use std::collections::HashMap;
-
-use jiff::SignedDuration;
 use secrecy::SecretString;
-use serde_json::Value;
-use tracing::{instrument::WithSubscriber, subscriber::NoSubscriber};
 use url::Url;
 
 use super::{
     Authorizer,
     authorizer::RENEW_WITHIN,
-    client::{self, Proof, TokenError, TokenRequest},
-    discover,
+    client::{self, Ask, Proof, TokenError, TokenRequest},
+    discover::{self, Failure},
     grant::Grant,
-    http::Http,
+    server::Server,
 };
 use crate::{connectors::error::CallError, domain::connector::Auth};
 
 impl Authorizer {
     /// Asks for a token as a client of its own.
     pub(super) async fn ask_as_client(&self) -> Result<SecretString, CallError> {
-        let http = self.oauth.http()?;
-        let asked = tokio::time::timeout(RENEW_WITHIN, self.client_token(&http)).await;
+        let asked = tokio::time::timeout(RENEW_WITHIN, self.client_token()).await;
         let grant = match asked {
             Ok(grant) => grant?,
             Err(_) => {
@@ -36,7 +30,7 @@ impl Authorizer {
         Ok(access)
     }
 
-    async fn client_token(&self, http: &Http) -> Result<Grant, CallError> {
+    async fn client_token(&self) -> Result<Grant, CallError> {
         let (client_id, token_url) = match &self.auth {
             Auth::ClientCredentials {
                 client_id,
@@ -52,112 +46,111 @@ impl Authorizer {
                 return Err(self.sign_in("nobody has signed in yet"));
             }
         };
+        let http = self.http()?;
         let secret = self.state().secret.clone().unwrap_or_default();
-        let challenge = self.challenge();
-        let mut scopes: Vec<String> = self.auth.scopes().to_vec();
-        let place = match token_url {
-            Some(token_url) => Place {
-                audience: token_url.to_owned(),
-                token_url: token_url.to_owned(),
-                resource: self.url.to_string(),
-                post_only: false,
-            },
-            None => {
-                let found = discover::manager(&self.url, http, challenge.as_deref()).await;
-                let (mut manager, metadata) = found.map_err(|error| self.told(error))?;
-                if scopes.is_empty() {
-                    // Offline access is for people who go away; a client can ask again at any time.
-                    scopes = manager.select_initial_scopes(&[]).await;
-                    scopes.retain(|scope| scope != "offline_access");
-                }
-                Place {
-                    resource: discover::resource(&mut manager, &metadata, &self.url)
-                        .with_subscriber(NoSubscriber::default())
-                        .await,
-                    post_only: knows_post_only(&metadata.additional_fields),
-                    audience: metadata
-                        .issuer
-                        .unwrap_or_else(|| metadata.token_endpoint.clone()),
-                    token_url: metadata.token_endpoint,
-                }
+        let (server, is_new) = match token_url {
+            Some(token_url) => {
+                let server = Server {
+                    issuer: self.auth.issuer().map(str::to_owned),
+                    token_url: token_url.to_owned(),
+                    resource: self.url.to_string(),
+                    ..Server::default()
+                };
+                (server, false)
             }
+            None => match self.kept_server().await? {
+                Some(server) => (server, false),
+                None => (self.found_server().await?, true),
+            },
         };
+        let mut scopes: Vec<String> = self.auth.scopes().to_vec();
+        if scopes.is_empty() {
+            // Offline access is for people who go away; a client can ask again at any time.
+            scopes = server.scopes.clone();
+            scopes.retain(|scope| scope != "offline_access");
+        }
         for scope in self.missing() {
             if !scopes.contains(&scope) {
                 scopes.push(scope);
             }
         }
-        let url = Url::parse(&place.token_url).map_err(|_| CallError::Token {
-            what: "the address of the token endpoint is none".to_owned(),
-        })?;
         let proof = match &self.auth {
             Auth::PrivateKey { .. } => Proof::Signed {
                 key: &secret,
-                audience: &place.audience,
+                audience: server.issuer.as_deref().unwrap_or(&server.token_url),
             },
-            _ if place.post_only => Proof::Post(&secret),
-            _ => Proof::Basic(&secret),
+            _ => Proof::shown(Some(&secret), server.post_only),
         };
         let now = self.now();
         let request = TokenRequest {
-            url,
+            url: token_url_of(&server)?,
             client_id,
             proof,
+            ask: Ask::Own,
             scopes: &scopes,
-            resource: &place.resource,
+            resource: &server.resource,
             now,
         };
-        let answer = client::ask(http, request)
+        let answer = client::ask(&http, request)
             .await
-            .map_err(|error| match error {
-                TokenError::Http(error) => CallError::Token {
-                    what: error.to_string(),
-                },
-                TokenError::Refused(text) => CallError::Credential {
-                    word: self.word(&text),
-                },
-                TokenError::BadKey | TokenError::NoRandomness => CallError::Secret {
-                    what: error.to_string(),
-                },
-            })?;
+            .map_err(|error| self.no_token(error))?;
+        let ends = answer.ends(now);
+        let access = answer.access.map_err(|why| CallError::Token {
+            what: why.to_owned(),
+        })?;
+        if is_new {
+            self.keep_server(&server).await?;
+        }
         tracing::info!(connector = self.id.as_str(), "token had");
         Ok(Grant {
             id: String::new(),
             bound_to: self.binding().to_owned(),
-            issuer: None,
-            challenge,
+            server,
+            challenge: None,
             client_id: client_id.clone(),
             client_secret: None,
-            access: answer.access_token,
+            access,
             refresh: None,
             received: now,
-            ends: answer
-                .expires_in
-                .filter(|seconds| *seconds >= 0)
-                .and_then(|seconds| now.checked_add(SignedDuration::from_secs(seconds)).ok()),
-            scopes: answer.scope.map_or(scopes, |scope| {
-                scope.split_whitespace().map(str::to_owned).collect()
-            }),
-            renewing_until: None,
+            ends,
+            renewable_until: None,
+            scopes: answer.scopes.unwrap_or(scopes),
+            renew_with: Vec::new(),
+            renewing: false,
         })
+    }
+
+    /// The authorization server as the connector's server, or the admin, names it now.
+    async fn found_server(&self) -> Result<Server, CallError> {
+        let http = self.http()?;
+        let challenge = self.challenge();
+        let found = discover::find(&self.url, &http, challenge.as_deref(), self.auth.issuer());
+        match found.await {
+            Ok(found) => Ok(found.server),
+            Err(Failure::Own(error)) => Err(error),
+            Err(Failure::Auth(error)) => Err(self.told(error)),
+        }
+    }
+
+    /// What is said of a token that was not had.
+    pub(super) fn no_token(&self, error: TokenError) -> CallError {
+        match error {
+            TokenError::Refused { text, .. } => CallError::Credential {
+                word: self.word(&text),
+            },
+            TokenError::BadKey | TokenError::NoRandomness => CallError::Secret {
+                what: error.to_string(),
+            },
+            TokenError::Http(_) | TokenError::BadClient => CallError::Token {
+                what: error.to_string(),
+            },
+        }
     }
 }
 
-/// Where a client asks for a token, and as what.
-struct Place {
-    token_url: String,
-    audience: String,
-    resource: String,
-    post_only: bool,
-}
-
-/// Does the server take a secret in the body alone? Without a list it takes the header (RFC 8414, section 2).
-fn knows_post_only(fields: &HashMap<String, Value>) -> bool {
-    let methods = fields
-        .get("token_endpoint_auth_methods_supported")
-        .and_then(|methods| methods.as_array());
-    methods.is_some_and(|methods| {
-        let has = |method: &str| methods.iter().any(|known| known.as_str() == Some(method));
-        has("client_secret_post") && !has("client_secret_basic")
+/// The address of the token endpoint.
+pub(super) fn token_url_of(server: &Server) -> Result<Url, CallError> {
+    Url::parse(&server.token_url).map_err(|_| CallError::Token {
+        what: "the address of the token endpoint is none".to_owned(),
     })
 }

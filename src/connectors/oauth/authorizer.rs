@@ -15,6 +15,7 @@ use url::Url;
 use super::{
     Oauth,
     grant::{Grant, binding},
+    http::{Http, Named},
 };
 use crate::{
     connectors::error::{CallError, ServerWord},
@@ -61,6 +62,8 @@ pub(in crate::connectors) struct Authorizer {
     pub(super) auth: Auth,
     pub(super) oauth: Arc<Oauth>,
     bound_to: String,
+    /// The hosts that the settings name.
+    named: Named,
     /// One renewal at a time.
     pub(super) renewing: tokio::sync::Mutex<()>,
     state: Mutex<State>,
@@ -82,7 +85,13 @@ impl Authorizer {
             .reach
             .check(&url)
             .map_err(|why| wrong(format!("the connector's `url`: {why}")))?;
+        let in_auth: Vec<Url> = [auth.issuer(), auth.token_url()]
+            .into_iter()
+            .flatten()
+            .filter_map(|text| Url::parse(text).ok())
+            .collect();
         Ok(Self {
+            named: Named::new(in_auth.iter().chain([&url])),
             id: connector.id.clone(),
             bound_to: binding(&url, auth),
             url,
@@ -91,6 +100,11 @@ impl Authorizer {
             renewing: tokio::sync::Mutex::default(),
             state: Mutex::default(),
         })
+    }
+
+    /// The client for authorization servers.
+    pub(super) fn http(&self) -> Result<Http, CallError> {
+        self.oauth.http(self.named.clone())
     }
 
     pub(super) fn kept_under(&self) -> String {
@@ -128,7 +142,6 @@ impl Authorizer {
                 .is_some_and(|held| held.expose_secret() == secret.expose_secret());
             if !same {
                 state.grant = None;
-                strike(&mut state, secret.clone());
                 state.secret = Some(secret);
             }
         }
@@ -147,9 +160,11 @@ impl Authorizer {
 
     pub(super) async fn secret(&self, at: &SecretRef) -> Result<SecretString, CallError> {
         let secret = self.oauth.secrets.secret(at).await;
-        secret.map_err(|error| CallError::Secret {
+        let secret = secret.map_err(|error| CallError::Secret {
             what: error.to_string(),
-        })
+        })?;
+        strike(&mut self.state(), secret.clone());
+        Ok(secret)
     }
 
     pub(super) async fn look_at_kept(&self) -> Result<(), CallError> {
@@ -170,13 +185,19 @@ impl Authorizer {
     }
 
     /// The token to send, renewed where it is about to end; nothing where there is none yet.
-    pub(in crate::connectors) async fn token(&self) -> Result<Option<SecretString>, CallError> {
+    pub(in crate::connectors) async fn token(
+        self: &Arc<Self>,
+    ) -> Result<Option<SecretString>, CallError> {
         let Some(grant) = self.held() else {
             return Ok(None);
         };
         let now = self.now();
         if !grant.ends_within(RENEW_BEFORE, now) {
             self.state().trouble = None;
+            return Ok(Some(grant.access.into()));
+        }
+        // Whoever renews it may not live any more; nobody waits for that before the token is over.
+        if grant.renewing && !grant.is_over(now) {
             return Ok(Some(grant.access.into()));
         }
         let renewed = self.renew(&grant.access).await;
@@ -191,7 +212,7 @@ impl Authorizer {
     /// The server said 401, so the request was not executed: another token than the one that was sent, or why there is
     /// none.
     pub(in crate::connectors) async fn refused(
-        &self,
+        self: &Arc<Self>,
         sent: Option<&SecretString>,
         challenge: &str,
     ) -> Result<SecretString, CallError> {
@@ -265,7 +286,7 @@ impl Authorizer {
     }
 
     /// Renews a sign-in that ends soon.
-    pub(in crate::connectors) async fn keep_fresh(&self) -> Result<(), CallError> {
+    pub(in crate::connectors) async fn keep_fresh(self: &Arc<Self>) -> Result<(), CallError> {
         if !self.auth.needs_sign_in() {
             return Ok(());
         }
@@ -284,39 +305,76 @@ impl Authorizer {
     /// Will there be a token for the next `ahead`? Renews the present one where it ends before and is not just new, and
     /// says what is in the way.
     pub(in crate::connectors) async fn assure(
-        &self,
+        self: &Arc<Self>,
         ahead: SignedDuration,
     ) -> Result<(), CallError> {
+        let Some((grant, now)) = self.ending(ahead).await? else {
+            return Ok(());
+        };
+        if now.duration_since(grant.received) < RENEW_BEFORE && !grant.is_over(now) {
+            return Ok(());
+        }
+        self.renew(&grant.access).await?;
+        self.lasts(ahead).await
+    }
+
+    /// Will the sign-in last for the next `ahead`, as far as the server said? Renews nothing.
+    pub(in crate::connectors) async fn lasts(
+        self: &Arc<Self>,
+        ahead: SignedDuration,
+    ) -> Result<(), CallError> {
+        let Some((grant, now)) = self.ending(ahead).await? else {
+            return Ok(());
+        };
+        match grant.renewable_until {
+            Some(until) if until.duration_since(now) <= ahead => {
+                let until = whole(until.max(grant.ends.unwrap_or(until)));
+                Err(self.sign_in(&format!("the sign-in ends at {until}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The sign-in whose token ends within `ahead`, where that can be renewed; says where it cannot be.
+    async fn ending(&self, ahead: SignedDuration) -> Result<Option<(Grant, Timestamp)>, CallError> {
         self.look().await?;
         if !self.auth.needs_sign_in() {
-            return Ok(());
+            return Ok(None);
         }
         let Some(grant) = self.held() else {
             return Err(self.sign_in("nobody has signed in yet"));
         };
         let now = self.now();
-        let lasts = grant
-            .ends
-            .is_none_or(|ends| ends.duration_since(now) > ahead);
-        let is_new = now.duration_since(grant.received) < RENEW_BEFORE && !grant.is_over(now);
-        if lasts || is_new {
-            return Ok(());
+        let Some(ends) = grant.ends else {
+            return Ok(None);
+        };
+        if ends.duration_since(now) > ahead {
+            return Ok(None);
         }
-        self.renew(&grant.access).await.map(|_| ())
+        if grant.refresh.is_none() {
+            let why = if ends <= now {
+                "the sign-in is over and cannot be renewed".to_owned()
+            } else {
+                format!("the sign-in ends at {} and cannot be renewed", whole(ends))
+            };
+            return Err(self.sign_in(&why));
+        }
+        Ok(Some((grant, now)))
     }
 
     pub(super) fn held(&self) -> Option<Grant> {
         self.state().grant.clone()
     }
 
+    /// The sign-in, with the version in which it is kept.
+    pub(super) fn held_version(&self) -> Option<(Grant, Option<String>)> {
+        let state = self.state();
+        Some((state.grant.clone()?, state.version.clone()))
+    }
+
     pub(in crate::connectors) fn challenge(&self) -> Option<String> {
         let state = self.state();
-        let kept = || {
-            state
-                .grant
-                .as_ref()
-                .and_then(|grant| grant.challenge.clone())
-        };
+        let kept = || state.grant.as_ref()?.challenge.clone();
         state.challenge.clone().or_else(kept)
     }
 
@@ -331,7 +389,7 @@ impl Authorizer {
         for _ in 0..MOST_LOOKS {
             self.look_at_kept().await?;
             let seen = self.state().version.clone();
-            if self.replace(seen.as_deref(), &grant).await? {
+            if self.replace(seen.as_deref(), &grant).await?.is_some() {
                 self.state().missing.clear();
                 self.state().trouble = None;
                 return Ok(());
@@ -349,12 +407,12 @@ impl Authorizer {
         })
     }
 
-    /// Keeps `grant` if what is kept is still what was seen.
+    /// Keeps `grant` if what is kept is still what was seen, and gives its version.
     pub(super) async fn replace(
         &self,
         seen: Option<&str>,
         grant: &Grant,
-    ) -> Result<bool, CallError> {
+    ) -> Result<Option<String>, CallError> {
         let text = grant.to_text();
         let kept = self
             .oauth
@@ -364,11 +422,10 @@ impl Authorizer {
             .map_err(|error| CallError::Secret {
                 what: error.to_string(),
             })?;
-        let Some(version) = kept else {
-            return Ok(false);
-        };
-        self.hold(Some(grant.clone()), Some(version));
-        Ok(true)
+        if let Some(version) = &kept {
+            self.hold(Some(grant.clone()), Some(version.clone()));
+        }
+        Ok(kept)
     }
 
     /// Holds what is now kept, or what was just had.
@@ -424,6 +481,11 @@ impl Authorizer {
             what: self.word(&text).plain().to_owned(),
         }
     }
+}
+
+/// An instant as it is told: nobody wants to know its fractions of a second.
+fn whole(instant: Timestamp) -> Timestamp {
+    instant.round(jiff::Unit::Second).unwrap_or(instant)
 }
 
 fn hold(state: &mut State, grant: Option<Grant>, version: Option<String>) {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use url::Url;
 
+use super::server::Server;
 use crate::{domain::connector::Auth, ids::hex};
 
 /// A token with everything that renewing it takes. Its text form is a secret and is kept sealed.
@@ -15,9 +16,10 @@ pub(super) struct Grant {
     pub id: String,
     /// For which address and client it was given ([`binding`]).
     pub bound_to: String,
-    /// The authorization server that gave it.
-    pub issuer: Option<String>,
-    /// The server's challenge, from which the way to its authorization server is found again.
+    /// The authorization server that gave it, and the only one that renews it.
+    pub server: Server,
+    /// The challenge with which the server asked for it: a person who signs in again is led the same way.
+    #[serde(default)]
     pub challenge: Option<String>,
     pub client_id: String,
     /// The secret that came with a registration.
@@ -27,9 +29,16 @@ pub(super) struct Grant {
     pub received: Timestamp,
     /// When the access token ends; nothing where the server did not say.
     pub ends: Option<Timestamp>,
+    /// When renewing ends, where the server said so and did not put it off since.
+    #[serde(default)]
+    pub renewable_until: Option<Timestamp>,
     pub scopes: Vec<String>,
-    /// A node renews it now; others wait until then.
-    pub renewing_until: Option<Timestamp>,
+    /// Scopes to renew with: those that were given, and offline access where it was asked for. Microsoft Entra leaves it
+    /// out of its answers and renews nothing without scopes.
+    pub renew_with: Vec<String>,
+    /// A node renews it now, and writes this anew as long as it lives.
+    #[serde(default)]
+    pub renewing: bool,
 }
 
 impl std::fmt::Debug for Grant {
@@ -86,7 +95,9 @@ pub(super) fn binding(url: &Url, auth: &Auth) -> String {
         ),
     };
     let mut digest = Sha256::new();
-    for part in [url.as_str(), kind, client] {
+    // An issuer that is named in the settings, or no longer, is another choice of the admin's.
+    let issuer = auth.issuer().unwrap_or_default();
+    for part in [url.as_str(), kind, client, issuer] {
         digest.update((part.len() as u64).to_be_bytes());
         digest.update(part.as_bytes());
     }
@@ -103,7 +114,7 @@ mod tests {
         let grant = |seconds: i64| Grant {
             id: String::new(),
             bound_to: String::new(),
-            issuer: None,
+            server: Server::default(),
             challenge: None,
             client_id: String::new(),
             client_secret: None,
@@ -111,8 +122,10 @@ mod tests {
             refresh: None,
             received: begin,
             ends: Some(begin + SignedDuration::from_secs(seconds)),
+            renewable_until: None,
             scopes: Vec::new(),
-            renewing_until: None,
+            renew_with: Vec::new(),
+            renewing: false,
         };
         let minute = SignedDuration::from_mins(1);
         for (lifetime, age, ends) in [
@@ -139,6 +152,7 @@ mod tests {
             client_id: client.map(str::to_owned),
             client_secret: None,
             scopes: Vec::new(),
+            issuer: None,
         };
         let own = binding(&url("https://a.example/mcp"), &auth(None));
         assert_ne!(own, binding(&url("https://b.example/mcp"), &auth(None)));

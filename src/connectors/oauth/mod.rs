@@ -7,8 +7,10 @@
 //!   in memory alone.
 //! - A token is renewed before it ends, also while nobody asks ([`super::Connectors::renew_tokens`]). Nodes that share
 //!   a store take turns: a refresh token that is used twice ends the whole sign-in (RFC 9700, section 4.14.2).
-//! - Discovery, registration, PKCE and the exchange are rmcp's. What it lacks is here: the signed client assertion
-//!   (its own needs a second provider of cryptography), keeping a registered client's secret, taking turns.
+//! - The authorization server is found once ([`server`]): what it was then is kept, and secrets and refresh tokens go
+//!   there whatever the server says later. Only forgetting it (`daybrief connector sign-out`) has it found again.
+//! - Discovery and registration are rmcp's. The exchange is not: its types lose a refresh token that was just rotated
+//!   where another member of the answer is odd ([`client`]).
 //! - Tokens, codes and secrets are never logged; rmcp's own words about an exchange are not let into the log.
 
 use std::{
@@ -18,6 +20,7 @@ use std::{
 
 use async_trait::async_trait;
 use secrecy::SecretString;
+use tokio_util::task::TaskTracker;
 
 use super::{SecretSource, SecretUnavailable, error::CallError};
 use crate::clock::Clock;
@@ -29,6 +32,7 @@ mod discover;
 mod grant;
 mod http;
 mod renew;
+mod server;
 mod sign_in;
 
 pub(super) use authorizer::Authorizer;
@@ -108,7 +112,9 @@ pub(super) struct Oauth {
     pub secrets: Arc<dyn SecretSource>,
     pub clock: Arc<dyn Clock>,
     pub reach: Reach,
-    client: OnceLock<Result<reqwest::Client, String>>,
+    /// Renewals under way: they come to their end whether or not who asked still waits.
+    pub tasks: TaskTracker,
+    clients: OnceLock<Result<http::Clients, String>>,
 }
 
 impl Oauth {
@@ -117,21 +123,23 @@ impl Oauth {
         secrets: Arc<dyn SecretSource>,
         clock: Arc<dyn Clock>,
         reach: Reach,
+        tasks: TaskTracker,
     ) -> Self {
         Self {
             keeper,
             secrets,
             clock,
             reach,
-            client: OnceLock::new(),
+            tasks,
+            clients: OnceLock::new(),
         }
     }
 
-    /// The one client for everything that is no MCP call.
-    fn http(&self) -> Result<http::Http, CallError> {
-        let client = self.client.get_or_init(http::client).clone();
-        client
-            .map(|client| http::Http::new(client, self.reach))
+    /// The one client for everything that is no MCP call; of addresses that are not public it asks those `named`.
+    fn http(&self, named: http::Named) -> Result<http::Http, CallError> {
+        let clients = self.clients.get_or_init(http::clients).clone();
+        clients
+            .map(|clients| http::Http::new(clients, self.reach, named))
             .map_err(|what| CallError::Token { what })
     }
 }

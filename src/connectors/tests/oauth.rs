@@ -9,6 +9,7 @@ use axum::{
     routing::any,
 };
 use jiff::SignedDuration;
+use secrecy::ExposeSecret;
 use url::Url;
 
 use super::{oauth_servers::Servers, *};
@@ -25,6 +26,7 @@ fn client(id: &str) -> Auth {
         },
         scopes: Vec::new(),
         token_url: None,
+        issuer: None,
     }
 }
 
@@ -33,6 +35,7 @@ fn person() -> Auth {
         client_id: None,
         client_secret: None,
         scopes: Vec::new(),
+        issuer: None,
     }
 }
 
@@ -386,11 +389,17 @@ async fn a_sign_in_that_came_back_otherwise_is_not_taken() {
         format!("code=code-of-ada&state={state}&iss=https://evil.example"),
         // The server says that it names itself, so an answer without its name is not its answer (RFC 9207).
         format!("code=code-of-ada&state={state}"),
+        format!("code=code-of-ada&state={state}&iss={base}&iss=https://evil.example"),
         format!("error=access_denied&state={state}&iss={base}"),
     ] {
         let came = Url::parse(&format!("{back}?{query}")).unwrap();
         assert!(sign_in.finish(&came).await.is_err(), "{query}");
     }
+    // What another server refuses is no refusal of this one's.
+    let query = format!("error=access_denied&state={state}&iss=https://evil.example");
+    let came = Url::parse(&format!("{back}?{query}")).unwrap();
+    let error = sign_in.finish(&came).await.unwrap_err();
+    assert!(matches!(error, CallError::Token { .. }), "{error}");
     assert_eq!(servers.world().token_requests, 0);
 }
 
@@ -437,6 +446,276 @@ async fn a_header_beside_the_token_is_refused() {
     }
     let error = alone(vec![both]).call("a", "who").await.unwrap_err();
     assert!(matches!(error, CallError::Launch { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn changed_metadata_moves_no_secret_and_no_refresh_token() {
+    let servers = Servers::start().await;
+    let tokens: Arc<MemoryTokens> = Arc::default();
+    let connectors = vec![
+        servers.connector("a", person()),
+        servers.connector("b", client("bob")),
+    ];
+    let first = node(connectors.clone(), &tokens, Reach::Anywhere);
+    first.sign_in("a").await.unwrap();
+    first.call("b", "who").await.unwrap();
+    servers.world().odd_metadata = json!({
+        "token_endpoint": format!("{}/elsewhere", servers.base),
+        "registration_endpoint": format!("{}/elsewhere", servers.base),
+    });
+    // Also not at the next start.
+    for node in [first, node(connectors, &tokens, Reach::Anywhere)] {
+        servers.world().tokens.clear();
+        for (connector, name) in [("a", "ada"), ("b", "bob")] {
+            let answer = node.call(connector, "who").await;
+            assert_eq!(answer.unwrap(), json!({ "text": name }));
+        }
+        // A person who signs in again is not led there either, unless the old server is forgotten first.
+        let error = node.sign_in("a").await.unwrap_err();
+        assert!(error.to_string().contains("sign-out a"), "{error}");
+    }
+    assert_eq!(servers.world().elsewhere, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_refusal_that_names_another_server_moves_no_secret() {
+    let (servers, evil) = (Servers::start().await, Servers::start().await);
+    let node = alone(vec![
+        servers.connector("a", person()),
+        servers.connector("b", client("bob")),
+    ]);
+    node.sign_in("a").await.unwrap();
+    node.call("b", "who").await.unwrap();
+    servers.world().misnamed = Some(evil.base.clone());
+    servers.world().tokens.clear();
+    node.call("a", "who").await.unwrap();
+    node.call("b", "who").await.unwrap();
+    assert!(node.sign_in("a").await.is_err());
+    assert_eq!(evil.world().token_requests, 0);
+}
+
+#[tokio::test]
+async fn an_address_inside_is_not_asked_for_a_token_unless_it_is_named() {
+    let servers = Servers::start().await;
+    let (there, asked) = other_host().await;
+    let there = there
+        .trim_end_matches("/mcp")
+        .replace("127.0.0.1", "localhost");
+    for inside in [
+        there.as_str(),
+        "https://169.254.169.254",
+        "https://10.0.0.1",
+        "https://192.168.7.7",
+        "https://[fd00::1]",
+        "https://[fe80::1]",
+    ] {
+        servers.world().misnamed = Some(inside.to_owned());
+        servers.world().odd_metadata = Value::Null;
+        let node = alone(vec![
+            servers.connector("a", person()),
+            servers.connector("b", client("bob")),
+        ]);
+        assert!(node.sign_in("a").await.is_err(), "{inside}");
+        assert!(node.call("b", "who").await.is_err(), "{inside}");
+        servers.world().misnamed = None;
+        for endpoint in [
+            "token_endpoint",
+            "authorization_endpoint",
+            "registration_endpoint",
+        ] {
+            servers.world().odd_metadata = json!({ endpoint: format!("{inside}/x") });
+            let error = node.sign_in("a").await.unwrap_err();
+            let text = error.to_string();
+            assert!(
+                text.contains("no public address"),
+                "{inside} {endpoint}: {text}"
+            );
+        }
+        servers.world().odd_metadata = json!({ "token_endpoint": format!("{inside}/x") });
+        let error = node.call("b", "who").await.unwrap_err();
+        assert!(error.to_string().contains("no public address"), "{error}");
+    }
+    assert_eq!(*asked.lock().unwrap(), [""; 0]);
+    // The authorization server that the settings name, whatever the server says.
+    let other = Servers::start().await;
+    servers.world().odd_metadata = Value::Null;
+    let mut auth = person();
+    if let Auth::AuthorizationCode { issuer, .. } = &mut auth {
+        *issuer = Some(other.base.clone());
+    }
+    alone(vec![servers.connector("a", auth)])
+        .sign_in("a")
+        .await
+        .unwrap();
+    assert_eq!(other.world().token_requests, 1);
+}
+
+#[tokio::test]
+async fn no_code_is_asked_for_where_s256_is_not_taken() {
+    let servers = Servers::start().await;
+    for methods in [Value::Null, json!([]), json!(["plain"])] {
+        servers.world().odd_metadata = json!({ "code_challenge_methods_supported": methods });
+        let node = alone(vec![servers.connector("a", person())]);
+        let error = node.sign_in("a").await.unwrap_err();
+        assert!(error.to_string().contains("S256"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_token_is_no_sign_in() {
+    let servers = Servers::start().await;
+    for odd in [
+        json!({ "token_type": "mac" }),
+        json!({ "token_type": "DPoP" }),
+        json!({ "token_type": null }),
+        json!({ "access_token": "" }),
+        json!({ "access_token": null }),
+        json!({ "access_token": 7 }),
+        json!({ "access_token": "two words" }),
+        json!({ "access_token": "a\r\nx: y" }),
+    ] {
+        servers.world().odd_tokens = odd.clone();
+        let node = alone(vec![
+            servers.connector("a", person()),
+            servers.connector("b", client("bob")),
+        ]);
+        assert!(node.sign_in("a").await.is_err(), "{odd}");
+        let error = node.call("a", "who").await.unwrap_err();
+        assert!(matches!(error, CallError::SignIn { .. }), "{odd}: {error}");
+        assert!(node.call("b", "who").await.is_err(), "{odd}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_odd_in_an_answer_costs_the_new_refresh_token() {
+    let servers = Servers::start().await;
+    let node = alone(vec![servers.connector("a", person())]);
+    node.sign_in("a").await.unwrap();
+    for odd in [
+        json!("3600"),
+        json!(3600.0),
+        json!(-5),
+        json!(0),
+        json!(null),
+        json!(1e300),
+        json!(u64::MAX),
+        json!("soon"),
+        json!([3600]),
+    ] {
+        servers.world().odd_tokens = json!({ "expires_in": odd, "scope": 7 });
+        servers.world().tokens.clear();
+        let answer = node.call("a", "who").await;
+        assert_eq!(answer.unwrap(), json!({ "text": "ada" }), "{odd}");
+    }
+    for odd in [
+        json!({ "access_token": "" }),
+        json!({ "access_token": null }),
+        json!({ "token_type": "mac" }),
+    ] {
+        servers.world().odd_tokens = odd.clone();
+        servers.world().tokens.clear();
+        assert!(node.call("a", "who").await.is_err(), "{odd}");
+        servers.world().odd_tokens = Value::Null;
+        node.call("a", "who").await.unwrap();
+    }
+    assert!(!servers.world().reused);
+}
+
+#[tokio::test]
+async fn a_sign_in_is_renewed_with_its_scopes_and_without_where_they_are_not_taken() {
+    let servers = Servers::start().await;
+    let mut auth = person();
+    if let Auth::AuthorizationCode { scopes, .. } = &mut auth {
+        *scopes = ["orders:read", "offline_access"]
+            .map(str::to_owned)
+            .to_vec();
+    }
+    let node = alone(vec![servers.connector("a", auth)]);
+    // As Microsoft Entra answers: offline access was asked for and is not named.
+    servers.world().odd_tokens = json!({ "scope": "orders:read" });
+    node.sign_in("a").await.unwrap();
+    for with in [true, false] {
+        servers.world().renews_with_scopes = Some(with);
+        servers.world().tokens.clear();
+        node.call("a", "who").await.unwrap();
+        let world = servers.world();
+        let scope = world.forms.last().unwrap().get("scope").cloned();
+        let right = with.then(|| "orders:read offline_access".to_owned());
+        assert_eq!(scope, right);
+        assert!(!world.reused);
+    }
+}
+
+#[tokio::test]
+async fn a_sign_in_that_ends_before_the_brief_is_told() {
+    let servers = Servers::start().await;
+    let id = ConnectorId::new("a").unwrap();
+    let ahead = SignedDuration::from_mins(45);
+    servers.world().lifetime = 20 * 60;
+    servers.world().odd_tokens = json!({ "refresh_token": null });
+    let node = alone(vec![servers.connector("a", person())]);
+    node.sign_in("a").await.unwrap();
+    let error = node.pool.assure_token(&id, ahead).await.unwrap_err();
+    assert!(error.to_string().contains("cannot be renewed"), "{error}");
+    // One that can be renewed, but not for long enough, as of an application that its vendor has not looked at yet.
+    servers.world().odd_tokens = json!({ "refresh_token_expires_in": 1200 });
+    node.sign_in("a").await.unwrap();
+    let error = node.pool.check_sign_in(&id, ahead).await.unwrap_err();
+    assert!(error.to_string().contains("ends at"), "{error}");
+    // One whose end each renewal puts off has none.
+    servers.world().tokens.clear();
+    node.clock.advance(SignedDuration::from_mins(10));
+    node.call("a", "who").await.unwrap();
+    assert_eq!(node.pool.check_sign_in(&id, ahead).await, Ok(()));
+}
+
+#[tokio::test]
+async fn a_node_that_died_while_it_renewed_is_not_waited_for() {
+    let servers = Servers::start().await;
+    let tokens: Arc<MemoryTokens> = Arc::default();
+    let node = node(
+        vec![servers.connector("a", person())],
+        &tokens,
+        Reach::Anywhere,
+    );
+    node.sign_in("a").await.unwrap();
+    let kept = tokens.load(".oauth/a").await.unwrap().unwrap();
+    let mut grant: Value = serde_json::from_str(kept.text.expose_secret()).unwrap();
+    grant["renewing"] = json!(true);
+    grant["renewing_until"] = json!(node.clock.now() + SignedDuration::from_secs(30));
+    let died = SecretString::from(grant.to_string());
+    let seen = Some(kept.version.as_str());
+    tokens.replace(".oauth/a", seen, &died).await.unwrap();
+    // The token is good still: nobody waits at all.
+    node.call("a", "who").await.unwrap();
+    assert_eq!(servers.world().token_requests, 1);
+    servers.world().tokens.clear();
+    let within = Duration::from_secs(5);
+    let answer = tokio::time::timeout(within, node.call("a", "who")).await;
+    assert_eq!(answer.unwrap().unwrap(), json!({ "text": "ada" }));
+}
+
+#[tokio::test]
+async fn a_renewal_comes_to_its_end_though_nobody_waits_for_it() {
+    let servers = Servers::start().await;
+    let tokens: Arc<MemoryTokens> = Arc::default();
+    let connectors = vec![servers.connector("a", person())];
+    let nodes: Vec<Node> = (0..2)
+        .map(|_| node(connectors.clone(), &tokens, Reach::Anywhere))
+        .collect();
+    nodes[0].sign_in("a").await.unwrap();
+    servers.world().tokens.clear();
+    // Longer than a node that gives no sign of life is waited for.
+    servers.world().slow_tokens = Duration::from_millis(1500);
+    let within = Duration::from_millis(300);
+    let given_up = tokio::time::timeout(within, nodes[0].call("a", "who")).await;
+    assert!(given_up.is_err());
+    for node in nodes.iter().rev() {
+        node.call("a", "who").await.unwrap();
+    }
+    let world = servers.world();
+    assert!(!world.reused);
+    assert_eq!(world.token_requests, 2);
 }
 
 /// Takes everything that is logged.

@@ -48,6 +48,30 @@ pub struct World {
     pub person: String,
     /// The refresh tokens are refused.
     pub no_refresh: bool,
+    /// Members of token answers, and of the authorization server's metadata, that stand instead of the right ones;
+    /// those that are null are left out.
+    pub odd_tokens: Value,
+    pub odd_metadata: Value,
+    /// What came to an address that no metadata named at first.
+    pub elsewhere: Vec<String>,
+    /// The forms with which tokens were asked for.
+    pub forms: Vec<HashMap<String, String>>,
+    /// How tokens are renewed: only with scopes, or only without.
+    pub renews_with_scopes: Option<bool>,
+    /// The tokens are made at once and answered so much later.
+    pub slow_tokens: Duration,
+}
+
+/// Puts what is odd into an answer.
+fn put(answer: &mut Value, odd: &Value) {
+    for (name, value) in odd.as_object().into_iter().flatten() {
+        match value {
+            Value::Null => {
+                answer.as_object_mut().unwrap().remove(name);
+            }
+            value => answer[name] = value.clone(),
+        }
+    }
 }
 
 type Shared = Arc<Mutex<World>>;
@@ -78,6 +102,7 @@ impl Servers {
             .route("/register", post(register))
             .route("/authorize", get(authorize))
             .route("/token", post(token))
+            .route("/elsewhere", post(elsewhere))
             .with_state(state);
         tokio::spawn(async move { axum::serve(listener, router).await });
         Self { world, base }
@@ -110,8 +135,14 @@ async fn resource(State((world, base)): At) -> Json<Value> {
     Json(json!({ "resource": format!("{base}/mcp"), "authorization_servers": [server] }))
 }
 
-async fn metadata(State((_, base)): At) -> Json<Value> {
-    Json(json!({
+async fn elsewhere(State((world, _)): At, headers: HeaderMap, body: String) -> StatusCode {
+    let mut world = world.lock().unwrap();
+    world.elsewhere.push(format!("{headers:?} {body}"));
+    StatusCode::BAD_REQUEST
+}
+
+async fn metadata(State((world, base)): At) -> Json<Value> {
+    let mut metadata = json!({
         "issuer": base,
         "authorization_endpoint": format!("{base}/authorize"),
         "token_endpoint": format!("{base}/token"),
@@ -119,7 +150,9 @@ async fn metadata(State((_, base)): At) -> Json<Value> {
         "response_types_supported": ["code"],
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": true,
-    }))
+    });
+    put(&mut metadata, &world.lock().unwrap().odd_metadata);
+    Json(metadata)
 }
 
 async fn register(Json(body): Json<Value>) -> Response {
@@ -148,9 +181,18 @@ async fn authorize(State((_, base)): At, uri: Uri) -> Response {
 }
 
 async fn token(State((world, _)): At, headers: HeaderMap, body: Bytes) -> Response {
-    let form = form(&body);
-    let mut world = world.lock().unwrap();
+    let (answer, late) = {
+        let mut world = world.lock().unwrap();
+        (tokens(&mut world, &headers, &body), world.slow_tokens)
+    };
+    tokio::time::sleep(late).await;
+    answer
+}
+
+fn tokens(world: &mut World, headers: &HeaderMap, body: &[u8]) -> Response {
+    let form = form(body);
     world.token_requests += 1;
+    world.forms.push(form.clone());
     if let Some((status, there)) = world.redirect_tokens.clone() {
         return sent_on(status, there);
     }
@@ -170,6 +212,13 @@ async fn token(State((world, _)): At, headers: HeaderMap, body: Bytes) -> Respon
             id.to_owned()
         }
         "authorization_code" if form["code"] == "code-of-ada" => world.person.clone(),
+        "refresh_token"
+            if world
+                .renews_with_scopes
+                .is_some_and(|with| with != form.contains_key("scope")) =>
+        {
+            return refused("invalid_scope");
+        }
         "refresh_token" => {
             let used = world.refresh.insert(form["refresh_token"].clone(), None);
             match used {
@@ -198,6 +247,7 @@ async fn token(State((world, _)): At, headers: HeaderMap, body: Bytes) -> Respon
         world.refresh.insert(refresh.clone(), Some(subject));
         answer["refresh_token"] = json!(refresh);
     }
+    put(&mut answer, &world.odd_tokens);
     Json(answer).into_response()
 }
 
