@@ -6,6 +6,7 @@ mod ask;
 mod audit;
 mod check;
 mod check_tools;
+mod claims;
 mod connector;
 mod connector_accept;
 mod connector_call;
@@ -100,6 +101,8 @@ enum Command {
     Ask(ask::Ask),
     /// Texts from standard input as JSON lines, as they may leave.
     Guard(guard::Guard),
+    /// Claims over tables from standard input as JSON lines, computed and worded, or refused with a reason.
+    Claims(claims::Claims),
     /// Actions that wait for approval.
     #[command(subcommand)]
     Proposal(proposal::Command),
@@ -147,6 +150,7 @@ pub async fn main(cli: Cli) -> u8 {
         Command::Access(command) => access::run(&command, config, json).await,
         Command::Audit(command) => audit::run(&command, config, json).await,
         Command::Guard(command) => Ok(guard::run(&command)),
+        Command::Claims(command) => Ok(claims::run(&command)),
         Command::Ask(command) => ask::run(command, config, json).await,
         Command::Proposal(command) => proposal::run(command, config, json).await,
         Command::Token(command) => token::run(command, config, json).await,

@@ -24,7 +24,7 @@ pub enum Cell {
 }
 
 impl Cell {
-    pub(super) fn of(value: &Value) -> Self {
+    pub(crate) fn of(value: &Value) -> Self {
         match value {
             Value::Null => Self::Null,
             Value::Bool(value) => Self::Bool(*value),
@@ -107,7 +107,7 @@ impl Cell {
     }
 
     /// The kind in a reader's words.
-    pub(super) fn kind(&self) -> &'static str {
+    pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Null => "nothing",
             Self::Bool(_) => "yes or no",
@@ -119,7 +119,7 @@ impl Cell {
     }
 
     /// The number, also that of a text: for what asks for a number, such as a sum.
-    pub(super) fn asked_number(&self) -> Option<Exact> {
+    pub(crate) fn asked_number(&self) -> Option<Exact> {
         match self {
             Self::Number(number) => Some(number.clone()),
             Self::Text(text) => Exact::parse(text.trim()).ok(),
@@ -128,7 +128,7 @@ impl Cell {
     }
 
     /// Are they the same thing? Texts without regard to case and the space around them. Nothing where their kinds are unlike.
-    pub(super) fn same(&self, other: &Self) -> Option<bool> {
+    pub(crate) fn same(&self, other: &Self) -> Option<bool> {
         match (self, other) {
             (Self::Null, other) | (other, Self::Null) => Some(*other == Self::Null),
             (Self::Text(a), Self::Text(b)) => {
@@ -141,7 +141,7 @@ impl Cell {
 
     /// The order of two values of like kinds: numbers, dates and instants (by their day where one is a date), texts that are
     /// not both numbers. Nothing where they have none.
-    pub(super) fn compare(&self, other: &Self) -> Option<Ordering> {
+    pub(crate) fn compare(&self, other: &Self) -> Option<Ordering> {
         let alike = match (self, other) {
             (Self::Number(_), Self::Number(_)) => true,
             (Self::Text(a), Self::Text(b)) => !(is_numeric(a) && is_numeric(b)),
@@ -159,7 +159,7 @@ fn is_numeric(text: &str) -> bool {
 }
 
 /// Why the values of a column have no order among each other, if they have none: the two kinds. Empty ones do not count.
-pub(super) fn unlike<'c>(
+pub(crate) fn unlike<'c>(
     cells: impl IntoIterator<Item = &'c Cell>,
 ) -> Option<(&'static str, &'static str)> {
     let mut first: Option<&Cell> = None;
@@ -192,8 +192,8 @@ fn is_same_bool(a: &Cell, b: &Cell) -> bool {
 /// Rows under named columns.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Table {
-    pub(super) names: Vec<String>,
-    pub(super) rows: Vec<Vec<Cell>>,
+    pub(crate) names: Vec<String>,
+    pub(crate) rows: Vec<Vec<Cell>>,
 }
 
 impl Table {
@@ -283,7 +283,7 @@ impl Table {
     }
 
     /// Where a column stands: by its name, else without regard to case.
-    pub(super) fn place(&self, column: &str) -> Option<usize> {
+    pub(crate) fn place(&self, column: &str) -> Option<usize> {
         let exact = self.names.iter().position(|name| name == column);
         exact.or_else(|| {
             let lower = column.to_lowercase();
