@@ -42,8 +42,14 @@ pub struct Export {
 /// The objects of folders over the shipped ones, after looking whether they fit together and to the settings. Warnings are
 /// told; an error keeps everything as it is.
 fn read(app: &App, folders: &[PathBuf]) -> Result<Objects, Problems> {
-    let objects = provision::read(folders)?.over(provision::shipped()?);
+    let (own, mut problems) = provision::read_in_part(folders);
+    let objects = own.over(provision::shipped()?);
     let checked = provision::check(&objects, &app.settings);
+    if !problems.is_empty() {
+        problems.extend(checked.errors);
+        provision::sort(&mut problems);
+        return Err(Problems(problems));
+    }
     for warning in &checked.warnings {
         super::to_stderr(&format!("warning: {warning}"));
     }

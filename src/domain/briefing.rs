@@ -27,6 +27,7 @@ pub struct Briefing {
     pub language: Language,
     /// At most this many risks in the brief (1 to 7); the rest is counted.
     #[serde(default = "seven")]
+    #[schemars(range(min = 1, max = 7))]
     pub max_risks: u8,
     /// What goes out when there is nothing new and nothing worse.
     #[serde(default)]

@@ -195,14 +195,19 @@ pub enum ToolClass {
 #[serde(default)]
 pub struct ConnectorLimits {
     /// Calls at once.
+    #[schemars(range(min = 1))]
     pub concurrency: u16,
     /// One call, from asking to the last byte, in seconds.
+    #[schemars(range(min = 1))]
     pub timeout_seconds: u32,
     /// From launch to the end of the MCP handshake, in seconds.
+    #[schemars(range(min = 1))]
     pub start_timeout_seconds: u32,
     /// The largest answer, in bytes.
+    #[schemars(range(min = 1))]
     pub max_bytes: u32,
     /// A process without a call for this long is ended, in seconds.
+    #[schemars(range(min = 1))]
     pub idle_stop_seconds: u32,
 }
 

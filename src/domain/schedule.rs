@@ -28,6 +28,7 @@ pub struct Schedule {
     pub to: Vec<Recipient>,
     /// A brief later than this is not sent; the reader gets one line instead. In minutes.
     #[serde(default = "four_hours")]
+    #[schemars(range(min = 1))]
     pub expires_after_minutes: u32,
     /// It rests.
     #[serde(default)]

@@ -73,6 +73,12 @@ impl MailAddress {
         !self.local.is_ascii()
     }
 
+    /// The domain where it has no dot: a machine of one's own network, or a slip. An address of a network in brackets is none.
+    pub fn local_host(&self) -> Option<String> {
+        let named = !self.domain.contains('.') && !self.domain.starts_with('[');
+        named.then(|| self.domain.clone())
+    }
+
     /// The domain in ASCII, in lower case.
     pub fn domain(&self) -> &str {
         &self.domain

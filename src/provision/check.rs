@@ -5,7 +5,7 @@ mod rights;
 
 pub use quiet::advice_on_right;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use url::Url;
 
@@ -19,12 +19,35 @@ use crate::{
         schedule::{ChannelKind, Recipient, Schedule},
     },
     error::Problem,
-    ids::{RoleId, UserId},
+    ids::{ModelId, RoleId, SignalId, UserId},
     mail_address::MailAddress,
     schedule::rule::Rule,
-    settings::{Settings, is_private_host, shape::did_you_mean},
-    signals, zones,
+    settings::{
+        Settings, is_private_host,
+        shape::{did_you_mean, written},
+    },
+    signals::{self, RuleProblem},
+    zones,
 };
+
+/// A problem of a briefing's rules, with its line.
+pub fn told_of(objects: &Objects, briefing: &Briefing, doubt: &RuleProblem) -> Problem {
+    let path = path_of(briefing, doubt.signal.as_ref(), &doubt.field);
+    let place = objects.origin(Kind::Briefing, briefing.id.as_str(), &path);
+    let mut problem = Problem::new("rule", format!("briefing {}, {doubt}", briefing.id)).at(place);
+    problem.advice = doubt.advice.clone();
+    problem
+}
+
+/// The path of a signal's key in its briefing.
+pub fn path_of(briefing: &Briefing, signal: Option<&SignalId>, field: &str) -> String {
+    let signals = &briefing.signals;
+    let index = signals.iter().position(|known| Some(&known.id) == signal);
+    match index {
+        Some(index) => format!("signals[{index}].{field}"),
+        None => field.to_owned(),
+    }
+}
 
 /// A zone of a schedule that stands for each recipient's own.
 const RECIPIENT_ZONE: &str = "recipient";
@@ -47,6 +70,7 @@ pub fn check(objects: &Objects, settings: &Settings) -> Checked {
     let mut check = Check {
         objects,
         settings,
+        is_whole: objects.is_whole() && settings.is_whole(),
         shipped: super::shipped().unwrap_or_default(),
         found: Checked::default(),
     };
@@ -66,12 +90,15 @@ pub fn check(objects: &Objects, settings: &Settings) -> Checked {
         check.schedule(schedule);
     }
     check.instance();
+    check.idle_models();
     check.found
 }
 
 struct Check<'o> {
     objects: &'o Objects,
     settings: &'o Settings,
+    /// All was read. Else only what is certain is told: nothing that may follow from what could not be read.
+    is_whole: bool,
     /// What is in the binary: equal to it is what nobody has changed, wherever it was read from.
     shipped: Objects,
     found: Checked,
@@ -95,11 +122,21 @@ impl Check<'_> {
     }
 
     fn error(&mut self, code: &str, at: At<'_>, what: &str, advice: impl Into<String>) {
+        let (kind, id, path) = at;
+        let known = self.objects.origins.contains_key(&(kind, id.to_owned()));
+        let in_part = self.objects.in_part(kind, id);
+        // Of what is in force beside the files nothing new is to be said.
+        if !self.is_whole && (!known || in_part.is_some_and(|lines| lines.is_doubtful(path))) {
+            return;
+        }
         let problem = self.problem(code, at, what, advice);
         self.found.errors.push(problem);
     }
 
     fn warn(&mut self, code: &str, at: At<'_>, what: &str, advice: impl Into<String>) {
+        if !self.is_whole {
+            return;
+        }
         let problem = self.problem(code, at, what, advice);
         self.found.warnings.push(problem);
     }
@@ -122,6 +159,9 @@ impl Check<'_> {
         let known = self.ids(kind);
         if known.contains(&wanted) {
             return true;
+        }
+        if self.objects.unread.may_be(wanted) {
+            return false;
         }
         let advice = did_you_mean(wanted, known);
         let what = format!("there is no {} `{wanted}`", kind.name());
@@ -155,24 +195,6 @@ impl Check<'_> {
         }
         self.broad_reading(connector);
         self.link_hosts(connector);
-        let limits = connector.limits;
-        for (key, is_zero) in [
-            ("concurrency", limits.concurrency == 0),
-            ("timeout_seconds", limits.timeout_seconds == 0),
-            ("start_timeout_seconds", limits.start_timeout_seconds == 0),
-            ("max_bytes", limits.max_bytes == 0),
-            ("idle_stop_seconds", limits.idle_stop_seconds == 0),
-        ] {
-            if is_zero {
-                let path = format!("limits.{key}");
-                self.error(
-                    "out-of-range",
-                    at(Kind::Connector, id, &path),
-                    &format!("`{path}` is 0"),
-                    "use 1 or more",
-                );
-            }
-        }
         let (values, name) = match &connector.launch {
             Launch::Process { command, env, .. } => {
                 if command.first().is_none_or(String::is_empty) {
@@ -328,7 +350,8 @@ impl Check<'_> {
         let mut addresses: BTreeMap<(&str, String), &UserId> = BTreeMap::new();
         for user in &objects.users {
             let id = user.id.as_str();
-            let by_group = || objects.roles.iter().any(|role| !role.groups.is_empty());
+            let by_group =
+                || !self.is_whole || objects.roles.iter().any(|role| !role.groups.is_empty());
             if user.is_active() && user.roles.is_empty() && !by_group() {
                 self.error(
                     "empty",
@@ -348,7 +371,10 @@ impl Check<'_> {
                 self.error(
                     "bad-mailbox",
                     (Kind::User, id, "email"),
-                    &format!("`email` is no address: it {why}"),
+                    &format!(
+                        "`email` is {}, which is no address: it {why}",
+                        written(user.email.as_deref().unwrap_or_default())
+                    ),
                     "write it alone: \"ann@acme.example\"",
                 );
             }
@@ -362,7 +388,7 @@ impl Check<'_> {
                 self.error(
                     "bad-member",
                     (Kind::User, id, "slack"),
-                    "`slack` is no member id",
+                    &format!("`slack` is {}, which is no member id", written(slack)),
                     "copy it from the profile in Slack: it begins with U or W",
                 );
             }
@@ -467,10 +493,9 @@ impl Check<'_> {
                 .find(|known| known.id == query.connector)?;
             let decision = access::callable(role, connector, &query.tool);
             (!decision.allowed).then(|| {
-                (
-                    format!("{} ({})", decision.why, decision.rule),
-                    advice_on_right(Some(connector), &query.tool, &role.id),
-                )
+                let why = format!("{} ({})", decision.why, decision.rule);
+                let advice = advice_on_right(objects, query, &role.id, &why);
+                (why, advice)
             })
         };
         let refused: Vec<(&Signal, (String, String))> = briefing
@@ -534,14 +559,6 @@ impl Check<'_> {
             }
             Err(error) => self.error("bad-rule", when, &error.to_string(), advice),
         }
-        if schedule.expires_after_minutes == 0 {
-            self.error(
-                "out-of-range",
-                at(Kind::Schedule, id, "expires_after_minutes"),
-                "`expires_after_minutes` is 0, so each brief is late",
-                "use 1 or more",
-            );
-        }
         if schedule.to.is_empty() {
             self.error(
                 "empty",
@@ -576,7 +593,10 @@ impl Check<'_> {
                         self.error(
                             "bad-channel",
                             at(Kind::Schedule, id, &path("slack_channel")),
-                            "`slack_channel` is no channel id",
+                            &format!(
+                                "`slack_channel` is {}, which is no channel id",
+                                written(slack_channel)
+                            ),
                             "copy it from the channel's details in Slack: it begins with C or G",
                         );
                     }
@@ -594,7 +614,10 @@ impl Check<'_> {
                         self.error(
                             "bad-folder",
                             at(Kind::Schedule, id, &path("folder")),
-                            "is not the name of a folder below the one in the settings",
+                            &format!(
+                                "`folder` is {}, which is not the name of a folder below the one in the settings",
+                                written(folder)
+                            ),
                             "use 1 to 100 of A-Z, a-z, 0-9, '-', '_', '.', beginning with a letter or digit",
                         );
                     }
@@ -642,6 +665,9 @@ impl Check<'_> {
         }
         let objects = self.objects;
         let user = objects.users.iter().find(|known| known.id == *user)?;
+        if objects.in_part(Kind::User, user.id.as_str()).is_some() {
+            return None;
+        }
         if !user.is_active() {
             self.warn(
                 user.state.name(),
@@ -744,6 +770,9 @@ impl Check<'_> {
 
     fn configured(&mut self, at: At<'_>, kind: ChannelKind) {
         let settings = self.settings;
+        if !settings.is_whole() {
+            return;
+        }
         let (there, name) = match kind {
             ChannelKind::Email => (settings.email.is_some(), "email"),
             ChannelKind::Slack => (settings.slack.is_some(), "slack"),
@@ -759,6 +788,38 @@ impl Check<'_> {
         }
     }
 
+    /// Warns of models that nothing ever asks: no route of the settings names them, and no role.
+    fn idle_models(&mut self) {
+        let settings = self.settings;
+        if !self.is_whole {
+            return;
+        }
+        let roles = self.objects.roles.iter().flat_map(|role| &role.models);
+        let named: BTreeSet<&ModelId> = settings
+            .wording
+            .route
+            .iter()
+            .chain(&settings.questions.route)
+            .chain(roles)
+            .collect();
+        for (index, model) in settings.models.iter().enumerate() {
+            if named.contains(&model.id) {
+                continue;
+            }
+            let id = &model.id;
+            self.found.warnings.push(
+                Problem::new(
+                    "idle-model",
+                    format!("the model `{id}` is set up and never asked: no route names it"),
+                )
+                .at(settings.place(&format!("model[{index}].id")))
+                .advise(format!(
+                    "add \"{id}\" to `route` of `[wording]` for briefs, or of `[questions]` for answers, or to `models` of a role"
+                )),
+            );
+        }
+    }
+
     /// The settings that name objects.
     fn instance(&mut self) {
         let instance = &self.settings.instance;
@@ -769,14 +830,19 @@ impl Check<'_> {
             let known = self.ids(kind);
             if let Some(wanted) = wanted
                 && !known.contains(&wanted.as_str())
+                && !self.objects.unread.may_be(wanted)
             {
                 let advice = did_you_mean(wanted, known);
+                let path = format!("instance.{key}");
                 self.found.errors.push(
                     Problem::new(
                         format!("unknown-{}", kind.name()),
-                        format!("there is no {} `{wanted}`", kind.name()),
+                        format!(
+                            "`{path}` names `{wanted}`, and there is no {} of that id",
+                            kind.name()
+                        ),
                     )
-                    .at(format!("the setting `instance.{key}`"))
+                    .at(self.settings.place(&path))
                     .advise(advice),
                 );
             }

@@ -9,13 +9,13 @@ mod reference;
 mod stored;
 
 pub use crate::store::Kind;
-pub use check::{Checked, advice_on_right, check};
+pub use check::{Checked, advice_on_right, check, path_of, told_of};
 pub use in_force::InForce;
-pub use read::{read, shipped};
+pub use read::{read, read_in_part, shipped, sort};
 pub use reference::reference;
 pub use stored::{Change, ChangeKind, apply, load, plan};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     domain::{
@@ -43,6 +43,23 @@ pub struct Objects {
     pub calendars: Vec<Calendar>,
     /// Where each was written, by kind and id; nothing for what comes from elsewhere.
     pub origins: BTreeMap<(Kind, String), Origin>,
+    /// What the files have besides and could not be read.
+    pub unread: Unread,
+}
+
+/// What files have and could not be read: a name that is not found may be that of one of these.
+#[derive(Debug, Clone, Default)]
+pub struct Unread {
+    pub ids: BTreeSet<String>,
+    /// Not even the names are known.
+    pub all: bool,
+}
+
+impl Unread {
+    /// May an object of this id be among them?
+    pub fn may_be(&self, id: &str) -> bool {
+        self.all || self.ids.contains(id)
+    }
 }
 
 /// Equal are the objects themselves; where they were written makes no difference.
@@ -71,6 +88,34 @@ impl Objects {
             Some(origin) => origin.lines.at(path),
             None => format!("{} `{id}`", kind.name()),
         }
+    }
+
+    /// These objects with where `files` have them, as far as they have them just so.
+    #[must_use]
+    pub fn written_in(mut self, files: &Self) -> Self {
+        for ((kind, id), origin) in &files.origins {
+            fn same<T: PartialEq>(own: &[T], files: &[T], is: impl Fn(&T) -> bool) -> bool {
+                let (own, files) = (own.iter().find(|o| is(o)), files.iter().find(|o| is(o)));
+                own.is_some() && own == files
+            }
+            let id = id.as_str();
+            let is_same = match kind {
+                Kind::Role => same(&self.roles, &files.roles, |o| o.id.as_str() == id),
+                Kind::User => same(&self.users, &files.users, |o| o.id.as_str() == id),
+                Kind::Place => same(&self.places, &files.places, |o| o.id.as_str() == id),
+                Kind::Connector => {
+                    same(&self.connectors, &files.connectors, |o| o.id.as_str() == id)
+                }
+                Kind::Briefing => same(&self.briefings, &files.briefings, |o| o.id.as_str() == id),
+                Kind::Schedule => same(&self.schedules, &files.schedules, |o| o.id.as_str() == id),
+                Kind::Calendar => same(&self.calendars, &files.calendars, |o| o.id.as_str() == id),
+            };
+            if is_same {
+                let key = (*kind, id.to_owned());
+                self.origins.entry(key).or_insert_with(|| origin.clone());
+            }
+        }
+        self
     }
 
     /// These objects without those that `gone` names.
@@ -113,6 +158,22 @@ impl Objects {
         for (key, origin) in base.origins {
             self.origins.entry(key).or_insert(origin);
         }
+        self.unread.ids.extend(base.unread.ids);
+        self.unread.all |= base.unread.all;
         self
+    }
+
+    /// Was all that the files have read?
+    pub fn is_whole(&self) -> bool {
+        let unread = &self.unread;
+        !unread.all
+            && unread.ids.is_empty()
+            && self.origins.values().all(|origin| origin.lines.is_whole())
+    }
+
+    /// Where an object was written that was read in part.
+    fn in_part(&self, kind: Kind, id: &str) -> Option<&Lines> {
+        let lines = &self.origins.get(&(kind, id.to_owned()))?.lines;
+        (!lines.is_whole()).then_some(lines)
     }
 }

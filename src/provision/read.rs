@@ -44,16 +44,33 @@ pub fn shipped() -> Result<Objects, Problems> {
 /// Reads every `*.toml` below the folders that is not hidden, each file once; all problems of all files at once. Two objects of one kind and id are a
 /// problem; put the result [`over`](Objects::over) the shipped objects to replace those.
 pub fn read(folders: &[PathBuf]) -> Result<Objects, Problems> {
+    let (objects, problems) = read_in_part(folders);
+    if problems.is_empty() {
+        Ok(objects)
+    } else {
+        Err(Problems(problems))
+    }
+}
+
+/// Reads as [`read`] does, as far as it goes: what can be read, and everything that is wrong with the rest. The objects then are
+/// for finding more that is wrong, and for nothing else.
+pub fn read_in_part(folders: &[PathBuf]) -> (Objects, Vec<Problem>) {
     let mut reading = Reading::default();
     let (paths, problems) = toml_files(folders);
+    let are_all_found = problems.is_empty();
     reading.problems.extend(problems);
     for path in paths {
         match text_file::read_or_tell(&path) {
             Ok(text) => reading.file(&path.display().to_string(), &text),
-            Err(problem) => reading.problems.push(problem),
+            Err(problem) => {
+                // Whatever is named and not found may be in it.
+                reading.objects.unread.all = true;
+                reading.problems.push(problem);
+            }
         }
     }
-    reading.finish()
+    reading.objects.unread.all |= !are_all_found;
+    reading.end()
 }
 
 #[derive(Default)]
@@ -68,10 +85,25 @@ type Entry<'t> = (Spanned<Cow<'t, str>>, Spanned<DeValue<'t>>);
 impl Reading {
     fn file(&mut self, place: &str, text: &str) {
         let source = Source { place, text };
-        let mut table = match source.table() {
-            Ok(table) => table,
-            Err(problems) => return self.problems.extend(problems),
-        };
+        let (table, broken) = source.table_in_part();
+        if broken.problems.is_empty() {
+            if let Some(table) = table {
+                self.tables(table, source);
+            }
+            return;
+        }
+        self.objects.unread.ids.extend(ids_in(text));
+        if let Some(table) = table {
+            let mut aside = Self::default();
+            aside.tables(table, source);
+            let certain = aside.problems.into_iter();
+            self.problems
+                .extend(certain.filter(|problem| broken.leaves(source, problem)));
+        }
+        self.problems.extend(broken.problems);
+    }
+
+    fn tables<'t>(&mut self, mut table: DeTable<'t>, source: Source<'t>) {
         if let Some(problem) = elsewhere(&table, source) {
             return self.problems.push(problem);
         }
@@ -90,6 +122,7 @@ impl Reading {
                 .into_iter()
                 .find(|kind| kind.name() == key.get_ref().as_ref());
             let Some(kind) = kind else {
+                self.objects.unread.ids.extend(ids_of(value.get_ref()));
                 let names = Kind::ALL
                     .map(Kind::name)
                     .into_iter()
@@ -245,7 +278,12 @@ impl Reading {
         value: Spanned<DeValue<'_>>,
         source: Source<'_>,
     ) -> Option<(T, Lines)> {
-        shape::read(value, source, kind.name(), &mut self.problems)
+        let ids = ids_of(value.get_ref());
+        let read = shape::read_in_part(value, source, kind.name(), &mut self.problems);
+        if read.is_none() {
+            self.objects.unread.ids.extend(ids);
+        }
+        read
     }
 
     fn rules(&mut self, briefing: &Briefing, lines: &Lines) {
@@ -258,16 +296,15 @@ impl Reading {
                 Some(index) => format!("signals[{index}].{}", problem.field),
                 None => problem.field.clone(),
             };
+            // What follows from a key that could not be read is told by that key alone.
+            let of_signal = index.map(|index| format!("signals[{index}]"));
+            let in_doubt = of_signal.is_some_and(|signal| lines.is_wrong(&signal));
+            if in_doubt || lines.is_doubtful(&path) {
+                continue;
+            }
             let mut told = Problem::new("bad-rule", problem.to_string()).at(lines.at(&path));
             told.advice = problem.advice;
             self.problems.push(told);
-        }
-        if !(1..=7).contains(&briefing.max_risks) {
-            self.problems.push(
-                Problem::new("out-of-range", "`briefing.max_risks` is out of range")
-                    .at(lines.at("max_risks"))
-                    .advise("use 1 to 7"),
-            );
         }
     }
 
@@ -300,14 +337,50 @@ impl Reading {
         list(&mut self.objects).push(object);
     }
 
-    fn finish(mut self) -> Result<Objects, Problems> {
-        if self.problems.is_empty() {
-            return Ok(self.objects);
-        }
-        self.problems
-            .sort_by_cached_key(|problem| file_and_line(problem.place.as_deref()));
-        Err(Problems(self.problems))
+    fn end(mut self) -> (Objects, Vec<Problem>) {
+        sort(&mut self.problems);
+        (self.objects, self.problems)
     }
+
+    fn finish(self) -> Result<Objects, Problems> {
+        let (objects, problems) = self.end();
+        if problems.is_empty() {
+            Ok(objects)
+        } else {
+            Err(Problems(problems))
+        }
+    }
+}
+
+/// Puts problems into the order of their files and lines.
+pub fn sort(problems: &mut [Problem]) {
+    problems.sort_by_cached_key(|problem| file_and_line(problem.place.as_deref()));
+}
+
+/// The id of an object, or of each in a list.
+fn ids_of(value: &DeValue<'_>) -> Vec<String> {
+    let id = |table: &DeTable<'_>| table.get("id")?.get_ref().as_str().map(str::to_owned);
+    match value {
+        DeValue::Table(table) => id(table).into_iter().collect(),
+        DeValue::Array(values) => {
+            let tables = values.iter().filter_map(|value| value.get_ref().as_table());
+            tables.filter_map(id).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// What may be the ids of the objects in a text that is no TOML: what stands behind each `id`.
+fn ids_in(text: &str) -> Vec<String> {
+    let named = text.lines().flat_map(|line| line.split("id").skip(1));
+    let named = named.filter_map(|id| {
+        let id = id
+            .trim_start()
+            .trim_start_matches(['=', ':', ' ', '\t', '"', '\'']);
+        let end = id.find(['"', '\'', ' ', ',', '#']).unwrap_or(id.len());
+        id.get(..end).filter(|id| !id.is_empty())
+    });
+    named.map(str::to_owned).collect()
 }
 
 /// A place as it is sorted: lines as numbers.

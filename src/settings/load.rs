@@ -12,7 +12,7 @@ use url::Url;
 
 use super::{
     ModelKind, Settings, StoreKind, is_private_host,
-    shape::{self, Lines, Source, did_you_mean},
+    shape::{self, Lines, Source, did_you_mean, written},
 };
 use crate::{
     error::{Problem, Problems},
@@ -22,18 +22,43 @@ use crate::{
 
 /// Reads the settings' file. Relative paths in it are relative to its folder.
 pub fn load(path: &Path) -> Result<Settings, Problems> {
+    whole(load_in_part(path))
+}
+
+/// Reads the settings' file as far as it goes, with everything that is wrong with it.
+pub fn load_in_part(path: &Path) -> (Option<Settings>, Vec<Problem>) {
     let place = path.display().to_string();
-    let text = text_file::read(path).map_err(|error| {
-        let problem = error.at(&place);
-        Problems(vec![match problem.advice {
-            Some(_) => problem,
-            None => problem.advise(
-                "name the settings' file, or make one with `[instance]` and `name = \"…\"`",
-            ),
-        }])
-    })?;
-    let mut settings = parse(&text, &place)?;
-    let folder = path.parent().unwrap_or(Path::new(""));
+    let text = match text_file::read(path) {
+        Ok(text) => text,
+        Err(error) => {
+            let problem = error.at(&place);
+            let problem = match problem.advice {
+                Some(_) => problem,
+                None => problem.advise(
+                    "name the settings' file, or make one with `[instance]` and `name = \"…\"`",
+                ),
+            };
+            return (None, vec![problem]);
+        }
+    };
+    let (settings, problems) = parse_in_part(&text, &place);
+    let settings = settings.map(|mut settings| {
+        lies_in(&mut settings, path.parent().unwrap_or(Path::new("")));
+        settings
+    });
+    (settings, problems)
+}
+
+/// The settings, or all that is wrong with them.
+fn whole((settings, problems): (Option<Settings>, Vec<Problem>)) -> Result<Settings, Problems> {
+    match settings {
+        Some(settings) if problems.is_empty() => Ok(settings),
+        _ => Err(Problems(problems)),
+    }
+}
+
+/// Makes relative paths ones below the settings' folder.
+fn lies_in(settings: &mut Settings, folder: &Path) {
     let absolute = |path: &mut PathBuf| *path = folder.join(&*path);
     absolute(&mut settings.instance.data);
     settings.instance.objects.iter_mut().for_each(absolute);
@@ -47,36 +72,43 @@ pub fn load(path: &Path) -> Result<Settings, Problems> {
     if let Some(folder) = &mut settings.folder {
         absolute(&mut folder.path);
     }
-    Ok(settings)
 }
 
 /// Reads settings from a text; `place` stands before the line in each problem. Paths stay as written.
 pub fn parse(text: &str, place: &str) -> Result<Settings, Problems> {
+    whole(parse_in_part(text, place))
+}
+
+fn parse_in_part(text: &str, place: &str) -> (Option<Settings>, Vec<Problem>) {
     let source = Source { place, text };
-    let table = source.table().map_err(Problems)?;
+    let (table, broken) = source.table_in_part();
+    let Some(table) = table else {
+        return (None, broken.problems);
+    };
     let mut problems = Vec::new();
     let value = Spanned::new(0..0, DeValue::Table(table));
-    let Some((settings, lines)) = shape::read::<Settings>(value, source, "", &mut problems) else {
-        return Err(Problems(problems));
-    };
-    let mut check = Check {
-        lines: &lines,
-        problems,
-    };
-    check.instance(&settings);
-    check.people(&settings);
-    check.models(&settings);
-    check.cost(&settings);
-    check.channels(&settings);
-    check.audit(&settings);
-    if settings.instance.air_gap {
-        check.air_gap(&settings);
+    let read = shape::read_in_part::<Settings>(value, source, "", &mut problems);
+    let read = read.map(|(mut settings, lines)| {
+        let lines = if broken.problems.is_empty() {
+            lines
+        } else {
+            lines.with_wrong("")
+        };
+        let mut check = Check {
+            lines: &lines,
+            problems: Vec::new(),
+        };
+        check.all(&settings);
+        problems.append(&mut check.problems);
+        settings.written = super::Written(lines);
+        settings
+    });
+    if !broken.problems.is_empty() {
+        problems.retain(|problem| broken.leaves(source, problem));
     }
-    if check.problems.is_empty() {
-        Ok(settings)
-    } else {
-        Err(Problems(check.problems))
-    }
+    problems.extend(broken.problems);
+    problems.sort_by_key(|problem| shape::line_of(problem.place.as_deref()));
+    (read, problems)
 }
 
 struct Check<'s> {
@@ -85,7 +117,23 @@ struct Check<'s> {
 }
 
 impl Check<'_> {
+    fn all(&mut self, settings: &Settings) {
+        self.instance(settings);
+        self.people(settings);
+        self.models(settings);
+        self.cost(settings);
+        self.channels(settings);
+        self.audit(settings);
+        if settings.instance.air_gap {
+            self.air_gap(settings);
+        }
+    }
+
     fn wrong(&mut self, code: &str, path: &str, what: &str, advice: impl Into<String>) {
+        // What follows from a key that could not be read is told by that key alone.
+        if self.lines.is_doubtful(path) {
+            return;
+        }
         self.problems.push(
             Problem::new(code, format!("`{path}` {what}"))
                 .at(self.lines.at(path))
@@ -117,7 +165,10 @@ impl Check<'_> {
             self.wrong(
                 "bad-address",
                 "instance.listen",
-                "is no address with a port",
+                &format!(
+                    "is {}, which is no address with a port",
+                    written(&instance.listen)
+                ),
                 "write an IP address and a port, such as \"127.0.0.1:8080\" or \"[::]:8080\"",
             );
         }
@@ -155,7 +206,7 @@ impl Check<'_> {
                 self.wrong(
                     "bad-domain",
                     &format!("people.domains[{index}]"),
-                    "is no domain",
+                    &format!("is {}, which is no domain", written(domain)),
                     "write what stands after the @ of your addresses: \"acme.example\"",
                 );
             }
@@ -177,19 +228,6 @@ impl Check<'_> {
             }
             if let Some(url) = &model.base_url {
                 self.url(&path("base_url"), url);
-            }
-            for (key, value) in [
-                ("context_tokens", model.context_tokens),
-                ("max_output_tokens", model.max_output_tokens),
-                ("timeout_seconds", model.timeout_seconds),
-                (
-                    "first_token_timeout_seconds",
-                    model.first_token_timeout_seconds,
-                ),
-            ] {
-                if value == 0 {
-                    self.wrong("out-of-range", &path(key), "is 0", "use 1 or more");
-                }
             }
             if model.max_output_tokens >= model.context_tokens && model.context_tokens > 0 {
                 self.wrong(
@@ -230,7 +268,8 @@ impl Check<'_> {
             .into_iter()
             .flat_map(|(part, route)| route.iter().enumerate().map(move |named| (part, named)));
         for (part, (index, model)) in named {
-            if !settings.models.iter().any(|known| known.id == *model) {
+            let known = settings.models.iter().any(|known| known.id == *model);
+            if !known && !self.lines.is_wrong("model") {
                 let known = settings.models.iter().map(|model| model.id.as_str());
                 self.wrong(
                     "unknown-model",
@@ -286,7 +325,7 @@ impl Check<'_> {
                 self.wrong(
                     "bad-mailbox",
                     "email.from",
-                    "is no sender",
+                    &format!("is {}, which is no sender", written(&email.from)),
                     "write a name and an address: \"Daybrief <daybrief@acme.example>\"",
                 );
             }
@@ -297,19 +336,6 @@ impl Check<'_> {
                     "is no host name",
                     "write the name alone: \"smtp.acme.example\"; the port has its own key",
                 );
-            }
-            for (key, zero) in [
-                ("port", email.port == 0),
-                ("timeout_seconds", email.timeout_seconds == 0),
-            ] {
-                if zero {
-                    self.wrong(
-                        "out-of-range",
-                        &format!("email.{key}"),
-                        "is 0",
-                        "use 1 or more",
-                    );
-                }
             }
             if email.user.is_some() != email.password.is_some() {
                 let (there, missing) = if email.user.is_some() {
@@ -325,26 +351,17 @@ impl Check<'_> {
                 );
             }
         }
-        if let Some(slack) = &settings.slack {
-            if let Some(url) = &slack.api_url {
-                self.url("slack.api_url", url);
-            }
-            if slack.timeout_seconds == 0 {
-                self.wrong(
-                    "out-of-range",
-                    "slack.timeout_seconds",
-                    "is 0",
-                    "use 1 or more",
-                );
-            }
+        let api_url = settings
+            .slack
+            .as_ref()
+            .and_then(|slack| slack.api_url.as_ref());
+        if let Some(url) = api_url {
+            self.url("slack.api_url", url);
         }
     }
 
     fn audit(&mut self, settings: &Settings) {
         let audit = &settings.audit;
-        if audit.keep_days == 0 {
-            self.wrong("out-of-range", "audit.keep_days", "is 0", "use 1 or more");
-        }
         if let Some(url) = &audit.otlp {
             self.url("audit.otlp", url);
         }
@@ -507,7 +524,8 @@ mod tests {
                 "[people]\napproval = false\ndomains = ['acme.example', '{bad}']"
             ));
             assert!(
-                told.starts_with("daybrief.toml:3: `people.domains[1]` is no domain"),
+                told.starts_with("daybrief.toml:3: `people.domains[1]` is ")
+                    && told.contains("which is no domain"),
                 "{bad}: {told}"
             );
         }
@@ -523,7 +541,7 @@ mod tests {
             "daybrief.toml:2: `instance.lisen` is no known key\n  → did you mean `listen`?",
             "daybrief.toml:3: `instance.air_gap` is text, expected `true` or `false`\n  → leave the quotes away",
             "daybrief.toml:6: `store.kind` is not one of `sqlite`, `mongodb`\n  → did you mean `mongodb`?",
-            "daybrief.toml:10: `email.port` is text, expected a whole number from 0 to 65535\n  → leave the quotes away",
+            "daybrief.toml:10: `email.port` is text, expected a whole number from 1 to 65535\n  → leave the quotes away",
             "daybrief.toml:11: `email.password` names no place of a secret",
             "env:EMAIL_PASSWORD",
             "daybrief.toml:8: `email`: `from` is missing\n  → add `from = …`: The sender",
@@ -546,16 +564,16 @@ mod tests {
         );
         for part in [
             "daybrief.toml:2: `instance.zone` is no IANA time zone: `Europe/Belin`\n  → did you mean `Europe/Berlin`?",
-            "daybrief.toml:3: `instance.listen` is no address",
+            "daybrief.toml:3: `instance.listen` is `8080`, which is no address",
             "daybrief.toml:4: `instance.url` ends with a slash",
             "daybrief.toml:5: `store.url` is missing",
             "daybrief.toml:11: `model[0].base_url` is no web address",
             "daybrief.toml:13: `model[1].id` is `a`, and so is that at daybrief.toml:8",
             "daybrief.toml:16: `model[1].base_url` holds a user or password",
             "daybrief.toml:19: `wording.route[1]` names `aa`",
-            "daybrief.toml:22: `email.from` is no sender",
+            "daybrief.toml:22: `email.from` is `nobody`, which is no sender",
             "daybrief.toml:23: `email.user` stands without `password`",
-            "daybrief.toml:25: `audit.keep_days` is 0",
+            "daybrief.toml:25: `audit.keep_days` is 0, which is out of range\n  → use a whole number, 1 or more",
             "daybrief.toml:26: `audit.syslog` is no syslog receiver",
             "daybrief.toml:27: `audit.otlp` is no web address",
         ] {
@@ -570,7 +588,7 @@ mod tests {
             "[limits]\ncompany_monthly_cost = 100\ncurrency = 'EUR'\nwarn_at_percent = 101\n",
         );
         assert!(
-            told.contains("daybrief.toml:4: `limits.warn_at_percent` is out of range"),
+            told.contains("daybrief.toml:4: `limits.warn_at_percent` is 101, which is out of range\n  → use a whole number from 1 to 100"),
             "{told}"
         );
         let told = problems("[limits]\ncompany_monthly_cost = 100\ncurrency = 'Euro'\n");

@@ -8,7 +8,7 @@ pub mod shape;
 mod syntax;
 
 pub use limits::Limits;
-pub use load::{SyslogWay, load, parse, syslog};
+pub use load::{SyslogWay, load, load_in_part, parse, syslog};
 pub use network::{is_private_host, is_public_address};
 pub use reference::reference;
 
@@ -40,6 +40,33 @@ pub struct Settings {
     pub limits: Limits,
     pub audit: Audit,
     pub api: Api,
+    #[serde(skip)]
+    pub written: Written,
+}
+
+/// Where settings were written. Two that say the same are equal, wherever they stand.
+#[derive(Debug, Clone, Default)]
+pub struct Written(shape::Lines);
+
+impl PartialEq for Written {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Settings {
+    /// Was every key of the file read?
+    pub fn is_whole(&self) -> bool {
+        self.written.0.is_whole()
+    }
+
+    /// `file:line` of a key by its path, such as `model[0].id`; the key itself where no file is known.
+    pub fn place(&self, path: &str) -> String {
+        match self.written.0.at(path) {
+            unknown if unknown.is_empty() => format!("the setting `{path}`"),
+            place => place,
+        }
+    }
 }
 
 /// The instance itself.
@@ -98,6 +125,7 @@ pub struct Store {
     /// MongoDB only: the database's name.
     pub database: String,
     /// How long a worker that fell silent keeps what it was working on, in seconds; then another goes on.
+    #[schemars(range(min = 1))]
     pub lease_seconds: u32,
 }
 
@@ -168,9 +196,11 @@ pub struct Model {
     pub api_key: Option<SecretRef>,
     /// The context window in tokens; sent to Ollama as `num_ctx`.
     #[serde(default = "eight_thousand")]
+    #[schemars(range(min = 1))]
     pub context_tokens: u32,
     /// The longest answer asked for, in tokens.
     #[serde(default = "two_thousand")]
+    #[schemars(range(min = 1))]
     pub max_output_tokens: u32,
     /// Tokens that it may use for reasoning, besides the longest answer.
     #[serde(default)]
@@ -191,9 +221,11 @@ pub struct Model {
     pub tools: ToolUse,
     /// To the first token, in seconds.
     #[serde(default = "thirty")]
+    #[schemars(range(min = 1))]
     pub first_token_timeout_seconds: u32,
     /// The whole answer, in seconds.
     #[serde(default = "sixty")]
+    #[schemars(range(min = 1))]
     pub timeout_seconds: u32,
     /// Price of a million tokens in, in `currency`.
     #[serde(default)]
@@ -342,8 +374,10 @@ pub struct Questions {
     /// Conversations are kept so long after their last question, in days.
     pub keep_days: u32,
     /// Calls of tools for one question.
+    #[schemars(range(min = 1))]
     pub calls: u32,
     /// One answer, in seconds.
+    #[schemars(range(min = 1))]
     pub seconds: u32,
 }
 
@@ -363,6 +397,7 @@ impl Default for Questions {
 pub struct Email {
     pub host: String,
     #[serde(default = "submission")]
+    #[schemars(range(min = 1))]
     pub port: u16,
     #[serde(default)]
     pub tls: EmailTls,
@@ -377,6 +412,7 @@ pub struct Email {
     pub ca_file: Option<PathBuf>,
     /// One attempt, in seconds.
     #[serde(default = "thirty")]
+    #[schemars(range(min = 1))]
     pub timeout_seconds: u32,
 }
 
@@ -406,6 +442,7 @@ pub struct Slack {
     #[serde(default)]
     pub api_url: Option<String>,
     #[serde(default = "thirty")]
+    #[schemars(range(min = 1))]
     pub timeout_seconds: u32,
 }
 
@@ -452,6 +489,7 @@ impl Default for Api {
 #[serde(default)]
 pub struct Audit {
     /// Rows are kept so long, in days; then they are removed from the oldest on.
+    #[schemars(range(min = 1))]
     pub keep_days: u32,
     pub keep_arguments: KeepArguments,
     /// A syslog receiver (RFC 5424) that gets each row: `udp://host:514` or `tcp://host:601`. No texts are sent.

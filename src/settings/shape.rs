@@ -8,7 +8,7 @@ mod keys;
 
 pub use keys::{Key, Need, keys};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -19,7 +19,7 @@ use toml::{
 };
 
 use super::syntax;
-use crate::{error::Problem, ids::RoleId, secrets::SecretRef};
+use crate::{error::Problem, ids::RoleId, secrets::SecretRef, text::visible};
 
 /// Tables in tables beyond this depth are refused.
 const DEEPEST_TABLE: usize = 32;
@@ -29,6 +29,25 @@ const LARGEST_FILE_BYTES: usize = 4 * 1024 * 1024;
 
 /// Names that are less alike than this are no slip of the pen (normalised Damerau-Levenshtein, 0 to 1).
 const ALIKE: f64 = 0.6;
+
+/// A longer value is not quoted: keys of vendors are longer.
+const LONGEST_QUOTED: usize = 48;
+
+/// A value as a file has it, for a problem to name it. A web address may have a password in it, and a long text may be a key:
+/// they are told by what they are.
+pub fn written(value: &str) -> String {
+    let clean = visible(value).replace('`', "'");
+    if clean.trim().is_empty() {
+        return "empty".to_owned();
+    }
+    if clean.contains("://") {
+        return "a web address".to_owned();
+    }
+    match clean.chars().count() {
+        length if length > LONGEST_QUOTED => format!("a text of {length} characters"),
+        _ => format!("`{clean}`"),
+    }
+}
 
 /// A text with the place that its problems are told under.
 #[derive(Debug, Clone, Copy)]
@@ -40,6 +59,48 @@ pub struct Source<'t> {
 impl<'t> Source<'t> {
     /// The text as a table, or everything that keeps it from being TOML.
     pub fn table(self) -> Result<DeTable<'t>, Vec<Problem>> {
+        let (table, broken) = self.table_in_part();
+        match table {
+            Some(table) if broken.problems.is_empty() => Ok(table),
+            _ => Err(broken.problems),
+        }
+    }
+
+    /// The text as a table as far as it can be read, and what keeps it from being TOML. Nothing where no part of it is.
+    pub fn table_in_part(self) -> (Option<DeTable<'t>>, Broken) {
+        match self.parsed() {
+            Ok((table, errors)) if errors.is_empty() => (Some(table), Broken::default()),
+            Ok((table, errors)) => {
+                let start = |error: &toml::de::Error| error.span().map_or(0, |span| span.start);
+                let broken = Broken {
+                    parts: errors
+                        .iter()
+                        .map(|error| self.part(self.line(start(error))))
+                        .collect(),
+                    problems: syntax::explain(self, &errors),
+                };
+                ((!syntax::is_other_language(self)).then_some(table), broken)
+            }
+            Err(problems) => (
+                None,
+                Broken {
+                    problems,
+                    parts: BTreeSet::new(),
+                },
+            ),
+        }
+    }
+
+    /// Which part of the text a line stands in: how many `[header]`s are not below it.
+    fn part(self, line: usize) -> usize {
+        let before = self.text.lines().take(line);
+        before
+            .filter(|text| text.trim_start().starts_with('['))
+            .count()
+    }
+
+    /// The table and the parser's errors in their order, or why the text is not even parsed.
+    fn parsed(self) -> Result<(DeTable<'t>, Vec<toml::de::Error>), Vec<Problem>> {
         if self.text.len() > LARGEST_FILE_BYTES {
             return Err(vec![
                 Problem::new("too-large", "is larger than 4 MiB").at(self.place),
@@ -52,11 +113,8 @@ impl<'t> Source<'t> {
             ]);
         }
         let (table, mut errors) = DeTable::parse_recoverable(self.text);
-        if errors.is_empty() {
-            return Ok(table.into_inner());
-        }
         errors.sort_by_key(|error| error.span().map_or(0, |span| span.start));
-        Err(syntax::explain(self, &errors))
+        Ok((table.into_inner(), errors))
     }
 
     /// The line of a byte, from 1.
@@ -75,11 +133,43 @@ impl<'t> Source<'t> {
     }
 }
 
+/// What keeps a text from being TOML.
+#[derive(Debug, Default)]
+pub struct Broken {
+    pub problems: Vec<Problem>,
+    /// The parts of the text in which it is. What stands there may be read for what it is not.
+    parts: BTreeSet<usize>,
+}
+
+impl Broken {
+    /// Is a problem of the broken text certain all the same? It judges what is written, in a part that is not broken.
+    pub fn leaves(&self, source: Source<'_>, problem: &Problem) -> bool {
+        let judges_what_is_written = !matches!(
+            problem.code.as_str(),
+            "missing-key"
+                | "no-briefing"
+                | "bad-rule"
+                | "bad-value"
+                | "does-not-fit"
+                | "two-of-one-id"
+        );
+        let line = line_of(problem.place.as_deref());
+        judges_what_is_written && line.is_some_and(|line| !self.parts.contains(&source.part(line)))
+    }
+}
+
+/// The line of a place: `file:line`.
+pub fn line_of(place: Option<&str>) -> Option<usize> {
+    place?.rsplit_once(':')?.1.parse().ok()
+}
+
 /// Where each key of a value stands.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Lines {
     place: String,
     lines: BTreeMap<String, usize>,
+    /// Keys that could not be read and were left out.
+    wrong: BTreeSet<String>,
 }
 
 impl Lines {
@@ -102,11 +192,69 @@ impl Lines {
     pub fn has(&self, path: &str) -> bool {
         self.lines.contains_key(path)
     }
+
+    /// Was every key read?
+    pub fn is_whole(&self) -> bool {
+        self.wrong.is_empty()
+    }
+
+    /// Could not be read, or something in it.
+    pub fn is_wrong(&self, path: &str) -> bool {
+        self.wrong.iter().any(|wrong| is_within(wrong, path))
+    }
+
+    /// May what there is to say of a key follow from one that could not be read? A key that is missing may be the one that is
+    /// misspelled.
+    pub fn is_doubtful(&self, path: &str) -> bool {
+        let mut wrong = self.wrong.iter();
+        if wrong.any(|wrong| is_within(wrong, path) || is_within(path, wrong)) {
+            return true;
+        }
+        let mut missing = path;
+        while !missing.is_empty() && !self.has(missing) {
+            let around = around(missing);
+            if self.wrong.iter().any(|wrong| self::around(wrong) == around) {
+                return true;
+            }
+            missing = around;
+        }
+        false
+    }
+
+    /// These lines, with a key taken for one that could not be read.
+    #[must_use]
+    pub fn with_wrong(mut self, path: &str) -> Self {
+        self.wrong.insert(path.to_owned());
+        self
+    }
+}
+
+/// The path of the table or list in which a key stands.
+fn around(path: &str) -> &str {
+    let end = path.rfind(['.', '[']).unwrap_or_default();
+    path.get(..end).unwrap_or_default()
+}
+
+/// Is the key at `path` the one at `around`, or in it?
+fn is_within(path: &str, around: &str) -> bool {
+    path.strip_prefix(around)
+        .is_some_and(|rest| around.is_empty() || rest.is_empty() || rest.starts_with(['.', '[']))
 }
 
 /// Reads `value` as a `T`, or tells everything that is wrong with it. `name` is what its keys are shown below: `role`
 /// gives `role.id`; empty for a whole file. The paths of the lines do not begin with it.
 pub fn read<T: DeserializeOwned + JsonSchema>(
+    value: Spanned<DeValue<'_>>,
+    source: Source<'_>,
+    name: &str,
+    problems: &mut Vec<Problem>,
+) -> Option<(T, Lines)> {
+    read_in_part(value, source, name, problems).filter(|(_, lines)| lines.is_whole())
+}
+
+/// Reads `value` as a `T` as far as it goes: what is wrong with it is told, and left out where it can do without. Whatever is
+/// made of the result then is for finding more that is wrong, with the lines' word of what is [doubtful](Lines::is_doubtful).
+pub fn read_in_part<T: DeserializeOwned + JsonSchema>(
     value: Spanned<DeValue<'_>>,
     source: Source<'_>,
     name: &str,
@@ -124,11 +272,24 @@ pub fn read<T: DeserializeOwned + JsonSchema>(
     let Found {
         problems: found,
         lines,
+        wrong,
         ..
     } = walk.found;
-    if !found.is_empty() {
-        problems.extend(found);
-        return None;
+    let is_whole = found.is_empty();
+    problems.extend(found);
+    let mut value = value;
+    if !is_whole {
+        prune(value.get_mut(), "", &wrong);
+        // Where it cannot do without one of them, perhaps without the table that it stands in.
+        let read = T::deserialize(ValueDeserializer::from(value.clone()));
+        if read.is_err()
+            && let DeValue::Table(table) = value.get_mut()
+        {
+            for wrong in &wrong {
+                let key = wrong.split(['.', '[']).next().unwrap_or_default();
+                table.remove(key);
+            }
+        }
     }
     match T::deserialize(ValueDeserializer::from(value)) {
         Ok(object) => Some((
@@ -136,8 +297,10 @@ pub fn read<T: DeserializeOwned + JsonSchema>(
             Lines {
                 place: source.place.to_owned(),
                 lines,
+                wrong,
             },
         )),
+        Err(_) if !is_whole => None,
         Err(error) => {
             let line = error
                 .span()
@@ -148,9 +311,46 @@ pub fn read<T: DeserializeOwned + JsonSchema>(
     }
 }
 
+/// Takes the keys out of a value that could not be read; a list with an item that could not goes as a whole, so that the others
+/// keep their places.
+fn prune(value: &mut DeValue<'_>, path: &str, wrong: &BTreeSet<String>) {
+    match value {
+        DeValue::Table(table) => {
+            let mut left_out: Vec<String> = Vec::new();
+            for (key, value) in &mut *table {
+                let path = join(path, key.get_ref());
+                prune(value.get_mut(), &path, wrong);
+                if wrong.contains(&path) || has_wrong_item(&path, wrong) {
+                    left_out.push(key.get_ref().to_string());
+                }
+            }
+            for key in left_out {
+                table.remove(key.as_str());
+            }
+        }
+        DeValue::Array(array) => {
+            for (index, item) in array.iter_mut().enumerate() {
+                prune(item.get_mut(), &format!("{path}[{index}]"), wrong);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Is one of the items of the list at `path` itself wrong?
+fn has_wrong_item(path: &str, wrong: &BTreeSet<String>) -> bool {
+    wrong.iter().any(|wrong| {
+        let index = wrong
+            .strip_prefix(path)
+            .and_then(|rest| rest.strip_prefix('['));
+        index.is_some_and(|index| index.find(']') == Some(index.len().saturating_sub(1)))
+    })
+}
+
 /// The advice for a name that is not among `known`: the most similar one, or all of them.
 pub fn did_you_mean<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> String {
-    let known: Vec<&str> = known.into_iter().collect();
+    let mut known: Vec<&str> = known.into_iter().collect();
+    known.dedup();
     match alike(name, known.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
         None if known.is_empty() => "none is defined yet".to_owned(),
@@ -214,6 +414,7 @@ struct Way<'s> {
 struct Found {
     problems: Vec<Problem>,
     lines: BTreeMap<String, usize>,
+    wrong: BTreeSet<String>,
     weight: usize,
 }
 
@@ -260,6 +461,7 @@ impl<'s> Walk<'s> {
             Ok(fitting) => fitting,
             Err(problem) => {
                 self.found.weight += WEIGHT_SLIP;
+                self.found.wrong.insert(path.to_owned());
                 return self.found.problems.push(problem);
             }
         };
@@ -282,6 +484,7 @@ impl<'s> Walk<'s> {
         if let Some(best) = best {
             self.found.problems.extend(best.problems);
             self.found.lines.extend(best.lines);
+            self.found.wrong.extend(best.wrong);
             self.found.weight += best.weight;
         }
     }
@@ -350,19 +553,18 @@ impl<'s> Walk<'s> {
             DeValue::Integer(number) => {
                 let number =
                     i128::from_str_radix(&number.as_str().replace('_', ""), number.radix());
-                let in_range = number.is_ok_and(|number| {
-                    way.minimum.is_none_or(|minimum| number >= minimum)
-                        && way.maximum.unwrap_or(i64::MAX.into()) >= number
-                        && number >= i64::MIN.into()
+                let in_range = number.as_ref().is_ok_and(|number| {
+                    way.minimum.is_none_or(|minimum| *number >= minimum)
+                        && way.maximum.unwrap_or(i64::MAX.into()) >= *number
+                        && *number >= i64::MIN.into()
                 });
                 if !in_range {
-                    self.wrong(
-                        "out-of-range",
-                        "is out of range".to_owned(),
-                        line,
-                        path,
-                        Some(format!("use {}", expected(way))),
-                    );
+                    let what = match number {
+                        Ok(number) => format!("is {number}, which is out of range"),
+                        Err(_) => "is out of range".to_owned(),
+                    };
+                    let advice = format!("use {}", expected(way));
+                    self.wrong("out-of-range", what, line, path, Some(advice));
                 }
             }
             DeValue::Float(number) => {
@@ -519,6 +721,7 @@ impl<'s> Walk<'s> {
             } else {
                 problem = problem.advise("add it");
             }
+            self.found.wrong.insert(join(path, missing));
             self.found.problems.push(problem);
         }
     }
@@ -542,6 +745,7 @@ impl<'s> Walk<'s> {
             Some("name") => {
                 if let Err(error) = RoleId::new(text) {
                     self.found.weight += WEIGHT_SLIP;
+                    self.found.wrong.insert(path.to_owned());
                     let shown = self.shown(path);
                     self.found.problems.push(
                         Problem::new("bad-name", format!("`{shown}`: {error}"))
@@ -610,6 +814,7 @@ impl<'s> Walk<'s> {
 
     fn wrong(&mut self, code: &str, what: String, line: usize, path: &str, advice: Option<String>) {
         self.found.weight = self.found.weight.max(1);
+        self.found.wrong.insert(path.to_owned());
         let mut problem =
             Problem::new(code, format!("`{}` {what}", self.shown(path))).at(self.source.at(line));
         problem.advice = advice;
@@ -830,6 +1035,69 @@ fn secret_variable(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_may_follow_from_a_slip_is_in_doubt_and_nothing_else_is() {
+        let lines = Lines {
+            place: "x".to_owned(),
+            lines: [
+                "",
+                "tools",
+                "limits",
+                "limits.a",
+                "to",
+                "to[0]",
+                "to[0].via",
+            ]
+            .into_iter()
+            .map(|path| (path.to_owned(), 1))
+            .collect(),
+            wrong: BTreeSet::from(["limits.cap".to_owned(), "to[0].via[1]".to_owned()]),
+        };
+        for (path, in_doubt) in [
+            ("tools", false),
+            // It may be the key that is misspelled.
+            ("limits.b", true),
+            ("limits.a", false),
+            ("limits", true),
+            ("to[0].via", true),
+            ("to[0].user", true),
+            ("to[1].user", false),
+            // Nothing is misspelled where it would stand.
+            ("title", false),
+        ] {
+            assert_eq!(lines.is_doubtful(path), in_doubt, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_broken_part_of_a_text_casts_no_doubt_on_the_others() {
+        let text = "[a]\nx = 1\n[b]\ny = two words\nz = 3\n[c]\nw = 4\n";
+        let source = Source { place: "f", text };
+        let (table, broken) = source.table_in_part();
+        assert!(table.is_some_and(|table| table.contains_key("c")));
+        assert_eq!(broken.problems.len(), 1, "{:?}", broken.problems);
+        let told = |line: usize| Problem::new("unknown-key", "is no known key").at(source.at(line));
+        for (line, stands) in [(2, true), (4, false), (5, false), (7, true)] {
+            assert_eq!(broken.leaves(source, &told(line)), stands, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_value_is_quoted_unless_it_may_be_a_secret() {
+        for (value, told) in [
+            ("#ops", "`#ops`"),
+            ("", "empty"),
+            ("a`b", "`a'b`"),
+            ("https://me:hunter2@x.example", "a web address"),
+            (
+                "xoxb-123456789012-1234567890123-AbCdEfGhIjKlMnOpQrStUvWx",
+                "a text of 56 characters",
+            ),
+        ] {
+            assert_eq!(written(value), told);
+        }
+    }
 
     #[test]
     fn text_that_nests_without_end_is_refused() {

@@ -55,6 +55,11 @@ pub(super) fn explain(source: Source<'_>, errors: &[Error]) -> Vec<Problem> {
         .collect()
 }
 
+/// Is a text as a whole something else, so that no part of it says anything?
+pub(super) fn is_other_language(source: Source<'_>) -> bool {
+    other_language(source).is_some()
+}
+
 /// A text that as a whole is something else.
 fn other_language(source: Source<'_>) -> Option<Problem> {
     let problem = |line: usize, what: &str, advice: &str| {

@@ -1,20 +1,26 @@
 //! What would be taken and then quietly do nothing: days on which nothing is worked, folders that are refused when a brief is
 //! due, links that the guard takes out.
 
+use serde_json::{Map, Value};
 use url::Url;
 
 use super::Check;
 use crate::{
+    access::condition_path,
     domain::{
-        briefing::Briefing,
-        connector::{Connector, ToolClass},
-        people::User,
+        briefing::{Briefing, Query},
+        connector::{Connector, ToolClass, matches_pattern},
+        people::{Role, User},
         place::{Place, Surface},
     },
     guard::{Guard, Secrets},
     ids::RoleId,
+    mail_address::MailAddress,
     provision::{Kind, Objects},
-    settings::{Settings, shape::did_you_mean},
+    settings::{
+        Settings,
+        shape::{did_you_mean, is_slip_of, written},
+    },
 };
 
 impl Check<'_> {
@@ -38,7 +44,10 @@ impl Check<'_> {
             self.error(
                 "bad-channel",
                 (Kind::Place, place.id.as_str(), "channel"),
-                "`channel` is no channel id, so nobody ever asks from there",
+                &format!(
+                    "`channel` is {}, which is no channel id, so nobody ever asks from there",
+                    written(&place.channel)
+                ),
                 "copy it from the channel's details in Slack: it begins with C or G",
             );
         }
@@ -46,13 +55,9 @@ impl Check<'_> {
 
     /// An address may lead to a machine of one's own network, but seldom does.
     pub(super) fn domain_of(&mut self, user: &User) {
-        let domain = user
-            .email
-            .as_deref()
-            .and_then(|email| email.rsplit_once('@'));
-        if let Some((_, domain)) = domain
-            && !domain.contains('.')
-            && !domain.starts_with('[')
+        let address = user.email.as_deref().map(MailAddress::parse);
+        if let Some(Ok(address)) = address
+            && let Some(domain) = address.local_host()
         {
             self.warn(
                 "odd-mailbox",
@@ -136,12 +141,13 @@ impl Check<'_> {
     }
 }
 
-/// What a person may do about a call that a role may not make: the tool is not there, is not classified, acts, or is not granted.
-pub fn advice_on_right(connector: Option<&Connector>, tool: &str, role: &RoleId) -> String {
-    let Some(connector) = connector else {
+/// What a person may do about a call that a role may not make: the tool is not there, is not classified, acts, is denied, is
+/// granted on a condition, or is not granted. `why` is what `access` said, which names the condition.
+pub fn advice_on_right(objects: &Objects, query: &Query, role: &RoleId, why: &str) -> String {
+    let (id, tool) = (&query.connector, query.tool.as_str());
+    let Some(connector) = objects.connectors.iter().find(|known| known.id == *id) else {
         return format!("grant it to the role `{role}`, or remove the signal");
     };
-    let id = &connector.id;
     match connector.class_of(tool) {
         None => {
             let known = connector.tools.keys().map(String::as_str);
@@ -160,9 +166,67 @@ pub fn advice_on_right(connector: Option<&Connector>, tool: &str, role: &RoleId)
             "a brief only reads: ask a tool that reads, or, if `{tool}` changes nothing, classify it as \"read\" in `tools` of the connector `{id}`"
         ),
         Some(ToolClass::Read) => {
-            format!("grant `{tool}` of `{id}` to the role `{role}`, or remove the signal")
+            let known = objects.roles.iter().find(|known| known.id == *role);
+            known
+                .and_then(|role| advice_on_grants(objects, query, role, why))
+                .unwrap_or_else(|| {
+                    format!("grant `{tool}` of `{id}` to the role `{role}`, or remove the signal")
+                })
         }
     }
+}
+
+/// What to do where the role has the right and something in a grant takes it away for this call.
+fn advice_on_grants(objects: &Objects, query: &Query, role: &Role, why: &str) -> Option<String> {
+    let grants = || {
+        let grants = role.grants.iter().enumerate();
+        grants.filter(|(_, grant)| grant.connector == query.connector)
+    };
+    let place = |path: &str| objects.origin(Kind::Role, role.id.as_str(), path);
+    for (number, grant) in grants() {
+        let mut denying = grant.deny.iter().enumerate();
+        if let Some((at, pattern)) =
+            denying.find(|(_, pattern)| matches_pattern(pattern, &query.tool))
+        {
+            return Some(format!(
+                "take `{pattern}` out of `deny` of the role `{}` ({}), or remove the signal",
+                role.id,
+                place(&format!("grants[{number}].deny[{at}]"))
+            ));
+        }
+    }
+    let conditions = grants().flat_map(|(number, grant)| {
+        let when = grant.when.iter().enumerate();
+        when.map(move |(at, condition)| (condition_path(number, at), condition))
+    });
+    let (path, condition) = conditions
+        .into_iter()
+        .find(|(path, _)| why.contains(path.as_str()))?;
+    let arg = &condition.arg;
+    let given = paths_of(&query.args);
+    let slip = given.iter().find(|known| is_slip_of(arg, known));
+    Some(match slip {
+        Some(near) if !given.contains(arg) => format!(
+            "correct `arg` of the condition ({}): did you mean `{near}`, which the signal gives?",
+            place(&path)
+        ),
+        _ => format!(
+            "give `{arg}` in `args` of the signal as the condition of the role `{}` allows it, or change the condition ({})",
+            role.id,
+            place(&path)
+        ),
+    })
+}
+
+/// The names of arguments, with dots into tables, as conditions name them.
+fn paths_of(args: &Map<String, Value>) -> Vec<String> {
+    let mut found = Vec::new();
+    for (name, value) in args {
+        found.push(name.clone());
+        let below = value.as_object().map(paths_of).unwrap_or_default();
+        found.extend(below.iter().map(|below| format!("{name}.{below}")));
+    }
+    found
 }
 
 /// The guard over what these objects and settings allow.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{At, Check};
 use crate::{
+    access::condition_path,
     domain::{
         connector::matches_pattern,
         people::{Condition, Grant, Role},
@@ -12,7 +13,7 @@ use crate::{
     },
     ids::{PlaceId, RoleId},
     provision::Kind,
-    settings::shape::did_you_mean,
+    settings::shape::{did_you_mean, written},
 };
 
 impl Check<'_> {
@@ -28,7 +29,7 @@ impl Check<'_> {
                 );
             }
             for (condition, what) in grant.when.iter().enumerate() {
-                let path = format!("grants[{index}].when[{condition}]");
+                let path = condition_path(index, condition);
                 self.condition((Kind::Role, id, &path), grant, what);
             }
             for (key, patterns) in [
@@ -49,7 +50,8 @@ impl Check<'_> {
         }
         for (index, model) in role.models.iter().enumerate() {
             let known = self.settings.models.iter().map(|model| model.id.as_str());
-            if !known.clone().any(|known| known == model.as_str()) {
+            let is_known = known.clone().any(|known| known == model.as_str());
+            if !is_known && self.settings.is_whole() {
                 let advice = did_you_mean(model.as_str(), known);
                 self.error(
                     "unknown-model",
@@ -63,10 +65,15 @@ impl Check<'_> {
 
     /// A condition that can never hold, or that is about nothing, is a slip of the pen.
     fn condition(&mut self, at: At<'_>, grant: &Grant, condition: &Condition) {
+        let (_, _, path) = at;
+        let named = match condition.arg.as_str() {
+            "" => format!("the condition `{path}`"),
+            arg => format!("the condition `{path}` on {}", written(arg)),
+        };
         let told: [(bool, &str, &str); 5] = [
             (
                 condition.arg.split('.').any(str::is_empty),
-                "names no argument",
+                "names no argument in `arg`",
                 "write `arg = \"project\"`, with dots into tables: `arg = \"params.region\"`",
             ),
             (
@@ -97,12 +104,7 @@ impl Check<'_> {
         ];
         for (wrong, what, advice) in told {
             if wrong {
-                self.error(
-                    "bad-condition",
-                    at,
-                    &format!("the condition {what}"),
-                    advice,
-                );
+                self.error("bad-condition", at, &format!("{named} {what}"), advice);
             }
         }
         // A tool that the grant does not name is not what was meant: the condition would guard nothing.
@@ -120,7 +122,10 @@ impl Check<'_> {
                 self.error(
                     "bad-condition",
                     at,
-                    &format!("the condition is about `{tool}`, which the grant does not name"),
+                    &format!(
+                        "{named} is about the tool `{tool}`, which the grant on `{}` does not name",
+                        grant.connector
+                    ),
                     did_you_mean(tool, allowing().map(String::as_str)),
                 );
             }
