@@ -671,27 +671,6 @@ fn private_folder(path: &Path) -> Result<(), Problem> {
         })
 }
 
-/// Gaps in one line each, for the admin.
-pub fn gap_lines(gaps: &[Gap]) -> Vec<String> {
-    gaps.iter()
-        .map(|gap| {
-            let signals: Vec<&str> = gap
-                .signals
-                .iter()
-                .map(crate::ids::SignalId::as_str)
-                .collect();
-            format!(
-                "{} {}: {} ({}) → {}",
-                gap.connector,
-                gap.cause.clause(),
-                signals.join(", "),
-                gap.detail,
-                gap_advice(gap)
-            )
-        })
-        .collect()
-}
-
 /// What the admin can do about a gap.
 pub fn gap_advice(gap: &Gap) -> String {
     let connector = &gap.connector;
@@ -719,7 +698,7 @@ pub fn gap_advice(gap: &Gap) -> String {
             "correct `items`; `daybrief connector call {connector} TOOL` shows the answer as signals see it"
         ),
         GapCause::Rule => {
-            "correct the expression; where a field may be missing or empty, say what then counts: `item.x|default(0)`".to_owned()
+            "correct the expression; where a field may be missing, say what counts then: `item.x|default(…)`".to_owned()
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::{
     app::{self, App, KEY_FILE},
     audit::Target,
     domain::{
-        briefing::Briefing,
+        briefing::{Briefing, Query},
         connector::{EnvValue, Launch},
         finding::{Gap, GapCause},
         people::Role,
@@ -33,6 +33,7 @@ use crate::{
     run::{PreflightFinding, address, audiences, preflight, rehearse},
     schedule::ticker,
     secrets::{SecretRef, is_open_to_all},
+    settings,
     store::{Kind, Stored},
     zones,
 };
@@ -62,7 +63,10 @@ pub(super) struct Line {
 
 /// Looks at everything; exit code 1 where something is wrong.
 pub async fn run(_: &Check, config: &Path, json: bool) -> Result<u8, Problems> {
-    let app = open(config).await?;
+    let app = match open(config).await {
+        Ok(app) => app,
+        Err(problems) => return Err(with_objects(config, problems)),
+    };
     let lines = look(&app).await;
     app.shutdown().await;
     let lines = lines?;
@@ -80,6 +84,18 @@ pub async fn run(_: &Check, config: &Path, json: bool) -> Result<u8, Problems> {
         }
     }
     Ok(u8::from(lines.iter().any(|line| !line.ok)))
+}
+
+/// What keeps an instance from being opened, and with it what can be known of its objects.
+fn with_objects(config: &Path, mut problems: Problems) -> Problems {
+    let (settings, _) = settings::load_in_part(config);
+    if let (Some(settings), Ok(shipped)) = (settings, provision::shipped()) {
+        let (files, mut found) = provision::read_in_part(&settings.instance.objects);
+        found.extend(provision::check(&files.over(shipped), &settings).errors);
+        provision::sort(&mut found);
+        problems.0.extend(found);
+    }
+    problems
 }
 
 async fn look(app: &App) -> Result<Vec<Line>, Problems> {
@@ -201,26 +217,28 @@ async fn objects(app: &App, lines: &mut Vec<Line>) -> Result<Option<Objects>, Pr
     if folders.is_empty() {
         return Ok(Some(in_force));
     }
-    let own = match provision::read(folders) {
-        Ok(files) => files,
-        Err(problems) => {
-            for problem in &problems.0 {
-                let (on, what) = told(problem);
-                lines.push(bad(on, what));
-            }
-            let nothing = in_force.schedules.is_empty() && in_force.users.is_empty();
-            let rest = if nothing {
-                "nothing is in force yet, so the rest is not looked at"
-            } else {
-                "what follows is said of what is in force"
-            };
-            lines.push(bad(
-                "objects".to_owned(),
-                format!("the files cannot be applied as they are; {rest}"),
-            ));
-            return Ok((!nothing).then_some(in_force));
+    let (own, mut problems) = provision::read_in_part(folders);
+    if !problems.is_empty() {
+        // Names of what is not from files are known too.
+        let files = own.over(provision::shipped()?).over(in_force.clone());
+        problems.extend(provision::check(&files, &app.settings).errors);
+        provision::sort(&mut problems);
+        for problem in &problems {
+            let (on, what) = told(problem);
+            lines.push(bad(on, what));
         }
-    };
+        let nothing = in_force.schedules.is_empty() && in_force.users.is_empty();
+        let rest = if nothing {
+            "nothing is in force yet, so no source is asked"
+        } else {
+            "what follows is said of what is in force"
+        };
+        lines.push(bad(
+            "objects".to_owned(),
+            format!("the files cannot be applied as they are; {rest}"),
+        ));
+        return Ok((!nothing).then_some(in_force));
+    }
     if own.origins.is_empty() {
         let folders: Vec<String> = folders
             .iter()
@@ -438,7 +456,8 @@ async fn look_at_briefing(
             match dead {
                 Some(finding) => silent.entry(&finding.on).or_default().extend(gap.signals),
                 None => {
-                    lines.push(gap_line(objects, briefing, &audience.role, &gap));
+                    let (on, what) = gap_told(objects, briefing, &audience.role, &gap);
+                    lines.push(bad(on, what));
                     if gap.cause == GapCause::NotAllowed {
                         refused.insert(gap.detail);
                     }
@@ -446,15 +465,8 @@ async fn look_at_briefing(
             }
         }
         for doubt in rehearsal.doubts {
-            let path = place_of(briefing, doubt.signal.as_ref(), &doubt.field);
-            let advice = doubt
-                .advice
-                .as_deref()
-                .map_or(String::new(), |advice| format!(" → {advice}"));
-            lines.push(good(
-                objects.origin(Kind::Briefing, briefing.id.as_str(), &path),
-                format!("warning: briefing {}, {doubt}{advice}", briefing.id),
-            ));
+            let (on, what) = told(&provision::told_of(objects, briefing, &doubt));
+            lines.push(good(on, format!("warning: {what}")));
         }
     }
     let unknown = |on: &str| {
@@ -534,31 +546,17 @@ fn source_advice(objects: &Objects, finding: &PreflightFinding) -> (String, Stri
     )
 }
 
-/// The path of a signal's key in its briefing.
-fn place_of(briefing: &Briefing, signal: Option<&SignalId>, field: &str) -> String {
-    let index = briefing
-        .signals
-        .iter()
-        .position(|known| Some(&known.id) == signal);
-    match index {
-        Some(index) => format!("signals[{index}].{field}"),
-        None => field.to_owned(),
-    }
-}
-
-/// A gap as an admin wants it: which signal, why, and what to do.
-fn gap_line(objects: &Objects, briefing: &Briefing, role: &RoleId, gap: &Gap) -> Line {
+/// A gap as an admin wants it: which signal, why, where it is written, and what to do.
+pub(super) fn gap_told(
+    objects: &Objects,
+    briefing: &Briefing,
+    role: &RoleId,
+    gap: &Gap,
+) -> (String, String) {
     let connector = &gap.connector;
-    let advice = match gap.cause {
-        GapCause::NotAllowed => {
-            let known = objects
-                .connectors
-                .iter()
-                .find(|known| known.id == *connector);
-            match tool_of(briefing, gap) {
-                Some(tool) => provision::advice_on_right(known, tool, role),
-                None => format!("grant it to the role `{role}`, or remove the signal"),
-            }
+    let advice = match (gap.cause, query_of(briefing, gap)) {
+        (GapCause::NotAllowed, Some(query)) => {
+            provision::advice_on_right(objects, query, role, &gap.detail)
         }
         _ => app::gap_advice(gap),
     };
@@ -572,7 +570,7 @@ fn gap_line(objects: &Objects, briefing: &Briefing, role: &RoleId, gap: &Gap) ->
         GapCause::Rule => failed_field(briefing, gap).unwrap_or_else(|| field.to_owned()),
         _ => field.to_owned(),
     };
-    let path = place_of(briefing, signal, &field);
+    let path = provision::path_of(briefing, signal, &field);
     let place = objects.origin(Kind::Briefing, briefing.id.as_str(), &path);
     let detail = match signal {
         Some(id) => gap
@@ -581,7 +579,7 @@ fn gap_line(objects: &Objects, briefing: &Briefing, role: &RoleId, gap: &Gap) ->
             .unwrap_or(&gap.detail),
         None => &gap.detail,
     };
-    bad(
+    (
         {
             let ids: Vec<&str> = gap.signals.iter().map(SignalId::as_str).collect();
             let signals = match ids.len() {
@@ -597,14 +595,13 @@ fn gap_line(objects: &Objects, briefing: &Briefing, role: &RoleId, gap: &Gap) ->
     )
 }
 
-/// The tool that the first signal of a gap asks of the gap's connector.
-fn tool_of<'b>(briefing: &'b Briefing, gap: &Gap) -> Option<&'b str> {
+/// What the first signal of a gap asks of the gap's connector.
+fn query_of<'b>(briefing: &'b Briefing, gap: &Gap) -> Option<&'b Query> {
     let id = gap.signals.first()?;
     let signal = briefing.signals.iter().find(|known| known.id == *id)?;
     std::iter::once(&signal.query)
         .chain(signal.joins.values().map(|join| &join.query))
         .find(|query| query.connector == gap.connector)
-        .map(|query| query.tool.as_str())
 }
 
 /// The key whose rule failed, as the gap's detail names it: `facts.amount`.

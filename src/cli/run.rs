@@ -9,8 +9,8 @@ use clap::Args;
 use jiff::Timestamp;
 
 use super::{
-    instant, on_terminal, one, print, print_json, progress::Watch, settings_if_there,
-    tell_of_models, unknown,
+    check::gap_told, instant, on_terminal, one, print, print_json, progress::Watch,
+    settings_if_there, tell_of_models, to_stderr, unknown,
 };
 use crate::{
     access::Surface,
@@ -20,10 +20,11 @@ use crate::{
     domain::brief::Brief,
     error::{Problem, Problems},
     ids::{BriefingId, RoleId, RunId},
-    provision,
+    provision::{self, Kind, Objects},
     render::{self, Instance},
     run::{Made, Occasion, last_read},
-    settings, zones,
+    settings::{self, Settings},
+    zones,
 };
 
 /// `run …`
@@ -64,11 +65,9 @@ pub async fn run(command: Run, config: &Path, json: bool) -> Result<u8, Problems
         }
         None => {
             let app = App::open(settings::load(config)?, clock).await?;
-            let objects = app
-                .parts
-                .objects()
-                .await
-                .map_err(|error| one(error.into()))?;
+            let objects = app.parts.objects().await;
+            let objects = objects.map_err(|error| one(error.into()))?;
+            let objects = with_lines(&app.settings, objects, &command.briefing);
             (app, objects)
         }
     };
@@ -130,7 +129,11 @@ pub async fn run(command: Run, config: &Path, json: bool) -> Result<u8, Problems
         .await;
     watch.end();
     app.shutdown().await;
-    let Made { brief, findings } = made.map_err(one)?;
+    let Made {
+        brief,
+        findings,
+        doubts,
+    } = made.map_err(one)?;
     let instance = Instance {
         name: app.settings.instance.name.clone(),
         role: objects.title_of(occasion.role),
@@ -142,9 +145,12 @@ pub async fn run(command: Run, config: &Path, json: bool) -> Result<u8, Problems
     }
     let brief = cleared.into_inner();
     let code = if brief.gaps.is_empty() { 0 } else { 3 };
-    let gaps = app::gap_lines(&brief.gaps);
     if json {
-        print_json(&Made { brief, findings });
+        print_json(&Made {
+            brief,
+            findings,
+            doubts,
+        });
     } else {
         print(&render::text(
             &brief,
@@ -152,11 +158,49 @@ pub async fn run(command: Run, config: &Path, json: bool) -> Result<u8, Problems
             render::TEXT_WIDTH,
             on_terminal(),
         ));
-        for gap in gaps {
-            print(&format!("not checked: {gap}"));
+        for gap in &brief.gaps {
+            let (on, what) = gap_told(&objects, briefing, occasion.role, gap);
+            print(&format!("not checked: {on}: {what}"));
+        }
+        for doubt in &doubts {
+            to_stderr(&format!("note: {doubt}"));
         }
     }
     Ok(code)
+}
+
+/// The objects in force with where they are written, as far as the settings' files have them just so. Says so where the files
+/// have the briefing otherwise: what is run is what is in force.
+fn with_lines(settings: &Settings, objects: Objects, briefing: &BriefingId) -> Objects {
+    let folders = &settings.instance.objects;
+    if folders.is_empty() {
+        return objects;
+    }
+    let id = briefing.as_str();
+    let files = match provision::read(folders) {
+        Ok(files) => files,
+        Err(problems) => {
+            let first = problems.0.first().map(ToString::to_string);
+            to_stderr(&format!(
+                "note: this is `{id}` as it is in force; the files cannot be read as they are: {}",
+                first.unwrap_or_default()
+            ));
+            return objects;
+        }
+    };
+    let place = files.origin(Kind::Briefing, id, "id");
+    let is_written = files.origins.contains_key(&(Kind::Briefing, id.to_owned()));
+    let objects = objects.written_in(&files);
+    if is_written
+        && !objects
+            .origins
+            .contains_key(&(Kind::Briefing, id.to_owned()))
+    {
+        to_stderr(&format!(
+            "note: this is `{id}` as it is in force; its file has it otherwise ({place})\n  → `daybrief apply` brings the file into force, `--objects DIR` tries it without"
+        ));
+    }
+    objects
 }
 
 /// The id of a run that no schedule has.

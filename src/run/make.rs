@@ -24,7 +24,8 @@ use crate::{
     gather::Progress,
     ids::{ConnectorId, RunId, ScheduleId},
     limits,
-    provision::Objects,
+    provision::{self, Objects},
+    settings::shape::did_you_mean,
     signals::{self, Context},
     text::Language,
 };
@@ -65,6 +66,9 @@ pub struct Made {
     #[serde(flatten)]
     pub brief: Brief,
     pub findings: Vec<Finding>,
+    /// What its admin should know of how it was made, such as why no model worded it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub doubts: Vec<Problem>,
 }
 
 impl Maker {
@@ -140,11 +144,21 @@ impl Maker {
             .selector
             .ledger(role, &asked.principal, source, self.clock.as_ref());
         let findings = assessment.findings;
-        let brief = self
+        let mut doubts: Vec<Problem> = assessment
+            .doubts
+            .iter()
+            .map(|doubt| provision::told_of(objects, briefing, doubt))
+            .collect();
+        let (brief, tried) = self
             .selector
             .select(brief, &findings, &reader, role, &asked.connectors, &ledger)
             .await;
-        Ok(Made { brief, findings })
+        doubts.extend(tried);
+        Ok(Made {
+            brief,
+            findings,
+            doubts,
+        })
     }
 }
 
@@ -155,8 +169,9 @@ pub fn role<'a>(objects: &'a Objects, id: &crate::ids::RoleId) -> Result<&'a Rol
         .iter()
         .find(|role| role.id == *id)
         .ok_or_else(|| {
+            let known = objects.roles.iter().map(|role| role.id.as_str());
             Problem::new("unknown-role", format!("there is no role `{id}`"))
-                .advise("define it in a file of the objects' folder and apply that")
+                .advise(did_you_mean(id.as_str(), known))
         })
 }
 

@@ -13,6 +13,7 @@ use crate::{
         finding::{Finding, Reader},
         people::Role,
     },
+    error::Problem,
     ids::{ConnectorId, ModelId},
     limits::{Limits, Source, Spender},
     models::{BudgetLedger, Ledger, Message, Model, Request, Route, Schema, Tried, Trouble},
@@ -65,7 +66,8 @@ impl Selector {
         }
     }
 
-    /// Returns the brief with what the first model that answers chose, as far as it may; as it was composed where none does.
+    /// Returns the brief with what the first model that answers chose, as far as it may; as it was composed where none does, with
+    /// why each did not.
     pub(super) async fn select(
         &self,
         brief: Brief,
@@ -74,10 +76,10 @@ impl Selector {
         role: &Role,
         connectors: &BTreeMap<ConnectorId, Connector>,
         ledger: &dyn Ledger,
-    ) -> Brief {
+    ) -> (Brief, Vec<Problem>) {
         let route = self.route(role);
         if route.is_empty() || !compose::can_be_selected(&brief, findings) {
-            return brief;
+            return (brief, Vec::new());
         }
         let said_of = |holds: fn(&Connector) -> bool| {
             brief
@@ -109,21 +111,19 @@ impl Selector {
         };
         let answer = route.ask(ledger, only_local, &request).await;
         match answer {
-            Ok(reply) => compose::select(
-                brief,
-                findings,
-                reader,
-                &reply.text,
-                reply.model.as_str(),
-                reply.local,
-            ),
+            Ok(reply) => {
+                let model = reply.model.as_str();
+                let selected =
+                    compose::select(brief, findings, reader, &reply.text, model, reply.local);
+                (selected, Vec::new())
+            }
             Err(tried) => {
-                for tried in &tried {
-                    let problem = tried.problem();
+                let problems: Vec<Problem> = tried.iter().map(Tried::problem).collect();
+                for (tried, problem) in tried.iter().zip(&problems) {
                     let advice = problem.advice.as_deref().unwrap_or_default();
                     tracing::error!(%tried, advice, "a model did not choose in a brief");
                 }
-                compose::plain(brief, reason(&tried))
+                (compose::plain(brief, reason(&tried)), problems)
             }
         }
     }

@@ -9,7 +9,7 @@ use rust_decimal::Decimal;
 use sha2::Sha256;
 
 use super::{
-    Assessment, Context, Outcome, Planned, engine,
+    Assessment, Context, Outcome, Planned, RuleProblem, engine,
     expression::{Expression, truth},
     functions, names, order, plan,
     rules::{LONGEST_TEXT, Let, Rules, day, eval, eval_if_there, key_of, one_line, web_link},
@@ -86,7 +86,7 @@ pub fn assess<'a>(
         .map(|mark| (&mark.fingerprint, mark))
         .collect();
     order::sort(&mut findings, briefing);
-    tell_apart(&mut findings, context.fingerprint_key);
+    result.doubts = tell_apart(&mut findings, context.fingerprint_key);
     for finding in &mut findings {
         let (status, mark) =
             status::compare(finding, previous.get(&finding.fingerprint).copied(), today);
@@ -113,9 +113,11 @@ pub fn assess<'a>(
 }
 
 /// Gives records of one key their own identity, the worst keeping the key's: a risk is not left out because another is called
-/// the same. What is the same in everything that is said of it is one record that came twice.
-fn tell_apart(findings: &mut Vec<Finding>, key: &[u8]) {
+/// the same. What is the same in everything that is said of it is one record that came twice. Returns the signals whose key
+/// tells too few of them apart.
+fn tell_apart(findings: &mut Vec<Finding>, key: &[u8]) -> Vec<RuleProblem> {
     let mut seen: BTreeMap<Fingerprint, Vec<Finding>> = BTreeMap::new();
+    let mut shared: BTreeMap<SignalId, KeyCount> = BTreeMap::new();
     findings.retain_mut(|finding| {
         let alike = seen.entry(finding.fingerprint.clone()).or_default();
         let plain = Finding {
@@ -125,6 +127,9 @@ fn tell_apart(findings: &mut Vec<Finding>, key: &[u8]) {
         if alike.contains(&plain) {
             return false;
         }
+        let count = shared.entry(finding.signal.clone()).or_default();
+        count.records += 1;
+        count.keys += usize::from(alike.is_empty());
         if !alike.is_empty() {
             let nth = format!("{}\u{0}{}", finding.fingerprint.0, alike.len());
             finding.fingerprint = fingerprint(key, &finding.signal, &nth);
@@ -132,6 +137,33 @@ fn tell_apart(findings: &mut Vec<Finding>, key: &[u8]) {
         alike.push(plain);
         true
     });
+    let doubts = shared.iter();
+    doubts
+        .filter_map(|(signal, count)| count.doubt(signal))
+        .collect()
+}
+
+/// How many records a key tells apart.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct KeyCount {
+    pub(super) keys: usize,
+    pub(super) records: usize,
+}
+
+impl KeyCount {
+    /// What follows where several records share a key.
+    pub(super) fn doubt(self, signal: &SignalId) -> Option<RuleProblem> {
+        (self.keys < self.records).then(|| RuleProblem {
+            signal: Some(signal.clone()),
+            field: "key".to_owned(),
+            what: format!(
+                "tells only {} of {} records of today apart: all are told, but which of them is new, goes on or is resolved \
+                 cannot be known",
+                self.keys, self.records
+            ),
+            advice: Some("name what is different in each record, such as its id".to_owned()),
+        })
+    }
 }
 
 /// How many signals ask a connector.

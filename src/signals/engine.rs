@@ -38,6 +38,29 @@ pub(super) fn globals(context: &Context<'_>) -> Vec<(String, Value)> {
     ]
 }
 
+/// An environment for what is read and never run.
+fn idle_environment<'source>() -> Environment<'source> {
+    environment(&Context {
+        now: jiff::Timestamp::UNIX_EPOCH,
+        zone: jiff::tz::TimeZone::UTC,
+        calendar: &Calendar::weekdays(),
+        fingerprint_key: &[],
+        previous: &[],
+        since_last: None,
+    })
+}
+
+/// The names that an expression takes from outside; none where it cannot be read.
+pub(super) fn names_in(expression: &str) -> Vec<String> {
+    if expression.len() > LONGEST_BYTES {
+        return Vec::new();
+    }
+    let env = idle_environment();
+    Expression::compile(&env, expression)
+        .map(|expression| expression.names().to_vec())
+        .unwrap_or_default()
+}
+
 /// Says what is wrong with an expression's form or names, and what to do. `sees` are the names that it may use besides
 /// functions.
 pub(super) fn check_expression(
@@ -47,16 +70,7 @@ pub(super) fn check_expression(
     if expression.len() > LONGEST_BYTES {
         return Err((format!("is longer than {LONGEST_BYTES} bytes"), None));
     }
-    let calendar = Calendar::weekdays();
-    let context = Context {
-        now: jiff::Timestamp::UNIX_EPOCH,
-        zone: jiff::tz::TimeZone::UTC,
-        calendar: &calendar,
-        fingerprint_key: &[],
-        previous: &[],
-        since_last: None,
-    };
-    let env = environment(&context);
+    let env = idle_environment();
     let compiled = Expression::compile(&env, expression).map_err(|error| {
         (
             format!("cannot be read: {}", parsing(&error)),

@@ -12,7 +12,7 @@ use minijinja::{
 
 use super::{
     filters, functions,
-    kinds::{self, Arithmetic, Failed, Kind, unreadable},
+    kinds::{self, Arithmetic, COULD_NOT_BE_READ, Failed, Kind, unreadable},
 };
 
 /// Parts within parts of an expression.
@@ -342,7 +342,10 @@ impl Run<'_, '_> {
             Node::Arithmetic(op, left, right) => {
                 let (a, b) = (self.there(left)?, self.there(right)?);
                 kinds::compute(*op, &a, &b).map_err(|failed| match failed {
-                    Failed::Unlike(unlike) => unlike.error_of(&named(left), &named(right)),
+                    Failed::Unlike(unlike) => {
+                        let empty = unless_empty([(&**left, &a), (&**right, &b)]);
+                        unlike.error_of(&named(left), &named(right), &empty)
+                    }
                     Failed::NotExact(why) => unreadable(&format!(
                         "what is computed of {} and {} {why}",
                         named(left),
@@ -361,7 +364,8 @@ impl Run<'_, '_> {
                 (false, None) => Value::UNDEFINED,
             },
             Node::Filter(name, of, arguments) => {
-                let mut values = vec![self.eval(of)?];
+                let input = self.eval(of)?;
+                let mut values = vec![input.clone()];
                 self.arguments(arguments, &mut values)?;
                 self.state.apply_filter(name, &values).map_err(|error| {
                     if error.kind() == ErrorKind::UnknownFilter {
@@ -370,7 +374,7 @@ impl Run<'_, '_> {
                             format!("there is no filter `{name}`"),
                         )
                     } else {
-                        error
+                        located(node, &[(of, &input)], error)
                     }
                 })?
             }
@@ -388,7 +392,13 @@ impl Run<'_, '_> {
                 };
                 let mut values = Vec::new();
                 self.arguments(arguments, &mut values)?;
-                function.call(&mut self.state, &values)?
+                let called = function.call(&mut self.state, &values);
+                called.map_err(|error| {
+                    let parts = arguments.iter().filter(|argument| argument.name.is_none());
+                    let inputs: Vec<(&Node, &Value)> =
+                        parts.map(|argument| &argument.value).zip(&values).collect();
+                    located(node, &inputs, error)
+                })?
             }
             Node::Method(of, name, arguments) => {
                 let of = self.there(of)?;
@@ -461,8 +471,10 @@ impl Run<'_, '_> {
                 Comparison::Gt => kinds::order(&a, &b).map(std::cmp::Ordering::is_gt),
                 Comparison::Ge => kinds::order(&a, &b).map(std::cmp::Ordering::is_ge),
             };
-            let holds =
-                holds.map_err(|unlike| unlike.error_of(&named(left_node), &named(right_node)))?;
+            let holds = holds.map_err(|unlike| {
+                let empty = unless_empty([(left_node, &left), (right_node, &right)]);
+                unlike.error_of(&named(left_node), &named(right_node), &empty)
+            })?;
             if !holds {
                 return Ok(Value::from(false));
             }
@@ -529,24 +541,76 @@ fn slice(
         .eval(Value::from_pairs(values))
 }
 
+/// An error of a function or filter, with the part of the expression that it failed on: its fields are named, not their values.
+/// `inputs` are the parts that it works on, each with its value.
+fn located(node: &Node, inputs: &[(&Node, &Value)], error: Error) -> Error {
+    let of_ours = matches!(
+        error.kind(),
+        ErrorKind::InvalidOperation | ErrorKind::UndefinedError
+    );
+    let empty = inputs.iter().find(|(_, value)| value.is_none());
+    match error.detail() {
+        Some(detail) if of_ours && !detail.starts_with(COULD_NOT_BE_READ) => {
+            let advice = empty.and_then(|(field, _)| {
+                let (field, whole) = (written(field)?, written(node)?);
+                Some(format!(
+                    "; where it may be empty, say what counts then: `{whole} if {field} is not none else …`"
+                ))
+            });
+            let what = format!("in {}: {detail}{}", named(node), advice.unwrap_or_default());
+            Error::new(error.kind(), what)
+        }
+        _ => error,
+    }
+}
+
+/// What helps where something empty is compared or computed with.
+fn unless_empty(parts: [(&Node, &Value); 2]) -> String {
+    let empty = parts.into_iter().find(|(_, value)| value.is_none());
+    let field = empty.and_then(|(field, _)| written(field));
+    field.map_or_else(String::new, |field| {
+        format!("; where it may be empty, ask that first: `{field} is not none and …`")
+    })
+}
+
 /// A part of an expression as an error names it.
 fn named(node: &Node) -> String {
-    fn written(node: &Node) -> Option<String> {
+    written(node).map_or_else(|| "what is computed".to_owned(), |text| format!("`{text}`"))
+}
+
+/// A part of an expression as its author wrote it; nothing where that is long.
+fn written(node: &Node) -> Option<String> {
+    fn arguments(arguments: &[Argument]) -> Option<String> {
+        let each = arguments.iter().map(|argument| {
+            let value = part(&argument.value)?;
+            Some(match &argument.name {
+                Some(name) => format!("{name}={value}"),
+                None => value,
+            })
+        });
+        Some(each.collect::<Option<Vec<_>>>()?.join(", "))
+    }
+    fn part(node: &Node) -> Option<String> {
         Some(match node {
             Node::Const(value) if value.as_str().is_some() => format!("'{value}'"),
             Node::Const(value) => value.to_string(),
             Node::Var(name) => name.clone(),
-            Node::Attr(of, name) => format!("{}.{name}", written(of)?),
-            Node::Item(of, key) => format!("{}[{}]", written(of)?, written(key)?),
-            Node::Slice(of, _) => format!("{}[…]", written(of)?),
-            Node::Negative(of) => format!("-{}", written(of)?),
-            Node::Filter(name, of, _) => format!("{}|{name}", written(of)?),
-            Node::Call(name, _) => format!("{name}(…)"),
+            Node::Attr(of, name) => format!("{}.{name}", part(of)?),
+            Node::Item(of, key) => format!("{}[{}]", part(of)?, part(key)?),
+            Node::Slice(of, _) => format!("{}[…]", part(of)?),
+            Node::Negative(of) => format!("-{}", part(of)?),
+            Node::Filter(name, of, given) if given.is_empty() => format!("{}|{name}", part(of)?),
+            Node::Filter(name, of, given) => {
+                let given = arguments(given).unwrap_or_else(|| "…".to_owned());
+                format!("{}|{name}({given})", part(of)?)
+            }
+            Node::Call(name, given) => {
+                let given = arguments(given).unwrap_or_else(|| "…".to_owned());
+                format!("{name}({given})")
+            }
             Node::List(_) => "the list".to_owned(),
             _ => return None,
         })
     }
-    written(node)
-        .filter(|text| text.chars().count() <= LONGEST_NAMED)
-        .map_or_else(|| "what is computed".to_owned(), |text| format!("`{text}`"))
+    part(node).filter(|text| text.chars().count() <= LONGEST_NAMED)
 }

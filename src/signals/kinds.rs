@@ -198,16 +198,16 @@ impl Unlike {
 
     /// The error of it, where nothing is known of what is compared.
     pub(super) fn error(&self) -> Error {
-        self.error_of("one", "the other")
+        self.error_of("one", "the other", "")
     }
 
-    /// The error, with what is compared as the author wrote it.
-    pub(super) fn error_of(&self, left: &str, right: &str) -> Error {
+    /// The error, with what is compared as the author wrote it, and what more helps.
+    pub(super) fn error_of(&self, left: &str, right: &str, more: &str) -> Error {
         let advice = self.read_by.map_or_else(String::new, |filter| {
             format!("; read a text as one with `|{filter}`")
         });
         unreadable(&format!(
-            "{left} is {} and {right} {}{advice}",
+            "{left} is {} and {right} {}{advice}{more}",
             self.left, self.right
         ))
     }

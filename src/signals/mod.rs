@@ -24,6 +24,8 @@ mod values;
 mod weakness;
 mod wording;
 
+use std::collections::{BTreeSet, VecDeque};
+
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde_json::{Map, Value};
 
@@ -42,6 +44,9 @@ pub use described::{Described, FUNCTIONS, NAMES};
 pub use rehearse::rehearse;
 pub use severity::may_be_high;
 pub use weakness::weaknesses;
+
+/// Values of `let` that are followed to find a circle.
+const MAX_LETS_FOLLOWED: usize = 100;
 
 /// What decides an assessment besides the data.
 #[derive(Debug, Clone)]
@@ -104,6 +109,8 @@ pub struct Assessment {
     pub checked: Checked,
     /// The next date that the briefing names, with what happens then.
     pub next_date: Option<(Date, String)>,
+    /// Rules that took nothing away, but do not what they are for.
+    pub doubts: Vec<RuleProblem>,
 }
 
 /// Something wrong with a briefing that can be told before it runs.
@@ -155,7 +162,11 @@ pub fn check(briefing: &Briefing) -> Vec<RuleProblem> {
         }
         problems.extend(expressions(signal).into_iter().filter_map(|rule| {
             let (what, advice) = rule.problem()?;
-            let advice = in_let(signal, &rule.field, &what).or(advice);
+            let (what, advice) = match in_let(signal, &rule.field, &what) {
+                Some(InLet::Told) => return None,
+                Some(InLet::Wrong(what, advice)) => (what, Some(advice)),
+                None => (what, advice),
+            };
             Some(RuleProblem {
                 signal: Some(signal.id.clone()),
                 field: rule.field,
@@ -233,18 +244,66 @@ fn sentences(signal: &Signal) -> Vec<RuleProblem> {
     problems
 }
 
-/// What to do where a value of `let` names one that is computed after it.
-fn in_let(signal: &Signal, field: &str, what: &str) -> Option<String> {
+/// What is wrong where a value of `let` names one that is computed after it, and what to do.
+enum InLet {
+    /// One of the others of a circle tells it.
+    Told,
+    Wrong(String, String),
+}
+
+/// Where a value of `let` names one that is computed after it: in another order, or never.
+fn in_let(signal: &Signal, field: &str, what: &str) -> Option<InLet> {
     let own = field.strip_prefix("let.")?;
+    let place = |name: &str| signal.lets.keys().position(|known| known == name);
     let named = signal
         .lets
         .keys()
         .find(|name| what.starts_with(&format!("names `{name}`")))?;
-    Some(if named == own {
-        format!("`{named}` cannot stand in its own rule")
-    } else {
-        format!("write `{named}` before `{own}`: each value of `let` sees those before it")
-    })
+    if named == own {
+        return Some(InLet::Wrong(
+            "needs itself".to_owned(),
+            format!("`{own}` cannot stand in its own rule: compute it of the record alone"),
+        ));
+    }
+    let Some(circle) = circle(signal, own, named) else {
+        return Some(InLet::Wrong(
+            format!("names `{named}`, which is computed after it"),
+            format!("write `{named}` before `{own}`: each value of `let` sees those before it"),
+        ));
+    };
+    if circle.iter().any(|other| place(other) < place(own)) {
+        return Some(InLet::Told);
+    }
+    let names: Vec<String> = circle.iter().map(|name| format!("`{name}`")).collect();
+    Some(InLet::Wrong(
+        format!("needs itself: {}", names.join(" → ")),
+        "no order helps: compute one of them of the record alone".to_owned(),
+    ))
+}
+
+/// The shortest circle in which a value of `let` needs itself by way of `named`: both its ends are the value's own name.
+fn circle(signal: &Signal, own: &str, named: &str) -> Option<Vec<String>> {
+    let mut ways = VecDeque::from([vec![own.to_owned(), named.to_owned()]]);
+    let mut seen = BTreeSet::from([named.to_owned()]);
+    while let Some(way) = ways.pop_front() {
+        let last = way.last()?;
+        if last == own {
+            return Some(way);
+        }
+        if seen.len() > MAX_LETS_FOLLOWED {
+            return None;
+        }
+        let Some(Value::String(expression)) = signal.lets.get(last) else {
+            continue;
+        };
+        for next in engine::names_in(expression) {
+            if signal.lets.contains_key(&next) && seen.insert(next.clone()) {
+                let longer = way.iter().cloned().chain([next]).collect();
+                ways.push_back(longer);
+            }
+        }
+    }
+    None
 }
 
 /// The words and the facts' names of a template, without its tags.
@@ -379,7 +438,7 @@ fn arguments(field: &str, args: &Map<String, Value>) -> Vec<Rule> {
 /// All calls that a briefing needs, each once, in the order of its signals; or the argument that could not be made.
 pub fn queries(briefing: &Briefing, context: &Context<'_>) -> Result<Vec<Planned>, RuleProblem> {
     let mut planned: Vec<Planned> = Vec::new();
-    let mut keys = std::collections::BTreeSet::new();
+    let mut keys = BTreeSet::new();
     for signal in &briefing.signals {
         for query in
             std::iter::once(&signal.query).chain(signal.joins.values().map(|join| &join.query))

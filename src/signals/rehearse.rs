@@ -7,7 +7,7 @@ use minijinja::{Environment, value::Value};
 
 use super::{
     Context, Outcome, Planned, RuleProblem,
-    assess::SignalRun,
+    assess::{KeyCount, SignalRun},
     engine,
     expression::Expression,
     names, plan,
@@ -81,17 +81,11 @@ fn quiet(run: &SignalRun<'_, '_, '_, '_>, signal: &Signal) -> Vec<RuleProblem> {
             .iter()
             .filter_map(|scope| key_of(&eval(rule, scope).ok()?))
             .collect();
-        let apart = keys.iter().collect::<BTreeSet<_>>().len();
-        if apart < keys.len() {
-            found.push(problem(
-                "key",
-                format!(
-                    "tells only {apart} of {} records of today apart, so the others are not told",
-                    keys.len()
-                ),
-                "name what is different in each record",
-            ));
-        }
+        let count = KeyCount {
+            keys: keys.iter().collect::<BTreeSet<_>>().len(),
+            records: keys.len(),
+        };
+        found.extend(count.doubt(&signal.id));
     }
     if let Some(rule) = &rules.link {
         let leads_nowhere = |scope: &&&Vec<(String, Value)>| {
