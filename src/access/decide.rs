@@ -181,11 +181,11 @@ impl Call<'_> {
                 format!("`{}` only reads: there is nothing to approve", self.tool),
             ));
         }
-        let grants = || {
-            role.grants
-                .iter()
-                .filter(|grant| grant.connector == self.connector.id)
+        let numbered = || {
+            let grants = role.grants.iter().enumerate();
+            grants.filter(|(_, grant)| grant.connector == self.connector.id)
         };
+        let grants = || numbered().map(|(_, grant)| grant);
         if grants().next().is_none() {
             return Err(said(
                 format!("role {}", role.id),
@@ -200,7 +200,7 @@ impl Call<'_> {
             return Err(said(rule, format!("`deny` names it with `{pattern}`")));
         }
         let mut unmet = None;
-        for grant in grants() {
+        for (number, grant) in numbered() {
             let Some(pattern) = patterns(grant, class, purpose)
                 .iter()
                 .find(|pattern| matches_pattern(pattern, self.tool))
@@ -209,11 +209,13 @@ impl Call<'_> {
             };
             match self.unmet(grant) {
                 None => return Ok(said(rule, format!("allowed by `{pattern}`"))),
-                Some(why) => unmet = unmet.or(Some(why)),
+                Some((condition, why)) => unmet = unmet.or(Some((number, condition, why))),
             }
         }
         Err(match unmet {
-            Some(why) => said(format!("{rule}, when"), why),
+            Some((grant, condition, why)) => {
+                said(format!("{rule}, {}", condition_path(grant, condition)), why)
+            }
             None => {
                 let what = match (purpose, class) {
                     (Purpose::Approve, _) => "`approve`",
@@ -228,15 +230,21 @@ impl Call<'_> {
         })
     }
 
-    /// The first condition of the grant that does not hold, in words without the argument's value.
-    fn unmet(&self, grant: &Grant) -> Option<String> {
+    /// The first condition of the grant that does not hold: its place, and why in words without the argument's value.
+    fn unmet(&self, grant: &Grant) -> Option<(usize, String)> {
         let args = self.args?;
         grant
             .when
             .iter()
-            .filter(|condition| conditions::is_about(condition, self.tool))
-            .find_map(|condition| conditions::unmet(condition, args))
+            .enumerate()
+            .filter(|(_, condition)| conditions::is_about(condition, self.tool))
+            .find_map(|(number, condition)| Some((number, conditions::unmet(condition, args)?)))
     }
+}
+
+/// The path of a condition in its role, as rules and files name it.
+pub fn condition_path(grant: usize, condition: usize) -> String {
+    format!("grants[{grant}].when[{condition}]")
 }
 
 fn patterns(grant: &Grant, class: ToolClass, purpose: Purpose) -> &[String] {

@@ -17,7 +17,7 @@ mod properties;
 mod tests;
 
 pub use crate::domain::place::Surface;
-pub use decide::{Request, arguments, callable, decide, decide_approval};
+pub use decide::{Request, arguments, callable, condition_path, decide, decide_approval};
 pub use people::{Admission, Admitted, Claims, NoRole, admit, effective_role};
 pub use places::clearance;
 
