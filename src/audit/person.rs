@@ -46,7 +46,7 @@ impl From<PersonError> for crate::error::Problem {
         match error {
             PersonError::Store(error) => error.into(),
             PersonError::Unknown(_) => Self::new("unknown-person", error.to_string())
-                .advise("name the id of a user: `daybrief data export --user ID`"),
+                .advise("name the id of a user: `daybrief user list` has those who are there"),
             PersonError::Forged(person) => AuditError::Forged(person).into(),
             PersonError::Output(_) => Self::new("output", error.to_string()),
         }
@@ -137,6 +137,11 @@ impl Audit {
                 shown("audit", &value)?;
             }
         }
+    }
+
+    /// Says so where nothing is kept of a person: whoever wants to erase them is not asked first.
+    pub async fn is_kept(&self, user: &str) -> Result<(), PersonError> {
+        self.known(user).await.map(|_| ())
     }
 
     /// What tells a person from others, where anything is kept of them.

@@ -241,6 +241,9 @@ impl SmtpChannel {
             ("signing in", _) if error.is_permanent() => {
                 "; correct `[email] user` and `password`".to_owned()
             }
+            ("RCPT TO", _) if error.is_permanent() => {
+                "; correct the recipient's `email`, or let the server take mail for it".to_owned()
+            }
             ("MAIL FROM", _) if error.is_permanent() => {
                 "; correct `[email] from`, or let the account send as it".to_owned()
             }

@@ -136,7 +136,7 @@ async fn question(app: &App, command: Ask) -> Result<Question, Problems> {
                 })?;
             let role =
                 access::effective_role(user, &objects.roles, command.role.as_ref(), &[], surface)
-                    .map_err(|error| no_role(user, &error))?;
+                    .map_err(|error| no_role(user, &objects.roles, command.role.as_ref(), &error))?;
             (
                 Principal::person(user.id.clone(), role, surface),
                 user.zone.clone(),

@@ -18,10 +18,11 @@ use super::{
 };
 use crate::{
     app::{self, App},
-    audit::{AuditError, Erasure, Reader},
+    audit::{AuditError, Erasure, PersonError, Reader},
     error::{Problem, Problems},
     ids::UserId,
     provision::{self, Kind},
+    settings::shape::is_slip_of,
 };
 
 /// `data …`
@@ -70,6 +71,24 @@ pub async fn run(command: &Command, config: &Path, json: bool) -> Result<u8, Pro
     }
 }
 
+/// Says so where nothing is kept of a person, with whom may have been meant.
+async fn kept(app: &App, user: &str) -> Result<(), Problems> {
+    let Err(error) = app.parts.audit.is_kept(user).await else {
+        return Ok(());
+    };
+    let is_unknown = matches!(error, PersonError::Unknown(_));
+    let problem: Problem = error.into();
+    let objects = app.parts.objects().await;
+    let users = objects.map(|objects| objects.users).unwrap_or_default();
+    let near = users
+        .iter()
+        .find(|known| is_slip_of(user, known.id.as_str()));
+    Err(one(match near {
+        Some(near) if is_unknown => problem.advise(format!("did you mean `{}`?", near.id)),
+        _ => problem,
+    }))
+}
+
 /// Who acts on what is kept of a person, with why.
 fn reader(reason: &str, act: &str) -> Result<Reader, Problems> {
     Reader::new(None, "cli", reason).map_err(|error| {
@@ -87,6 +106,7 @@ fn reader(reason: &str, act: &str) -> Result<Reader, Problems> {
 
 async fn export(app: &App, command: &Export, as_json: bool) -> Result<u8, Problems> {
     let reader = reader(&command.reason, "show")?;
+    kept(app, &command.user).await?;
     let folder = command
         .out
         .clone()
@@ -153,6 +173,7 @@ async fn export(app: &App, command: &Export, as_json: bool) -> Result<u8, Proble
 
 async fn erase(app: &App, command: &Erase, json: bool) -> Result<u8, Problems> {
     let reader = reader(&command.reason, "erase")?;
+    kept(app, &command.user).await?;
     let question = format!(
         "Erase everything that is kept of `{}`? It cannot be brought back.",
         command.user

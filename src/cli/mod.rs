@@ -42,10 +42,12 @@ use clap::{Parser, Subcommand};
 use jiff::{Timestamp, tz::TimeZone};
 
 use crate::{
+    access::NoRole,
     app::App,
     clock::SystemClock,
-    domain::people::User,
+    domain::people::{Role, User, UserState},
     error::{Problem, Problems},
+    ids::RoleId,
     settings::{self, Settings},
     telemetry,
 };
@@ -261,22 +263,32 @@ fn unknown<'k>(kind: &str, id: &str, known: impl IntoIterator<Item = &'k str>) -
     })
 }
 
-/// Why a person cannot act in a role, with those that they have.
-fn no_role(user: &User, error: &impl std::fmt::Display) -> Problems {
+/// Why a person cannot act, and all that keeps them from it: a role that nobody has is told beside a person who is shut out.
+fn no_role(user: &User, roles: &[Role], chosen: Option<&RoleId>, error: &NoRole) -> Problems {
+    let id = &user.id;
+    let unknown = chosen.and_then(|chosen| role::find(roles, chosen).err());
     let own: Vec<String> = user.roles.iter().map(|role| format!("`{role}`")).collect();
-    let problem = Problem::new("no-role", error.to_string());
-    one(if own.is_empty() {
-        problem.advise(format!(
-            "give them one in `roles` of the user `{}`",
-            user.id
-        ))
-    } else {
-        problem.advise(format!(
-            "use one of theirs ({}), or add it to `roles` of the user `{}`",
-            own.join(", "),
-            user.id
-        ))
-    })
+    let advice = match error {
+        NoRole::NotActive(_, UserState::Waiting) => {
+            format!("let them in with `daybrief user approve {id}`")
+        }
+        NoRole::NotActive(..) => format!("let them in again with `daybrief user enable {id}`"),
+        // That there is no such role says why it is not theirs.
+        NoRole::NotTheirs { .. } if unknown.is_some() => {
+            return Problems(unknown.into_iter().collect());
+        }
+        NoRole::None(_) => format!("name one in `roles` of the user `{id}`"),
+        NoRole::NotTheirs { .. } => format!(
+            "use one of theirs ({}), or add it to `roles` of the user `{id}`",
+            own.join(", ")
+        ),
+        NoRole::NotHere { surface, .. } => format!(
+            "add \"{surface}\" to `surfaces` of a role of theirs ({}), or ask with another role",
+            own.join(", ")
+        ),
+    };
+    let problem = Problem::new("no-role", error.to_string()).advise(advice);
+    Problems(std::iter::once(problem).chain(unknown).collect())
 }
 
 fn one(problem: Problem) -> Problems {

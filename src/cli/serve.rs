@@ -1,6 +1,10 @@
 //! `daybrief serve`: the daemon.
 
-use std::path::Path;
+use std::{
+    fs::{File, TryLockError},
+    io::{Seek, Write},
+    path::Path,
+};
 
 use clap::Args;
 use serde_json::json;
@@ -16,7 +20,15 @@ use crate::{
     daemon,
     error::{Problem, Problems},
     run,
+    settings::{Settings, StoreKind},
+    text::{shorten, visible},
+    text_file,
 };
+
+/// The file of the data folder that the daemon holds as long as it runs.
+const LOCK_FILE: &str = "daemon.lock";
+/// Characters of what the other daemon says of itself.
+const LONGEST_NOTE: usize = 120;
 
 /// `serve …`
 #[derive(Debug, Args)]
@@ -29,6 +41,7 @@ pub struct Serve {
 /// Applies the folders of the settings, then runs until SIGTERM or SIGINT.
 pub async fn run(command: Serve, config: &Path, json: bool) -> Result<u8, Problems> {
     let app = open(config).await?;
+    let only = OnlyDaemon::of(&app.settings).map_err(one)?;
     let address = command.listen.as_ref();
     let address = address_of(address.unwrap_or(&app.settings.instance.listen)).map_err(one)?;
     if !app.settings.instance.objects.is_empty() {
@@ -72,6 +85,7 @@ pub async fn run(command: Serve, config: &Path, json: bool) -> Result<u8, Proble
     });
     // Standard output has this one line, so that whoever started it knows when and where.
     let url = format!("http://{bound}");
+    only.answers_on(&url);
     if json {
         print_json(&json!({ "ready": url }));
     } else {
@@ -79,6 +93,78 @@ pub async fn run(command: Serve, config: &Path, json: bool) -> Result<u8, Proble
     }
     daemon::run(&app, listener, stop).await.map_err(one)?;
     Ok(0)
+}
+
+/// The mark of the one daemon that works on a data folder. It goes with the process, however that ends.
+struct OnlyDaemon {
+    /// Nothing where several may, or where the folder's file system has no such marks.
+    lock: Option<File>,
+}
+
+impl OnlyDaemon {
+    /// Takes the mark, or says who has it. Nodes that share a MongoDB may share a folder too.
+    fn of(settings: &Settings) -> Result<Self, Problem> {
+        if settings.store.kind != StoreKind::Sqlite {
+            return Ok(Self { lock: None });
+        }
+        let folder = &settings.instance.data;
+        let path = folder.join(LOCK_FILE);
+        let lock = File::options()
+            .create(true)
+            .read(true)
+            .write(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(|error| {
+                Problem::new("lock", format!("cannot be written: {error}"))
+                    .at(path.display().to_string())
+                    .advise("let the account that runs `daybrief` own the data folder and what is in it")
+            })?;
+        match lock.try_lock() {
+            Ok(()) => {
+                let only = Self { lock: Some(lock) };
+                only.note(&format!("process {}", std::process::id()));
+                Ok(only)
+            }
+            Err(TryLockError::WouldBlock) => {
+                let who = text_file::read_or_tell(&path).unwrap_or_default();
+                let who = shorten(&visible(who.trim()), LONGEST_NOTE);
+                let who = if who.is_empty() {
+                    String::new()
+                } else {
+                    format!(" ({who})")
+                };
+                Err(Problem::new(
+                    "second-daemon",
+                    format!("another `daybrief serve` works on this data folder{who}"),
+                )
+                .at(folder.display().to_string())
+                .advise(
+                    "stop that one first, or give this one a folder of its own in `[instance] data`; nodes that share the work \
+                     need `[store] kind = \"mongodb\"`",
+                ))
+            }
+            Err(TryLockError::Error(error)) => {
+                tracing::warn!(%error, "the data folder cannot be marked: a second daemon on it is not told");
+                Ok(Self { lock: None })
+            }
+        }
+    }
+
+    /// Says where the daemon answers, for whoever starts a second one.
+    fn answers_on(&self, url: &str) {
+        self.note(&format!("process {}, {url}", std::process::id()));
+    }
+
+    fn note(&self, text: &str) {
+        if let Some(mut lock) = self.lock.as_ref() {
+            // What cannot be written is missing in a message alone.
+            let _ = lock
+                .rewind()
+                .and_then(|()| lock.set_len(0))
+                .and_then(|()| writeln!(lock, "{text}"));
+        }
+    }
 }
 
 /// An address that can be listened on: `HOST:PORT`.

@@ -97,7 +97,7 @@ async fn create(app: &App, command: Create, json: bool) -> Result<(), Problems> 
     };
     let role = role(Surface::Api)
         .or_else(|error| role(Surface::Mcp).map_err(|_| error))
-        .map_err(|error| no_role(user, &error))?;
+        .map_err(|error| no_role(user, &objects.roles, command.role.as_ref(), &error))?;
     let mut scopes = command.scope;
     scopes.sort_unstable();
     scopes.dedup();

@@ -6,7 +6,7 @@ use clap::Subcommand;
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::{one, open, print, print_json, print_json_list, role, to_stderr, unknown};
+use super::{confirmed, one, open, print, print_json, print_json_list, role, to_stderr, unknown};
 use crate::{
     app::App,
     audit::{Act, Entry, Record},
@@ -34,6 +34,9 @@ pub enum Command {
         /// The name; what stands before the @ without it.
         #[arg(long)]
         name: Option<String>,
+        /// Invites without asking, also to an address that looks like a slip.
+        #[arg(long)]
+        yes: bool,
     },
     /// Lets someone in who waits.
     Approve {
@@ -53,7 +56,17 @@ pub async fn run(command: Command, config: &Path, json: bool) -> Result<u8, Prob
     let app = open(config).await?;
     match command {
         Command::List => list(&app, json).await?,
-        Command::Invite { email, role, name } => invite(&app, &email, role, name, json).await?,
+        Command::Invite {
+            email,
+            role,
+            name,
+            yes,
+        } => {
+            if !yes {
+                not_a_slip(email.trim())?;
+            }
+            invite(&app, &email, role, name, json).await?;
+        }
         Command::Approve { user, role } => approve(&app, &user, role, json).await?,
         Command::Disable { user } => {
             let known = find(&app, &user).await?;
@@ -126,6 +139,25 @@ async fn list(app: &App, json: bool) -> Result<(), Problems> {
         ));
     }
     Ok(())
+}
+
+/// Asks before somebody is let in under an address whose domain is known to no name server but one's own.
+fn not_a_slip(email: &str) -> Result<(), Problems> {
+    let Some(domain) = MailAddress::parse(email)
+        .ok()
+        .and_then(|known| known.local_host())
+    else {
+        return Ok(());
+    };
+    let what = format!(
+        "the domain `{domain}` of `{email}` has no dot, so mail reaches it in your own network alone"
+    );
+    if confirmed(&format!("{what}. Invite them all the same?")) {
+        return Ok(());
+    }
+    Err(one(Problem::new("odd-mailbox", what).advise(format!(
+        "write it in full, such as {email}.example; where `{domain}` is a machine of your network, add `--yes`"
+    ))))
 }
 
 async fn invite(

@@ -44,6 +44,28 @@ impl Turn<'_> {
         })
     }
 
+    /// Why no model was asked: none is set up, or none is named where it counts.
+    pub(super) fn no_route(&self) -> Problem {
+        let Some(first) = self.converse.models.keys().next() else {
+            return Problem::new(
+                "no-model",
+                "the settings have no model, so no question is answered",
+            )
+            .advise(
+                "add a `[[model]]` with its `id`, `kind` and `model` to daybrief.toml, and name the id in `route` of `[questions]`; \
+                 docs/connect-a-model.md shows how",
+            );
+        };
+        Problem::new(
+            "no-model",
+            "the settings have models, and none is named for questions",
+        )
+        .at("[questions] route")
+        .advise(format!(
+            "name those that answer, in their order: `route = [\"{first}\"]` under `[questions]` in daybrief.toml"
+        ))
+    }
+
     /// May whoever asks act on what is wrong with a model?
     fn may_act(&self) -> bool {
         self.question.principal.surface == Surface::CommandLine || self.who.role.technical

@@ -33,6 +33,7 @@ impl Turn<'_> {
         let limits = self.converse.turn_limits;
         let route = self.route();
         if route.is_empty() {
+            self.problem = Some(self.no_route());
             return Ok(End::NoModel(self.words.no_model_set.to_owned()));
         }
         let calls_tools = |model: &std::sync::Arc<dyn Model>| model.calls_tools();
