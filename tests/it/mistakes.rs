@@ -83,7 +83,7 @@ to = [{ user = "olga", via = ["folder"] }]
 type Mistake<'m> = (&'m str, &'m str, &'m str, &'m str);
 
 /// Whole files that are something else, and slips that keep a file from being read.
-const UNREADABLE: [Mistake<'_>; 15] = [
+const UNREADABLE: [Mistake<'_>; 18] = [
     (
         "objects/orders.toml",
         "title = \"Orders\"",
@@ -166,7 +166,25 @@ const UNREADABLE: [Mistake<'_>; 15] = [
         "objects/orders.toml",
         "\"days_since(item.due)\"",
         "\"later + 1\", later = \"1\"",
-        "✗ objects/orders.toml:13: signal `late`: `let.late` names `later`, which is neither there nor a function → write `later` before `late`",
+        "✗ objects/orders.toml:13: signal `late`: `let.late` names `later`, which is computed after it → write `later` before `late`",
+    ),
+    (
+        "objects/orders.toml",
+        "\"days_since(item.due)\"",
+        "\"worth + 1\", worth = \"late + 1\"",
+        "✗ objects/orders.toml:13: signal `late`: `let.late` needs itself: `late` → `worth` → `late` → no order helps: compute one of them",
+    ),
+    (
+        "objects/shop.toml",
+        "[role]",
+        "limits = { timeout_seconds = 0 }\n[role]",
+        "✗ objects/shop.toml:7: `connector.limits.timeout_seconds` is 0, which is out of range → use a whole number, 1 or more",
+    ),
+    (
+        "objects/shop.toml",
+        "[role]",
+        "limits = { concurrency = -1 }\n[role]",
+        "✗ objects/shop.toml:7: `connector.limits.concurrency` is -1, which is out of range → use a whole number from 1 to 65535",
     ),
     (
         "objects/schedule.toml",
@@ -177,7 +195,7 @@ const UNREADABLE: [Mistake<'_>; 15] = [
 ];
 
 /// What a file says and nobody else has, or what would quietly do nothing.
-const MEANINGLESS: [Mistake<'_>; 22] = [
+const MEANINGLESS: [Mistake<'_>; 27] = [
     (
         "objects/orders.toml",
         "connector = \"shop\"",
@@ -200,7 +218,7 @@ const MEANINGLESS: [Mistake<'_>; 22] = [
         "objects/schedule.toml",
         "{ user = \"olga\", via = [\"folder\"] }",
         "{ folder = \"../outside\", as = \"operations\" }",
-        "✗ objects/schedule.toml:6: schedule `orders-morning`: is not the name of a folder below the one in the settings → use 1 to 100",
+        "✗ objects/schedule.toml:6: schedule `orders-morning`: `folder` is `../outside`, which is not the name of a folder below the one in the settings → use 1 to 100",
     ),
     (
         "objects/schedule.toml",
@@ -224,7 +242,7 @@ const MEANINGLESS: [Mistake<'_>; 22] = [
         "objects/shop.toml",
         "[user]",
         "[place]\nid = \"p\"\nsurface = \"slack\"\nchannel = \"#ops\"\nas = \"operations\"\n[user]",
-        "✗ objects/shop.toml:17: place `p`: `channel` is no channel id, so nobody ever asks from there → copy it from",
+        "✗ objects/shop.toml:17: place `p`: `channel` is `#ops`, which is no channel id, so nobody ever asks from there → copy it from",
     ),
     (
         "objects/shop.toml",
@@ -236,7 +254,7 @@ const MEANINGLESS: [Mistake<'_>; 22] = [
         "objects/shop.toml",
         "tools = [\"query\"]",
         "tools = [\"query\"]\nwhen = [{ arg = \"limit\", at_least = 9, at_most = 1 }]",
-        "✗ objects/shop.toml:13: role `operations`: the condition has `at_least` above `at_most`, so it never holds → exchange the two",
+        "✗ objects/shop.toml:13: role `operations`: the condition `grants[0].when[0]` on `limit` has `at_least` above `at_most`, so it never holds → exchange the two",
     ),
     (
         "objects/shop.toml",
@@ -267,6 +285,36 @@ const MEANINGLESS: [Mistake<'_>; 22] = [
         "tools = [\"query\"]",
         "tools = [\"list_queries\"]",
         "→ grant `query` of `shop` to the role `operations`, or remove the signal",
+    ),
+    (
+        "objects/shop.toml",
+        "tools = [\"query\"]",
+        "tools = [\"query\"]\nwhen = [{ arg = \"limit\", at_most = 9, optional = true },\n  { arg = \"name\", equals = \"all_orders\" }]",
+        "`shop` may not be asked by this role: role operations, grant on shop, grants[0].when[1]: the argument `name` is not the one that is allowed (objects/orders.toml:7) → give `name` in `args` of the signal as the condition of the role `operations` allows it, or change the condition (objects/shop.toml:14)",
+    ),
+    (
+        "objects/shop.toml",
+        "tools = [\"query\"]",
+        "tools = [\"query\"]\nwhen = [{ arg = \"nmae\", equals = \"open_orders\" }]",
+        "→ correct `arg` of the condition (objects/shop.toml:13): did you mean `name`, which the signal gives?",
+    ),
+    (
+        "objects/shop.toml",
+        "tools = [\"query\"]",
+        "tools = [\"query\"]\ndeny = [\"q*\"]",
+        "→ take `q*` out of `deny` of the role `operations` (objects/shop.toml:13), or remove the signal",
+    ),
+    (
+        "daybrief.toml",
+        "[folder]",
+        "[[model]]\nid = \"spare\"\nkind = \"ollama\"\nmodel = \"m\"\nbase_url = \"http://127.0.0.1:9\"\n[folder]",
+        "✓ daybrief.toml:8: warning: the model `spare` is set up and never asked: no route names it → add \"spare\" to `route`",
+    ),
+    (
+        "daybrief.toml",
+        "admin = \"olga\"",
+        "admin = \"olgaa\"",
+        "✗ daybrief.toml:5: `instance.admin` names `olgaa`, and there is no user of that id → did you mean `olga`?",
     ),
     (
         "objects/shop.toml",
@@ -318,7 +366,7 @@ const QUIET: [Mistake<'_>; 3] = [
         "objects/orders.toml",
         "key = \"item.id\"",
         "key = \"'order'\"",
-        "✓ objects/orders.toml:16: warning: briefing orders, signal `late`: `key` tells only 1 of 2 records of today apart, so the others are not told → name what is different",
+        "✓ objects/orders.toml:16: warning: briefing orders, signal `late`: `key` tells only 1 of 2 records of today apart: all are told, but which of them is new, goes on or is resolved cannot be known → name what is different in each record",
     ),
     (
         "objects/orders.toml",
@@ -409,7 +457,7 @@ async fn what_keeps_a_file_from_being_read_is_told_once_and_nothing_untrue_besid
         let wrong = told.lines().filter(|line| line.starts_with('✗'));
         // The mistake, and that the files cannot be applied.
         assert_eq!(wrong.count(), 2, "{told}");
-        assert!(told.contains("nothing is in force yet, so the rest is not looked at"));
+        assert!(told.contains("nothing is in force yet, so no source is asked"));
     }
 }
 
@@ -580,4 +628,331 @@ async fn a_mail_server_that_cannot_be_used_is_told_once_with_what_to_do() {
         "{told}"
     );
     assert!(!told.contains("has no [email]"), "{told}");
+}
+
+/// A daemon that is ended with the test.
+struct Daemon(std::process::Child);
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[tokio::test]
+async fn a_second_daemon_on_a_data_folder_is_told_of_the_first() {
+    use std::io::{BufRead, BufReader};
+    let instance = Instance::new().await;
+    let mut first = Daemon(
+        Command::new(env!("CARGO_BIN_EXE_daybrief"))
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .current_dir(instance.0.path())
+            .env_remove("DAYBRIEF_CONFIG")
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap(),
+    );
+    let mut ready = String::new();
+    BufReader::new(first.0.stdout.take().unwrap())
+        .read_line(&mut ready)
+        .unwrap();
+    let url = ready.trim().strip_prefix("ready on ").unwrap();
+    let output = instance.run(&["serve", "--listen", "127.0.0.1:0"]);
+    let told = String::from_utf8_lossy(&output.stderr);
+    let expected = format!(
+        "data: another `daybrief serve` works on this data folder (process {}, {url})\n  → stop that one first",
+        first.0.id()
+    );
+    assert!(told.contains(&expected), "{expected}\nnot in\n{told}");
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[tokio::test]
+async fn a_field_that_is_empty_in_some_rows_is_named_with_its_line_and_what_helps() {
+    let instance = Instance::new().await;
+    let root = instance.0.path();
+    let options = SqliteConnectOptions::new().filename(root.join("shop.db"));
+    let mut session = SqliteConnection::connect_with(&options).await.unwrap();
+    let empty = "insert into orders values ('3', 'Empty', null, '1');";
+    session.execute(empty).await.unwrap();
+    session.close().await.unwrap();
+    let all = QUERIES.replace("where due < :day", "where due < :day or due is null");
+    fs::write(root.join("queries.toml"), all).unwrap();
+    assert!(instance.told(&["apply", "--yes"]).contains("applied"));
+    for arguments in [
+        &["run", "orders", "--objects", "objects"][..],
+        &["run", "orders"],
+        &["check"],
+    ] {
+        let told = instance.told(arguments);
+        for part in [
+            "let.late: in `days_since(item.due)`: nothing (null) is no date; where it may be empty, say what counts then: \
+             `days_since(item.due) if item.due is not none else …`",
+            "(objects/orders.toml:13) → correct the expression",
+        ] {
+            assert!(told.contains(part), "{part}\nnot in\n{told}");
+        }
+    }
+    // What it says helps.
+    let mended = ORDERS.replace(
+        "days_since(item.due)",
+        "days_since(item.due) if item.due is not none else 0",
+    );
+    fs::write(root.join("objects/orders.toml"), mended).unwrap();
+    let told = instance.told(&["run", "orders", "--objects", "objects"]);
+    assert!(!told.contains("not checked"), "{told}");
+    let told = instance.told(&["run", "orders"]);
+    assert!(
+        told.contains("note: this is `orders` as it is in force; its file has it otherwise (objects/orders.toml:2)"),
+        "{told}"
+    );
+}
+
+#[tokio::test]
+async fn a_key_that_records_share_is_told_by_a_run_too() {
+    let instance = Instance::new().await;
+    change(instance.0.path(), QUIET[0]);
+    let told = instance.told(&["run", "orders", "--objects", "objects"]);
+    let expected = "note: objects/orders.toml:16: briefing orders, signal `late`: `key` tells only 1 of 2 records of today apart";
+    assert!(told.contains(expected), "{told}");
+    // Both are told.
+    assert!(
+        told.contains("Migros") && told.contains("Hartmann"),
+        "{told}"
+    );
+}
+
+#[tokio::test]
+async fn a_command_about_a_person_says_what_keeps_it_from_being_done() {
+    let instance = Instance::new().await;
+    assert!(instance.told(&["apply", "--yes"]).contains("applied"));
+    let nobody = "nothing is kept of a person `olgaa`\n  → did you mean `olga`?";
+    for (arguments, expected) in [
+        (
+            &[
+                "data",
+                "erase",
+                "--user",
+                "olgaa",
+                "--reason",
+                "ticket twelve",
+            ][..],
+            nobody,
+        ),
+        (&["data", "export", "--user", "olgaa"], nobody),
+        (
+            &[
+                "data",
+                "erase",
+                "--user",
+                "zoe",
+                "--reason",
+                "ticket twelve",
+            ],
+            "nothing is kept of a person `zoe`\n  → name the id of a user: `daybrief user list`",
+        ),
+        (
+            &["ask", "What is late?", "--role", "operations"],
+            "the settings have no model, so no question is answered\n  → add a `[[model]]`",
+        ),
+        (
+            &["user", "invite", "ann@acme", "--role", "operations"],
+            "the domain `acme` of `ann@acme` has no dot, so mail reaches it in your own network alone\n  → write it in full",
+        ),
+        (
+            &[
+                "user",
+                "invite",
+                "ann@acme",
+                "--role",
+                "operations",
+                "--yes",
+            ],
+            "ann is let in",
+        ),
+        (
+            &[
+                "ask",
+                "What is late?",
+                "--user",
+                "ann",
+                "--role",
+                "operatons",
+            ],
+            "there is no role `operatons`\n  → did you mean `operations`?",
+        ),
+        (&["user", "disable", "ann"], "ann is shut out"),
+        (
+            &[
+                "ask",
+                "What is late?",
+                "--user",
+                "ann",
+                "--role",
+                "operatons",
+            ],
+            "`ann` is disabled\n  → let them in again with `daybrief user enable ann`\nthere is no role `operatons`",
+        ),
+    ] {
+        let told = instance.told(arguments);
+        assert!(told.contains(expected), "{expected}\nnot in\n{told}");
+        assert!(!told.contains("[y/N]") && !told.contains("{\""), "{told}");
+    }
+}
+
+/// A mail server that takes everything but recipients.
+fn mail_server_without_people() -> u16 {
+    use std::io::{BufRead, BufReader, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let lines = BufReader::new(stream.try_clone().unwrap()).lines();
+            stream.write_all(b"220 mail.acme.example\r\n").unwrap();
+            for line in lines.map_while(Result::ok) {
+                let answer: &[u8] = match line.split(' ').next() {
+                    Some("RCPT") => b"550 5.1.1 No such user here\r\n",
+                    Some("QUIT") => b"221 Bye\r\n",
+                    _ => b"250 OK\r\n",
+                };
+                if stream.write_all(answer).is_err() {
+                    break;
+                }
+            }
+        }
+    });
+    port
+}
+
+#[tokio::test]
+async fn a_recipient_that_the_mail_server_does_not_know_is_told_without_a_log_and_with_what_to_do()
+{
+    let instance = Instance::new().await;
+    let email = format!(
+        "{SETTINGS}\n[email]\nhost = \"127.0.0.1\"\nport = {}\ntls = \"none\"\nfrom = \"Daybrief <daybrief@acme.example>\"\n",
+        mail_server_without_people()
+    );
+    fs::write(instance.0.path().join("daybrief.toml"), email).unwrap();
+    let mail: [Mistake<'_>; 2] = [
+        (
+            "objects/shop.toml",
+            "name = \"Olga\"",
+            "name = \"Olga\"\nemail = \"olga@acme.example\"",
+            "",
+        ),
+        ("objects/schedule.toml", "\"folder\"", "\"email\"", ""),
+    ];
+    for mistake in mail {
+        change(instance.0.path(), mistake);
+    }
+    assert!(instance.told(&["apply", "--yes"]).contains("applied"));
+    let told = instance.told(&["schedule", "send", "orders-morning"]);
+    assert!(told.contains("email olga@acme.example: failed: "), "{told}");
+    assert!(
+        told.contains("No such user here; correct the recipient's `email`"),
+        "{told}"
+    );
+    assert!(!told.contains("{\""), "a log beside the answer: {told}");
+}
+
+/// Mistakes in different files, objects and keys of one instance.
+const SEVEN: [Mistake<'_>; 8] = [
+    (
+        "objects/orders.toml",
+        "severity =",
+        "severty =",
+        "✗ objects/orders.toml:15: `briefing.signals[0].severty` is no known key",
+    ),
+    (
+        "objects/orders.toml",
+        "role = \"operations\"",
+        "role = \"operatons\"",
+        "✗ objects/orders.toml:4: briefing `orders`: there is no role `operatons` → did you mean `operations`?",
+    ),
+    (
+        "objects/orders.toml",
+        "connector = \"shop\"",
+        "connector = \"shopp\"",
+        "✗ objects/orders.toml:9: briefing `orders`: there is no connector `shopp` → did you mean `shop`?",
+    ),
+    (
+        "objects/schedule.toml",
+        "weekdays at 07:10",
+        "weekdays at 25:10",
+        "✗ objects/schedule.toml:4: schedule `orders-morning`: ",
+    ),
+    (
+        "objects/schedule.toml",
+        "user = \"olga\"",
+        "user = \"olgaa\"",
+        "✗ objects/schedule.toml:6: schedule `orders-morning`: there is no user `olgaa` → did you mean `olga`?",
+    ),
+    (
+        "objects/shop.toml",
+        "name = \"Olga\"",
+        "name = \"Olga\"\nemail = \"olga@acme..example\"\nzoned = \"UTC\"",
+        "✗ objects/shop.toml:21: user `olga`: `email` is `olga@acme..example`, which is no address",
+    ),
+    (
+        "objects/shop.toml",
+        "title = \"Shop database\"",
+        "title = \"Shop database\"\nlimits = { timeout_seconds = 0 }",
+        "✗ objects/shop.toml:4: `connector.limits.timeout_seconds` is 0",
+    ),
+    (
+        "objects/shop.toml",
+        "[user]",
+        "[calendar]\nid = \"c\"\nworking_days = [\"mo\"]\n[user]",
+        "✗ objects/shop.toml:17: `calendar.working_days[0]` is not one of ",
+    ),
+];
+
+#[tokio::test]
+async fn mistakes_in_one_place_hide_none_in_another() {
+    let instance = Instance::new().await;
+    let root = instance.0.path();
+    for mistake in SEVEN {
+        change(root, mistake);
+    }
+    let told = instance.told(&["check"]);
+    for (_, _, _, expected) in SEVEN {
+        assert!(told.contains(expected), "{expected}\nnot in\n{told}");
+    }
+    let all = told.lines().filter(|line| line.starts_with('✗')).count();
+    // The unknown key `zoned`, and that the files cannot be applied.
+    assert_eq!(all, SEVEN.len() + 2, "{told}");
+
+    // One that keeps a file from being TOML hides the other tables of it no more than the other files.
+    let broken = ORDERS.replace("title = \"Orders\"", "title = Orders");
+    fs::write(
+        root.join("objects/orders.toml"),
+        format!("{broken}\n[rolle]\nid = \"x\"\n"),
+    )
+    .unwrap();
+    let told = instance.told(&["check"]);
+    for expected in [
+        "✗ objects/orders.toml:3: is not TOML: a text stands without quotes",
+        "`[rolle]` is no kind of object → did you mean `role`?",
+        "✗ objects/schedule.toml:6: schedule `orders-morning`: there is no user `olgaa`",
+    ] {
+        assert!(told.contains(expected), "{expected}\nnot in\n{told}");
+    }
+    assert!(
+        !told.contains("no briefing `orders`"),
+        "it is in the file: {told}"
+    );
+
+    // Nor do mistakes in the settings hide those of the objects.
+    change(root, ("daybrief.toml", "[folder]", "[foldr]", ""));
+    let told = instance.told(&["check"]);
+    for expected in [
+        "daybrief.toml:7: `foldr` is no known key\n  → did you mean `folder`?",
+        "objects/schedule.toml:6: schedule `orders-morning`: there is no user `olgaa`",
+    ] {
+        assert!(told.contains(expected), "{expected}\nnot in\n{told}");
+    }
+    assert!(!told.contains("the settings have no"), "{told}");
 }
