@@ -2,6 +2,9 @@
 //!
 //! The files are written and synced in a hidden folder beside their place; one rename delivers them all. So a folder
 //! that is there is whole, and whether it is there answers whether it was delivered.
+//!
+//! A link (symlink) below the base folder is never followed: whoever may write there could otherwise have a brief written over
+//! a file elsewhere, or be told as delivered. The base folder itself may be one: the admin named it.
 
 use std::{
     fs::{self, File},
@@ -106,11 +109,13 @@ impl Channel for FolderChannel {
     async fn find(&self, delivery: &DeliveryId, to: &Address) -> Result<Found, ChannelError> {
         let place = self.place(delivery, to)?;
         blocking(&self.base, move || {
-            Ok(if place.done.try_exists()? {
-                Found::Delivered(place.receipt())
-            } else {
-                Found::NotDelivered
-            })
+            Ok(
+                if is_own_folder(&place.parent)? && is_own_folder(&place.done)? {
+                    Found::Delivered(place.receipt())
+                } else {
+                    Found::NotDelivered
+                },
+            )
         })
         .await
     }
@@ -138,7 +143,7 @@ impl Prepared for PreparedFolder {
     async fn commit(self: Box<Self>) -> Result<Receipt, ChannelError> {
         let place = self.place.clone();
         blocking(&self.place.parent, move || {
-            if place.done.try_exists()? {
+            if is_own_folder(&place.parent)? && is_own_folder(&place.done)? {
                 return Ok(());
             }
             fs::rename(&place.partial, &place.done)
@@ -160,11 +165,28 @@ impl Drop for PreparedFolder {
     }
 }
 
+/// Returns whether there is a folder. What is there and is none, such as a link to one, is an error.
+fn is_own_folder(path: &Path) -> io::Result<bool> {
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.is_dir() => Ok(true),
+        Ok(found) => Err(io::Error::new(
+            io::ErrorKind::NotADirectory,
+            if found.is_symlink() {
+                "is a link, and links are not followed"
+            } else {
+                "is no folder"
+            },
+        )),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// Writes all files into the hidden folder, synced.
 fn write(place: &Place, files: &[(String, Vec<u8>)]) -> io::Result<()> {
-    match fs::remove_dir_all(&place.partial) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
+    is_own_folder(&place.parent)?;
+    if is_own_folder(&place.partial)? {
+        fs::remove_dir_all(&place.partial)?;
     }
     create_private(&place.partial)?;
     for (name, content) in files {
@@ -230,8 +252,13 @@ fn create_private(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
-/// Writes a file that its owner alone reads, also where one of that name was open to others.
+/// Writes a file that its owner alone reads, also where one of that name was open to others. A link of that name is replaced,
+/// not followed.
 fn write_private(path: &Path, content: &[u8]) -> io::Result<File> {
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.is_symlink() => fs::remove_file(path)?,
+        _ => {}
+    }
     let mut options = File::options();
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]

@@ -234,3 +234,87 @@ async fn only_their_owner_reads_a_briefs_files() {
     assert_eq!((mode(&open), paths.len()), (0o600, 2));
     assert_eq!(std::fs::read_to_string(&open).unwrap(), "new");
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn links_below_the_base_folder_are_not_followed() {
+    use std::os::unix::fs::symlink;
+    let (base, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let channel = channel(base.path());
+    let is_untouched = || {
+        std::fs::read_dir(elsewhere.path())
+            .unwrap()
+            .next()
+            .is_none()
+    };
+    let delivery = fresh_delivery();
+    let prepare = async |name: &str| {
+        channel
+            .prepare(&delivery, &to(name), message(&[("a", "b")]))
+            .await
+            .map(drop)
+    };
+
+    // The recipient's folder.
+    symlink(elsewhere.path(), base.path().join("leads")).unwrap();
+    let error = prepare("leads").await.unwrap_err();
+    assert!(matches!(error, ChannelError::Never { .. }), "{error:?}");
+    assert!(channel.find(&delivery, &to("leads")).await.is_err());
+
+    // The folder that the files are written into first, and the one they go to.
+    let board = base.path().join("board");
+    std::fs::create_dir(&board).unwrap();
+    for name in [format!(".{delivery}.partial"), delivery.to_string()] {
+        let link = board.join(name);
+        symlink(elsewhere.path(), &link).unwrap();
+        let delivered = async {
+            channel
+                .prepare(&delivery, &to("board"), message(&[("a", "b")]))
+                .await?
+                .commit()
+                .await
+        };
+        let error = delivered.await.unwrap_err();
+        assert!(matches!(error, ChannelError::Never { .. }), "{error:?}");
+        // What was left over of the attempt is taken away, a link itself and never what it leads to.
+        let _ = std::fs::remove_file(&link);
+    }
+    assert_eq!(
+        channel.find(&delivery, &to("board")).await.unwrap(),
+        Found::NotDelivered
+    );
+    assert!(is_untouched());
+
+    // A file of a brief that nobody is sent.
+    let kept = elsewhere.path().join("kept");
+    std::fs::write(&kept, "as it was").unwrap();
+    symlink(&kept, board.join("a")).unwrap();
+    let Message::Folder(message) = message(&[("a", "new")]).into_inner() else {
+        unreachable!("it is one")
+    };
+    write_files(&board, message, "r", jiff::Timestamp::UNIX_EPOCH).unwrap();
+    assert_eq!(std::fs::read_to_string(&kept).unwrap(), "as it was");
+    assert_eq!(std::fs::read_to_string(board.join("a")).unwrap(), "new");
+
+    // The base folder is the admin's to name.
+    let named = base.path().join("named");
+    symlink(&board, &named).unwrap();
+    let through = self::channel(&named);
+    through.check().await.unwrap();
+    let prepared = through
+        .prepare(&delivery, &to("ceo"), self::message(&[("a", "b")]))
+        .await
+        .unwrap();
+    prepared.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn checks_at_once_do_not_disturb_each_other() {
+    let base = tempfile::tempdir().unwrap();
+    let channel = channel(base.path());
+    let checks = (0..64).map(|_| channel.check());
+    for checked in futures_util::future::join_all(checks).await {
+        checked.unwrap();
+    }
+    assert_eq!(std::fs::read_dir(base.path()).unwrap().count(), 0);
+}
