@@ -104,7 +104,10 @@ pub async fn make(
         .into_iter()
         .next()
         .ok_or_else(nobody)?;
-    let id = audience.run_of(&format!("{}/demo", schedule.id), due);
+    let id = app
+        .parts
+        .run_ids
+        .of(&format!("{}/demo", schedule.id), due, &audience);
     let occasion = Occasion {
         run: id.clone(),
         calendar: None,
@@ -233,6 +236,7 @@ pub async fn lay_out(
             link_hosts: vec!["acme.example".to_owned()],
             links: BTreeMap::new(),
             outside: false,
+            hidden_characters: Vec::new(),
         });
     }
     for (id, person, role) in PEOPLE {

@@ -4,8 +4,11 @@
 //! can win; `executing` is written before the call is made. So a call is made at most once, whoever clicks how often and
 //! whatever crashes: what is found `executing` later was begun by somebody whose end nobody saw, and is told as unclear.
 
+mod preview;
 #[cfg(test)]
 mod tests;
+
+pub use preview::preview;
 
 use std::collections::BTreeMap;
 
@@ -108,14 +111,8 @@ impl Desk<'_> {
                 "the arguments are too long",
             )));
         }
-        if let Some(c) = hidden_character(&Value::Object(suggestion.args.clone())) {
-            return Ok(Err(Decision::by_rule(
-                "proposals",
-                &format!(
-                    "an argument holds U+{:04X}, which nobody who approves it would see",
-                    u32::from(c)
-                ),
-            )));
+        if let Some(refused) = hides(suggestion.connector, suggestion.tool, &suggestion.args) {
+            return Ok(Err(refused));
         }
         let call = Wanted {
             connector: suggestion.connector,
@@ -375,6 +372,11 @@ impl Desk<'_> {
             }
             None => Decision::by_rule("proposals", "its source is not there any more"),
         };
+        // The admin may have taken that back since it was proposed.
+        let hides = connector
+            .filter(|_| act == Act::Approval)
+            .and_then(|connector| hides(connector, &proposal.tool, &proposal.args));
+        let decision = hides.filter(|_| decision.allowed).unwrap_or(decision);
         let is_open = proposal.state == ProposalState::Open;
         let is_shown = shown.is_none_or(|digest| digest == proposal.digest());
         let mut entry = approver.principal.entry(
@@ -458,6 +460,22 @@ fn as_of(mut proposal: Proposal, now: Timestamp) -> Proposal {
         _ => {}
     }
     proposal
+}
+
+/// The refusal of a call whose arguments hold what a person would not see, unless the admin lets this tool have it.
+fn hides(connector: &Connector, tool: &str, args: &Map<String, Value>) -> Option<Decision> {
+    if connector.may_hide(tool) {
+        return None;
+    }
+    let c = args.iter().find_map(|(key, value)| {
+        filter::hidden_character(key).or_else(|| hidden_character(value))
+    })?;
+    let why = format!(
+        "an argument holds U+{:04X}, which nobody who approves it would see; the connector's `hidden_characters` names the \
+         tools that may have such characters",
+        u32::from(c)
+    );
+    Some(Decision::by_rule("proposals", &why))
 }
 
 /// Returns a character of the arguments, keys included, that a preview would not show.

@@ -470,3 +470,42 @@ async fn what_nobody_would_see_in_the_preview_is_not_proposed() {
         suggested(&bench, "add_comment", comment).await.unwrap();
     }
 }
+
+/// Lets the tracker's tools of these patterns have characters that nobody sees.
+async fn may_hide(bench: &Bench, patterns: &[&str]) {
+    let objects = objects(bench).await;
+    let mut connectors = objects.connectors.iter();
+    let mut connector = connectors
+        .find(|connector| connector.id.as_str() == "tracker")
+        .unwrap()
+        .clone();
+    connector.hidden_characters = patterns.iter().map(|&one| one.to_owned()).collect();
+    let stored = crate::store::Stored {
+        since: bench.clock.now(),
+        file: None,
+        object: connector,
+    };
+    let rows = bench.store.objects();
+    rows.put(crate::store::Kind::Connector, "tracker", &stored)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_tool_that_may_have_hidden_characters_is_sent_them_and_only_while_it_may() {
+    let bench = Bench::new().await;
+    let comment = "\u{645}\u{6cc}\u{200c}\u{62e}";
+    may_hide(&bench, &["delete_*"]).await;
+    suggested(&bench, "add_comment", comment).await.unwrap_err();
+    may_hide(&bench, &["add_*"]).await;
+    let [first, second] = [
+        suggested(&bench, "add_comment", comment).await.unwrap(),
+        suggested(&bench, "add_comment", comment).await.unwrap(),
+    ];
+    assert!(preview(&first.args).contains("[U+200C zero width non-joiner]"));
+    assert_eq!(by_lena(&bench, &first).await.unwrap().state.name(), "done");
+    may_hide(&bench, &[]).await;
+    let refused = by_lena(&bench, &second).await.unwrap_err();
+    assert!(matches!(refused, NotDecided::NotAllowed(_)), "{refused}");
+    assert_eq!(bench.calls().len(), 1);
+}

@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 use super::{Programs, edge, refusal::Refusal, tokens::Caller};
 use crate::{
     access::{Clearance, Request, decide_approval},
-    act::{Approver, Desk, NotDecided},
+    act::{Approver, Desk, NotDecided, preview},
     domain::proposal::Proposal,
     ids::{ConnectorId, ProposalId, UserId},
     provision::Objects,
@@ -39,6 +39,8 @@ pub struct ProposalView {
     pub tool: String,
     /// The exact arguments.
     pub args: Map<String, Value>,
+    /// The same as a person is to be shown them: what nobody would see stands by its name.
+    pub preview: String,
     /// The question that it was suggested for.
     pub why: String,
     /// Who asked that.
@@ -68,6 +70,7 @@ pub struct ApproveRequest {
 fn view(proposal: Proposal, may_decide: bool) -> ProposalView {
     ProposalView {
         call: proposal.digest(),
+        preview: preview(&proposal.args),
         state: proposal.state.name(),
         id: proposal.id,
         connector: proposal.connector,

@@ -121,6 +121,7 @@ impl<'a> Server<'a> {
             link_hosts: Vec::new(),
             links: std::collections::BTreeMap::new(),
             outside: false,
+            hidden_characters: Vec::new(),
         };
         let role = toml::from_str(&format!(
             "id = '{NAME}'\ntitle = '{NAME}'\n[[grants]]\nconnector = '{NAME}'\ntools = ['*']"

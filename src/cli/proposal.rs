@@ -7,7 +7,7 @@ use clap::Subcommand;
 use super::{confirmed, one, open, print, print_json, print_json_list};
 use crate::{
     access::{self, Principal, Surface},
-    act::{Approver, Desk, NotDecided},
+    act::{Approver, Desk, NotDecided, preview},
     app::App,
     domain::{people::Role, proposal::Proposal},
     error::{Problem, Problems},
@@ -182,7 +182,7 @@ fn show(desk: &Desk<'_>, proposal: &Proposal, objects: &Objects, json: bool) {
     let approvers = desk.approvers(proposal, objects);
     if json {
         print_json(&serde_json::json!({
-            "proposal": proposal, "call": proposal.digest(), "approvers": approvers,
+            "proposal": proposal, "preview": preview(&proposal.args), "call": proposal.digest(), "approvers": approvers,
         }));
         return;
     }
@@ -192,8 +192,7 @@ fn show(desk: &Desk<'_>, proposal: &Proposal, objects: &Objects, json: bool) {
         .find(|connector| connector.id == proposal.connector)
         .map_or(proposal.connector.as_str(), |connector| &connector.title);
     print(&format!("{} in {source}", proposal.tool));
-    let args = serde_json::to_string_pretty(&proposal.args).unwrap_or_default();
-    print(&crate::text::visible_lines(&args));
+    print(&preview(&proposal.args));
     print(&format!("asked: {}", proposal.why));
     if !proposal.after_reading.is_empty() {
         print(&format!(

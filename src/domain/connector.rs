@@ -39,6 +39,10 @@ pub struct Connector {
     /// what was read cannot leave as a question.
     #[serde(default)]
     pub outside: bool,
+    /// Patterns of its actions whose arguments may hold characters that nobody sees, such as joiners and marks of direction,
+    /// which some scripts need. Other proposals that hold one are refused. Whoever decides sees them by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hidden_characters: Vec<String>,
 }
 
 /// How the server is reached.
@@ -224,6 +228,12 @@ impl Default for ConnectorLimits {
 }
 
 impl Connector {
+    /// Returns whether arguments of this tool may hold characters that nobody sees.
+    pub fn may_hide(&self, tool: &str) -> bool {
+        let mut patterns = self.hidden_characters.iter();
+        patterns.any(|pattern| matches_pattern(pattern, tool))
+    }
+
     /// The class of a tool: the most specific pattern (longest without its stars) wins, `action` on a tie.
     /// Nothing where no pattern names it.
     pub fn class_of(&self, tool: &str) -> Option<ToolClass> {

@@ -74,6 +74,7 @@ fn connector(launch: Launch) -> Connector {
         link_hosts: Vec::new(),
         links: Default::default(),
         outside: false,
+        hidden_characters: Vec::new(),
     }
 }
 
