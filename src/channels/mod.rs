@@ -20,7 +20,7 @@ pub use smtp::SmtpChannel;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use crate::{
     domain::{delivery::Address, schedule::ChannelKind},
@@ -104,6 +104,12 @@ pub trait Channel: Send + Sync {
     /// Asks the channel whether it already has this delivery.
     async fn find(&self, delivery: &DeliveryId, to: &Address) -> Result<Found, ChannelError>;
 
+    /// So long after an attempt whose end was not seen, what [`find`](Self::find) says of it can be trusted: nothing of the
+    /// attempt can still be on its way.
+    fn settles_within(&self) -> Duration {
+        Duration::ZERO
+    }
+
     /// Is the channel usable now? Connects and signs in, delivers nothing.
     async fn check(&self) -> Result<(), ChannelError>;
 
@@ -135,7 +141,7 @@ pub enum ChannelError {
     #[error("{what}")]
     Later {
         what: String,
-        after: Option<std::time::Duration>,
+        after: Option<Duration>,
     },
     /// Trying again changes nothing: bad address, bad credential, refused content.
     #[error("{what}")]

@@ -40,6 +40,8 @@ const FIND_MAX_HOURS: i64 = 48;
 const FIND_PAGE_MESSAGES: usize = 200;
 /// Pages that `find` reads before it says that it cannot tell.
 const FIND_MAX_PAGES: usize = 20;
+/// A post whose answer did not come may still be carried out, or still be missing in the history, for so long.
+const SETTLES_WITHIN: Duration = Duration::from_secs(120);
 /// The longest wait before a reply is tried again, in seconds.
 const REPLY_WAIT_MAX_SECONDS: u64 = 3;
 
@@ -207,6 +209,10 @@ impl Channel for SlackChannel {
             }
             Err(failure) => Err(failure.before()),
         }
+    }
+
+    fn settles_within(&self) -> Duration {
+        SETTLES_WITHIN
     }
 
     async fn check(&self) -> Result<(), ChannelError> {

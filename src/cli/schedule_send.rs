@@ -78,7 +78,10 @@ async fn create(app: &App, id: &ScheduleId) -> Result<Vec<RunId>, Problems> {
     let mut runs = Vec::new();
     for audience in audiences(schedule, &objects, &app.parts.company.defaults) {
         let run = Run {
-            id: audience.run_of(&format!("{id}/sent by hand"), now),
+            id: app
+                .parts
+                .run_ids
+                .of(&format!("{id}/sent by hand"), now, &audience),
             schedule: Some(schedule.id.clone()),
             briefing: schedule.briefing.clone(),
             audience,
@@ -218,6 +221,7 @@ fn words(state: &DeliveryState) -> &'static str {
     match state {
         DeliveryState::Waiting { .. } => "not delivered yet",
         DeliveryState::Sending { .. } => "is being sent",
+        DeliveryState::InDoubt { .. } => "may have arrived; asked again before it is sent again",
         DeliveryState::Sent { .. } => "sent",
         DeliveryState::Failed { .. } => "failed",
         DeliveryState::Unclear { .. } => "may have arrived or not",
@@ -230,6 +234,7 @@ fn words(state: &DeliveryState) -> &'static str {
 fn reason(state: &DeliveryState) -> (Option<&str>, Option<Timestamp>) {
     match state {
         DeliveryState::Waiting { next, last } => (last.as_deref(), Some(*next)),
+        DeliveryState::InDoubt { why, ask, .. } => (Some(why), Some(*ask)),
         DeliveryState::Failed { why, .. } | DeliveryState::Unclear { why, .. } => (Some(why), None),
         _ => (None, None),
     }

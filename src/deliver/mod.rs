@@ -1,7 +1,7 @@
 //! One delivery, taken as far as it goes now. At-least-once attempts become once by the delivery's id: before a channel
 //! is told to deliver, the row says `Sending`; a row found so after a crash is not sent again before the channel has
-//! been asked whether it has it. What cannot be asked about and may have gone out is not sent twice: it is `Unclear`, and
-//! the admin is told.
+//! been asked whether it has it, and not before its answer can be trusted: until then it is `InDoubt`. What cannot be asked
+//! about and may have gone out is not sent twice: it is `Unclear`, and the admin is told.
 
 use std::time::Duration;
 
@@ -44,14 +44,16 @@ impl Attempt<'_> {
         delivery: &mut Leased<Delivery>,
         message: Cleared<Message>,
     ) -> Result<(), StoreError> {
-        if let DeliveryState::Sending { .. } = delivery.state {
-            self.reconcile(delivery, "stopped while it was being sent".to_owned())
-                .await?;
-            self.save(delivery).await?;
-            if !matches!(&delivery.state, DeliveryState::Waiting { next, .. } if *next <= self.clock.now())
-            {
-                return Ok(());
+        // Whoever may not have it any more does not get it again either: that is asked for each attempt, so this one ends here.
+        match delivery.state.clone() {
+            DeliveryState::Sending { since } => {
+                let why = "stopped while it was being sent".to_owned();
+                return self.reconcile(delivery, since, why).await;
             }
+            DeliveryState::InDoubt { since, why, .. } => {
+                return self.reconcile(delivery, since, why).await;
+            }
+            _ => {}
         }
         let now = self.clock.now();
         if delivery.expires <= now {
@@ -82,7 +84,10 @@ impl Attempt<'_> {
                     reference: receipt.reference,
                 };
             }
-            Err(ChannelError::Unclear { what }) => self.reconcile(delivery, what).await?,
+            Err(ChannelError::Unclear { what }) => {
+                let now = self.clock.now();
+                return self.reconcile(delivery, now, what).await;
+            }
             Err(error) => delivery.state = after_error(error, delivery, self.clock.now()),
         }
         let state = delivery.state.clone();
@@ -103,6 +108,13 @@ impl Attempt<'_> {
     ) -> Result<(), StoreError> {
         let outcome = match &state {
             DeliveryState::Waiting { .. } | DeliveryState::Sending { .. } => None,
+            // Told once, when it begins.
+            DeliveryState::InDoubt { .. }
+                if matches!(delivery.state, DeliveryState::InDoubt { .. }) =>
+            {
+                None
+            }
+            DeliveryState::InDoubt { why, .. } => Some((Outcome::Unclear, why.clone())),
             DeliveryState::Sent { .. } => Some((Outcome::Done, String::new())),
             DeliveryState::Failed { why, .. } => Some((Outcome::Failed, why.clone())),
             DeliveryState::Unclear { why, .. } => Some((Outcome::Unclear, why.clone())),
@@ -150,34 +162,53 @@ impl Attempt<'_> {
             .await
     }
 
-    /// Asks the channel what became of an attempt whose end nobody saw.
+    /// Asks the channel what became of an attempt whose end nobody saw, which was given up at `since`.
     async fn reconcile(
         &self,
         delivery: &mut Leased<Delivery>,
+        since: Timestamp,
         why: String,
     ) -> Result<(), StoreError> {
+        let asked = self.clock.now();
         let found = self.channel.find(&delivery.id, &delivery.to).await;
         let now = self.clock.now();
-        delivery.state = match found {
+        let settles = SignedDuration::try_from(self.channel.settles_within());
+        let trusted = since
+            .checked_add(settles.unwrap_or(SignedDuration::MAX))
+            .unwrap_or(Timestamp::MAX);
+        let again = now.checked_add(ASK_AGAIN).unwrap_or(now);
+        let state = match found {
             Ok(Found::Delivered(receipt)) => DeliveryState::Sent {
                 at: now,
                 reference: receipt.reference,
             },
-            Ok(Found::NotDelivered) => DeliveryState::Waiting {
-                next: now,
-                last: Some(why),
+            Ok(Found::NotDelivered) if asked < trusted => DeliveryState::InDoubt {
+                since,
+                ask: again.min(trusted),
+                why,
             },
+            Ok(Found::NotDelivered) => {
+                if trusted > since {
+                    delivery.again_after = Some(why.clone());
+                }
+                DeliveryState::Waiting {
+                    next: now,
+                    last: Some(why),
+                }
+            }
             Ok(Found::CannotTell) => DeliveryState::Unclear { at: now, why },
             // It can be asked, but not now: whether it went out stays open until then.
-            Err(ChannelError::Later { .. }) if now < delivery.expires => DeliveryState::Sending {
-                since: now.checked_add(ASK_AGAIN).unwrap_or(now),
+            Err(ChannelError::Later { .. }) if now < delivery.expires => DeliveryState::InDoubt {
+                since,
+                ask: again,
+                why,
             },
             Err(error) => DeliveryState::Unclear {
                 at: now,
                 why: format!("{why}; asking about it failed: {error}"),
             },
         };
-        Ok(())
+        self.end(delivery, state).await
     }
 }
 

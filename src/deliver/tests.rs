@@ -19,6 +19,7 @@ struct Scripted {
     prepare: Mutex<Vec<ChannelError>>,
     commit: Mutex<Vec<ChannelError>>,
     find: Mutex<Vec<Result<Found, ChannelError>>>,
+    settles: Duration,
     delivered: Arc<AtomicUsize>,
 }
 
@@ -63,6 +64,10 @@ impl Channel for Scripted {
             .unwrap()
             .pop()
             .unwrap_or(Ok(Found::NotDelivered))
+    }
+
+    fn settles_within(&self) -> Duration {
+        self.settles
     }
 
     async fn check(&self) -> Result<(), ChannelError> {
@@ -114,6 +119,7 @@ impl Bench {
                 last: None,
             },
             attempts: 0,
+            again_after: None,
             expires: "2026-11-24T10:10:00Z".parse().unwrap(),
         };
         store.outbox().queue(&[delivery]).await.unwrap();
@@ -236,11 +242,70 @@ async fn what_the_channel_does_not_have_is_sent_once_more() {
     .await;
     assert!(matches!(
         bench.attempt().await,
-        DeliveryState::Sending { .. }
+        DeliveryState::InDoubt { .. }
     ));
     bench.clock.advance(SignedDuration::from_secs(60));
+    assert!(matches!(
+        bench.attempt().await,
+        DeliveryState::Waiting { .. }
+    ));
     assert!(matches!(bench.attempt().await, DeliveryState::Sent { .. }));
     assert_eq!(bench.delivered(), 1);
+}
+
+#[tokio::test]
+async fn what_may_still_arrive_is_not_sent_again_before_the_channels_answer_can_be_trusted() {
+    let settles = Duration::from_secs(120);
+    let bench = Bench::new(Scripted {
+        commit: Mutex::new(vec![unclear()]),
+        settles,
+        ..Scripted::default()
+    })
+    .await;
+    for _ in 0..8 {
+        let state = bench.attempt().await;
+        assert!(matches!(state, DeliveryState::InDoubt { .. }), "{state:?}");
+        bench.clock.advance(SignedDuration::from_secs(15));
+    }
+    assert_eq!(bench.delivered(), 0);
+    assert!(matches!(
+        bench.attempt().await,
+        DeliveryState::Waiting { .. }
+    ));
+    assert!(matches!(bench.attempt().await, DeliveryState::Sent { .. }));
+    assert_eq!(bench.delivered(), 1);
+    let kept = &bench
+        .store
+        .outbox()
+        .of_run(&RunId::new("r1").unwrap())
+        .await;
+    let why = kept.as_ref().unwrap()[0].again_after.as_deref();
+    assert_eq!(why, Some("the connection broke"));
+    let rows = bench.store.audit().from(1, 10).await.unwrap();
+    let unclear = rows.iter().filter(|row| row.entry["outcome"] == "unclear");
+    assert_eq!(unclear.count(), 1, "told in the trail once");
+}
+
+#[tokio::test]
+async fn what_arrives_late_after_an_unclear_end_is_found_and_not_sent_again() {
+    let bench = Bench::new(Scripted {
+        commit: Mutex::new(vec![unclear()]),
+        find: Mutex::new(vec![
+            Ok(Found::Delivered(receipt())),
+            Ok(Found::NotDelivered),
+            Ok(Found::NotDelivered),
+        ]),
+        settles: Duration::from_secs(120),
+        ..Scripted::default()
+    })
+    .await;
+    for _ in 0..2 {
+        let state = bench.attempt().await;
+        assert!(matches!(state, DeliveryState::InDoubt { .. }), "{state:?}");
+        bench.clock.advance(SignedDuration::from_secs(15));
+    }
+    assert!(matches!(bench.attempt().await, DeliveryState::Sent { .. }));
+    assert_eq!(bench.delivered(), 0);
 }
 
 #[tokio::test]

@@ -57,6 +57,10 @@ pub struct Delivery {
     pub state: DeliveryState,
     /// Attempts begun.
     pub attempts: u32,
+    /// Why the end of an attempt was not seen after which it was sent again: the channel said long enough after that it does
+    /// not have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again_after: Option<String>,
     /// Not sent after this instant.
     pub expires: Timestamp,
 }
@@ -73,6 +77,13 @@ pub enum DeliveryState {
     },
     /// Saved right before the channel was told to deliver. Found again after a crash it means: unclear.
     Sending { since: Timestamp },
+    /// Delivery had begun at `since` and its end was not seen; it may still arrive. The channel is asked at `ask`, and nothing
+    /// is sent again before its answer can be trusted.
+    InDoubt {
+        since: Timestamp,
+        ask: Timestamp,
+        why: String,
+    },
     /// The channel has it.
     Sent { at: Timestamp, reference: String },
     /// It will not be tried again.
@@ -92,6 +103,7 @@ impl DeliveryState {
         match self {
             Self::Waiting { .. } => "waiting",
             Self::Sending { .. } => "sending",
+            Self::InDoubt { .. } => "in-doubt",
             Self::Sent { .. } => "sent",
             Self::Failed { .. } => "failed",
             Self::Unclear { .. } => "unclear",
@@ -102,6 +114,9 @@ impl DeliveryState {
 
     /// Will nothing more happen?
     pub fn is_final(&self) -> bool {
-        !matches!(self, Self::Waiting { .. } | Self::Sending { .. })
+        !matches!(
+            self,
+            Self::Waiting { .. } | Self::Sending { .. } | Self::InDoubt { .. }
+        )
     }
 }

@@ -24,6 +24,7 @@ fn content(delivery: &Delivery) -> Result<Content, StoreError> {
     let due = match delivery.state {
         DeliveryState::Waiting { next, .. } => Some(next),
         DeliveryState::Sending { since } => Some(since),
+        DeliveryState::InDoubt { ask, .. } => Some(ask),
         _ => None,
     };
     Ok(Content {
