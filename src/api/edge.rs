@@ -12,7 +12,7 @@ use axum::{
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
-use super::{Programs, refusal::Refusal};
+use super::{Programs, refusal::Refusal, server::Place};
 
 /// The largest body, in bytes.
 pub const LARGEST_BODY: usize = 64 * 1024;
@@ -40,7 +40,15 @@ pub async fn guard(State(programs): State<Programs>, request: Request, next: Nex
     let id = crate::ids::fresh();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let mut response = match admit(&programs, request).await {
-        Ok(request) => next.run(request).await,
+        Ok(request) => {
+            // Its connection is of use from here on: all of the request is there.
+            let work = request.extensions().get::<Place>().map(Place::work);
+            let response = next.run(request).await;
+            match work {
+                Some(work) => work.until_the_end_of(response),
+                None => response,
+            }
+        }
         Err(refusal) => refusal.into_response(),
     };
     let headers = response.headers_mut();
@@ -63,15 +71,32 @@ pub async fn guard(State(programs): State<Programs>, request: Request, next: Nex
     response
 }
 
-async fn admit(programs: &Programs, request: Request) -> Result<Request, Refusal> {
-    if !programs.reachable.admits(request.headers()) {
-        return Err(Refusal::new(
-            StatusCode::FORBIDDEN,
-            "other-host",
-            "the request names another host, or comes from a page of one",
-        )
-        .advise("set [instance] url, or name the host in [api] hosts"));
+/// Lets through what comes by a name of ours: for pages that anybody may ask for, such as the probes.
+pub async fn known_host(
+    State(programs): State<Programs>,
+    request: Request,
+    next: Next,
+) -> Response {
+    match known(&programs, &request) {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => refusal.into_response(),
     }
+}
+
+fn known(programs: &Programs, request: &Request) -> Result<(), Refusal> {
+    if programs.reachable.admits(request.headers()) {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        StatusCode::FORBIDDEN,
+        "other-host",
+        "the request names another host, or comes from a page of one",
+    )
+    .advise("set [instance] url, or name the host in [api] hosts"))
+}
+
+async fn admit(programs: &Programs, request: Request) -> Result<Request, Refusal> {
+    known(programs, &request)?;
     let (parts, body) = request.into_parts();
     let body = tokio::time::timeout(BODY_WITHIN, to_bytes(body, LARGEST_BODY)).await;
     match body {
