@@ -429,10 +429,8 @@ impl Instance {
             .find(|schedule| schedule.id.as_str() == BRIEFING)
             .ok_or("no schedule")?;
         let all = audiences(schedule, &self.objects, &parts.company.defaults);
-        let id = all
-            .first()
-            .ok_or("nobody")?
-            .run_of(BRIEFING, self.clock.now());
+        let audience = all.first().ok_or("nobody")?;
+        let id = parts.run_ids.of(BRIEFING, self.clock.now(), audience);
         Ok(parts.store.runs().get(&id).await?.ok_or("no run")?)
     }
 

@@ -23,6 +23,7 @@ use crate::{
     converse::{self, Converse, TurnLimits},
     domain::{
         finding::{Gap, GapCause},
+        run::RunIds,
         schedule::ChannelKind,
     },
     error::{Problem, Problems},
@@ -365,6 +366,7 @@ impl App {
                 audit,
                 clock,
                 maker,
+                run_ids: RunIds::new(&derive(&root, "runs")),
                 channels,
                 company: Arc::new(company),
             },

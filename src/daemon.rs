@@ -18,7 +18,7 @@ use crate::{
     domain::schedule::Schedule,
     error::Problem,
     provision::Objects,
-    run::{Parts, Worker, audiences, preflight, tell_admin},
+    run::{Ahead, Parts, StoreHealth, Worker, audiences, tell_admin, tell_of_missing, watch_store},
     schedule::ticker,
     store::{Kind, StoreError},
 };
@@ -29,6 +29,8 @@ const TICK: &str = "*/2 * * * * *";
 const LOOK_AT_LATEST: Duration = Duration::from_secs(15);
 /// A brief is looked at so long before it is due.
 const PREFLIGHT_BEFORE: SignedDuration = SignedDuration::from_mins(30);
+/// What is missing then is looked at once more after this: a source that is slow for a moment is not missing.
+const LOOK_TWICE_AFTER: Duration = Duration::from_secs(60);
 /// Sign-ins that end soon are renewed so often.
 const RENEW_EVERY: SignedDuration = SignedDuration::from_mins(1);
 /// What is past its retention goes so often.
@@ -59,9 +61,15 @@ pub async fn run(app: &App, listener: TcpListener, stop: CancellationToken) -> R
         .await?;
     let metrics = Arc::new(Metrics::new());
     metrics.ticked(parts.clock.now());
+    let health = StoreHealth::default();
+    let watching = {
+        let (parts, health, stop) = (parts.clone(), health.clone(), stop.clone());
+        tokio::spawn(async move { watch_store(&parts, &health, stop).await })
+    };
     let api = Api {
         metrics: metrics.clone(),
         store: parts.store.clone(),
+        health: health.clone(),
         clock: parts.clock.clone(),
         programs: programs(app, &listener, &stop),
     };
@@ -125,6 +133,8 @@ pub async fn run(app: &App, listener: TcpListener, stop: CancellationToken) -> R
     }
     app.shutdown().await;
     let _ = tokio::time::timeout(Duration::from_secs(5), served).await;
+    // It may wait for a store that does not answer.
+    watching.abort();
     Ok(())
 }
 
@@ -171,7 +181,14 @@ impl Daemon<'_> {
     async fn look(&mut self, now: Timestamp) -> Result<(), StoreError> {
         let objects = self.parts.objects().await?;
         let defaults = &self.parts.company.defaults;
-        ticker::make_due_runs(&self.parts.store, &objects, defaults, now).await?;
+        ticker::make_due_runs(
+            &self.parts.store,
+            &self.parts.run_ids,
+            &objects,
+            defaults,
+            now,
+        )
+        .await?;
         self.worker.begin().await?;
         self.look_ahead(&objects, now).await?;
         let due = |at: Timestamp| now.duration_since(at) >= RENEW_EVERY;
@@ -219,6 +236,7 @@ impl Daemon<'_> {
         let Ok(until) = now.checked_add(PREFLIGHT_BEFORE) else {
             return Ok(());
         };
+        let mut ahead = Vec::new();
         for stored in self
             .parts
             .store
@@ -251,32 +269,21 @@ impl Daemon<'_> {
                 .find(|briefing| briefing.id == schedule.briefing)
                 .cloned();
             if let (true, Some(briefing)) = (fresh, briefing) {
-                let (parts, objects) = (self.parts.clone(), objects.clone());
-                let schedule = schedule.clone();
-                tokio::spawn(async move {
-                    let audiences = audiences(&schedule, &objects, &parts.company.defaults);
-                    let findings =
-                        preflight(&parts, &objects, &briefing, &audiences, Some(due)).await;
-                    let lines: Vec<String> = findings
-                        .iter()
-                        .map(|finding| format!("{}: {}.", finding.on, finding.what))
-                        .collect();
-                    if lines.is_empty() {
-                        tracing::info!(schedule = %schedule.id, %due, "all that the next brief needs is there");
-                        return;
-                    }
-                    let text = format!(
-                        "The brief `{}` is due {due}, and this will be missing. {}",
-                        briefing.id,
-                        lines.join(" ")
-                    );
-                    let subject = format!("Before {}: {} problems", briefing.id, lines.len());
-                    let about = format!("preflight/{}/{due}", schedule.id);
-                    if let Err(error) = tell_admin(&parts, &about, &subject, &text).await {
-                        tracing::error!(%error, "the admin could not be told");
-                    }
+                ahead.push(Ahead {
+                    briefing,
+                    audiences: audiences(schedule, objects, defaults),
+                    due,
                 });
             }
+        }
+        if !ahead.is_empty() {
+            let (parts, objects) = (self.parts.clone(), objects.clone());
+            tokio::spawn(async move {
+                let told = tell_of_missing(&parts, &objects, &ahead, LOOK_TWICE_AFTER).await;
+                if let Err(error) = told {
+                    tracing::error!(%error, "the admin could not be told");
+                }
+            });
         }
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.retain(|(_, due)| *due > now);

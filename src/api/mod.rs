@@ -36,8 +36,12 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    clock::Clock, connectors::reachable::Reachable, converse::Converse, run::Company,
-    settings::Settings, store::Store,
+    clock::Clock,
+    connectors::reachable::Reachable,
+    converse::Converse,
+    run::{Company, StoreHealth},
+    settings::Settings,
+    store::Store,
 };
 use refusal::Refusal;
 
@@ -51,6 +55,8 @@ const STORE_ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 pub struct Api {
     pub metrics: Arc<Metrics>,
     pub store: Store,
+    /// What was last found of the store.
+    pub health: StoreHealth,
     pub clock: Arc<dyn Clock>,
     pub programs: Programs,
 }
@@ -149,14 +155,18 @@ fn programs_router(programs: Programs) -> Router {
 
 impl Api {
     fn router(self) -> Router {
-        let programs = programs_router(self.programs.clone());
+        let programs = self.programs.clone();
         Router::new()
             .route("/", get(welcome))
             .route("/healthz", get(health))
             .route("/readyz", get(ready))
             .route("/metrics", get(metrics_page))
+            .layer(middleware::from_fn_with_state(
+                programs.clone(),
+                edge::known_host,
+            ))
             .with_state(self)
-            .merge(programs)
+            .merge(programs_router(programs))
     }
 
     /// Serves until `stop` ends; requests that run are finished.
@@ -198,35 +208,34 @@ async fn welcome(State(api): State<Api>) -> Response {
         .into_response()
 }
 
-/// Does the ticker tick?
+/// Does the ticker tick? Where the store cannot be worked with, it waits for that, and to start the daemon again helps nobody.
 async fn health(State(api): State<Api>) -> Response {
     let silent = api.clock.now().as_second() - api.metrics.last_tick();
     if silent < TICK_IS_LATE_SECONDS {
         (StatusCode::OK, "ok\n").into_response()
+    } else if api.health.outage().is_some() {
+        (StatusCode::OK, "ok: waits for the store\n").into_response()
     } else {
         let text = format!("the scheduler has been silent for {silent} s\n");
         (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
     }
 }
 
-/// Does the store answer?
+/// Does the store take a write? Where not, why, in words that a stranger may read.
 async fn ready(State(api): State<Api>) -> Response {
-    match tokio::time::timeout(STORE_ANSWERS_WITHIN, api.store.ping()).await {
-        Ok(Ok(())) => (StatusCode::OK, "ok\n").into_response(),
+    let why = match tokio::time::timeout(STORE_ANSWERS_WITHIN, api.store.ping()).await {
+        Ok(Ok(())) => return (StatusCode::OK, "ok\n").into_response(),
         Ok(Err(error)) => {
             tracing::warn!(%error, "not ready");
-            (
-                StatusCode::SERVICE_UNAVAILABLE,
-                "the store does not answer\n",
-            )
-                .into_response()
+            error.in_short()
         }
-        Err(_) => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the store does not answer in time\n",
-        )
-            .into_response(),
-    }
+        // Who waited for longer knows more.
+        Err(_) => match api.health.outage() {
+            Some(outage) => outage.why,
+            None => "the store does not answer in time".to_owned(),
+        },
+    };
+    (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response()
 }
 
 async fn metrics_page(State(api): State<Api>) -> Response {

@@ -1001,6 +1001,7 @@ async fn the_printed_address_has_a_page_that_says_what_runs_and_nothing_secret()
         let api = Api {
             metrics: Arc::new(Metrics::new()),
             store: instance.programs.converse.store.clone(),
+            health: StoreHealth::default(),
             clock: instance.clock.clone(),
             programs: Programs {
                 api: offered,
@@ -1026,6 +1027,7 @@ async fn a_ticker_that_fell_silent_is_seen() {
     let api = Api {
         metrics: Arc::new(Metrics::new()),
         store: instance.programs.converse.store.clone(),
+        health: StoreHealth::default(),
         clock: instance.clock.clone(),
         programs: instance.programs.clone(),
     };
@@ -1036,4 +1038,30 @@ async fn a_ticker_that_fell_silent_is_seen() {
     let answer = health(State(api.clone())).await;
     assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(ready(State(api)).await.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn the_pages_that_anybody_may_ask_for_are_told_by_names_of_ours_alone() {
+    let instance = Instance::new().await;
+    let api = Api {
+        metrics: Arc::new(Metrics::new()),
+        store: instance.programs.converse.store.clone(),
+        health: StoreHealth::default(),
+        clock: instance.clock.clone(),
+        programs: instance.programs.clone(),
+    };
+    api.metrics.ticked(instance.clock.now());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(api.serve(listener, std::future::pending()));
+    for path in ["/", "/healthz", "/readyz", "/metrics"] {
+        for (host, status) in [("localhost", 200), ("evil.test", 403)] {
+            let request = instance.client.get(format!("{url}{path}"));
+            let answer = request.header("host", host).send().await.unwrap();
+            assert_eq!(answer.status(), status, "{path} by {host}");
+        }
+        let request = instance.client.get(format!("{url}{path}"));
+        let answer = request.header("origin", "https://evil.test").send().await;
+        assert_eq!(answer.unwrap().status(), 403, "{path} from another page");
+    }
 }

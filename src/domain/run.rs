@@ -1,15 +1,22 @@
 //! A run: one briefing for one audience at one due instant, as data. A crash at any point loses nothing but the
 //! step at hand.
 
+use std::sync::Arc;
+
+use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use sha2::Sha256;
 
 use crate::{
     domain::{brief::Brief, delivery::Address},
     error::Problem,
-    ids::{BriefingId, RoleId, RunId, ScheduleId, UserId, derived},
+    ids::{BriefingId, RoleId, RunId, ScheduleId, UserId, hex},
     text::Language,
 };
+
+/// Hex digits of a run's id: 96 bits.
+const ID_DIGITS: usize = 24;
 
 /// A run and how far it got.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -129,12 +136,30 @@ impl Audience {
     pub fn key(&self) -> String {
         format!("{}@{}@{}", self.role, self.zone, self.language.tag())
     }
+}
 
-    /// Returns the id of the run of a schedule (or of a person's command, by a fresh text) at a due instant for this audience:
+/// Names runs, under a key of the instance: whoever knows when a brief is due and for whom cannot tell its run's id.
+#[derive(Clone)]
+pub struct RunIds(Arc<[u8]>);
+
+impl RunIds {
+    /// The names of the instance that has this key.
+    pub fn new(key: &[u8]) -> Self {
+        Self(Arc::from(key))
+    }
+
+    /// Returns the id of the run of a schedule (or of a person's command, by a fresh text) at a due instant for an audience:
     /// the same three give the same run.
-    pub fn run_of(&self, origin: &str, due: Timestamp) -> RunId {
-        let text = derived(&[origin, &due.to_string(), &self.key()]);
-        RunId::new(text).unwrap_or_else(|_| unreachable!("24 hex digits are a name"))
+    pub fn of(&self, origin: &str, due: Timestamp, audience: &Audience) -> RunId {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0)
+            .unwrap_or_else(|_| unreachable!("HMAC takes keys of any length"));
+        for part in [origin, &due.to_string(), &audience.key()] {
+            mac.update(&(part.len() as u64).to_be_bytes());
+            mac.update(part.as_bytes());
+        }
+        let digits = hex(&mac.finalize().into_bytes());
+        let id: String = digits.chars().take(ID_DIGITS).collect();
+        RunId::new(id).unwrap_or_else(|_| unreachable!("hex digits are a name"))
     }
 }
 
@@ -142,6 +167,22 @@ impl Audience {
 mod tests {
     use super::*;
     use crate::ids::BriefingId;
+
+    #[test]
+    fn who_knows_what_is_due_and_not_the_key_knows_no_id_of_a_run() {
+        let audience = Audience {
+            role: RoleId::new("vp").unwrap(),
+            language: Language::English,
+            zone: "UTC".to_owned(),
+            recipients: Vec::new(),
+        };
+        let id = |key: &str| RunIds::new(key.as_bytes()).of("s", Timestamp::UNIX_EPOCH, &audience);
+        assert_eq!(id("ours"), id("ours"));
+        assert_ne!(id("ours"), id("another's"));
+        let guessed = crate::ids::derived(&["s", "1970-01-01T00:00:00Z", &audience.key()]);
+        assert!(!id("ours").as_str().starts_with(&guessed));
+        assert_eq!(id("ours").as_str().len(), ID_DIGITS);
+    }
 
     #[test]
     fn a_brief_is_read_by_whom_it_was_sent_to_under_its_role_and_nobody_else() {
@@ -172,7 +213,7 @@ mod tests {
         }));
         let brief: Box<Brief> = Box::new(brief.unwrap());
         let mut run = Run {
-            id: audience.run_of("s", Timestamp::UNIX_EPOCH),
+            id: RunIds::new(b"key").of("s", Timestamp::UNIX_EPOCH, &audience),
             schedule: None,
             briefing: BriefingId::new("b").unwrap(),
             audience,

@@ -91,7 +91,7 @@ name!(/** A conversation: questions and answers of one person under one role. */
 name!(/** A proposed action. */ ProposalId);
 name!(/** A token with which another program asks. */ TokenId);
 name!(/** One run: a briefing for one audience at one due instant. Derived from those three, so the same
-    due instant cannot have two. */ RunId);
+    due instant cannot have two, under a key of the instance. */ RunId);
 name!(/** One delivery: a run's brief to one recipient over one channel. Derived from those three. */ DeliveryId);
 
 /// A fresh identifier that sorts by time of making (UUID version 7, RFC 9562).

@@ -2,10 +2,12 @@
 //! next begins, so that a crash loses the step at hand and nothing else. A run that dies before it is composed asks its
 //! sources afresh; one that dies after keeps its brief.
 
+mod ahead;
 mod asked;
 mod audience;
 mod make;
 mod notices;
+mod outage;
 mod preflight;
 mod rehearsal;
 mod selection;
@@ -14,9 +16,11 @@ mod worker;
 #[cfg(test)]
 mod tests;
 
+pub use ahead::{Ahead, tell_of_missing};
 pub use audience::{Defaults, address, audiences};
 pub use make::{Made, Maker, Occasion, zone};
 pub use notices::tell_admin;
+pub use outage::{Outage, StoreHealth, watch as watch_store};
 pub use preflight::{Finding as PreflightFinding, preflight};
 pub use rehearsal::{Rehearsal, rehearse};
 pub use selection::Selector;
@@ -39,7 +43,7 @@ use crate::{
         connector::Connector,
         delivery::{Delivery, DeliveryState},
         people::User,
-        run::{Run, RunState},
+        run::{Run, RunIds, RunState},
         schedule::ChannelKind,
     },
     error::Problem,
@@ -78,6 +82,7 @@ pub struct Parts {
     pub audit: Audit,
     pub clock: Arc<dyn Clock>,
     pub maker: Maker,
+    pub run_ids: RunIds,
     pub channels: BTreeMap<ChannelKind, Arc<dyn Channel>>,
     pub company: Arc<Company>,
 }
@@ -155,9 +160,7 @@ impl Parts {
                         Outcome::Failed
                     };
                     self.note(run, outcome).await?;
-                    if !whole {
-                        notices::undelivered(self, run, &deliveries).await?;
-                    }
+                    notices::undelivered(self, run, &deliveries).await?;
                     return self.store.runs().save(run, None).await;
                 }
                 RunState::Done { .. } | RunState::Quiet { .. } | RunState::Failed { .. } => {
@@ -373,7 +376,10 @@ impl Parts {
             return Ok(true);
         };
         // What is being sent already is asked about, not taken back.
-        if matches!(delivery.state, DeliveryState::Sending { .. }) {
+        if matches!(
+            delivery.state,
+            DeliveryState::Sending { .. } | DeliveryState::InDoubt { .. }
+        ) {
             return Ok(true);
         }
         let stored = self
@@ -437,6 +443,7 @@ fn deliveries(run: &Run, brief: &Brief, now: Timestamp) -> Vec<Delivery> {
                     last: None,
                 },
                 attempts: 0,
+                again_after: None,
                 expires,
             })
         })

@@ -15,6 +15,7 @@ use crate::{
     },
     error::Problem,
     ids::BriefingId,
+    provision::Objects,
     store::StoreError,
     text::Language,
 };
@@ -109,12 +110,13 @@ pub(super) async fn late(parts: &Parts, run: &Run, now: Timestamp) -> Result<(),
     tell_admin(parts, &format!("late/{}", run.id), &subject, &text).await
 }
 
-/// Tells the admin which deliveries did not arrive, or may not have.
+/// Tells the admin which deliveries did not arrive, or may not have, or may have twice.
 pub(super) async fn undelivered(
     parts: &Parts,
     run: &Run,
     deliveries: &[Delivery],
 ) -> Result<(), StoreError> {
+    let mut missing = 0_usize;
     let lines: Vec<String> = deliveries
         .iter()
         .filter_map(|delivery| {
@@ -122,10 +124,22 @@ pub(super) async fn undelivered(
                 DeliveryState::Failed { why, .. } => format!("failed: {why}"),
                 DeliveryState::Unclear { why, .. } => format!("may have arrived or not: {why}"),
                 DeliveryState::Expired { .. } => "not delivered in time".to_owned(),
+                DeliveryState::Sent { .. } => {
+                    let why = delivery.again_after.as_ref()?;
+                    return Some(format!(
+                        "{} {}: sent again after an attempt whose end nobody saw ({why}); the channel did not have it a while \
+                         later. Should it stand there twice, one can be removed.",
+                        delivery.to.kind(),
+                        delivery.to.target()
+                    ));
+                }
                 // That is what the admin wanted.
-                DeliveryState::Revoked { .. } | DeliveryState::Sent { .. } => return None,
-                DeliveryState::Waiting { .. } | DeliveryState::Sending { .. } => return None,
+                DeliveryState::Revoked { .. } => return None,
+                DeliveryState::Waiting { .. }
+                | DeliveryState::Sending { .. }
+                | DeliveryState::InDoubt { .. } => return None,
             };
+            missing += 1;
             Some(format!(
                 "{} {}: {why}.",
                 delivery.to.kind(),
@@ -148,12 +162,17 @@ pub(super) async fn undelivered(
         run.id,
         lines.join(" ")
     );
-    let subject = format!(
-        "Brief {}: {} of {} not delivered",
-        run.briefing,
-        lines.len(),
-        deliveries.len()
-    );
+    let subject = match missing {
+        0 => format!(
+            "Brief {}: sent again after an unclear attempt",
+            run.briefing
+        ),
+        _ => format!(
+            "Brief {}: {missing} of {} not delivered",
+            run.briefing,
+            deliveries.len()
+        ),
+    };
     tell_admin(parts, &format!("undelivered/{}", run.id), &subject, &text).await
 }
 
@@ -166,18 +185,25 @@ pub async fn tell_admin(
 ) -> Result<(), StoreError> {
     tracing::error!(about, text, "the admin is told");
     let objects = parts.objects().await?;
-    let admin = parts.company.admin.as_ref().and_then(|id| {
-        objects
-            .users
-            .iter()
-            .find(|user| user.id == *id && user.is_active())
-    });
-    let Some((admin, role)) = admin.and_then(|admin| Some((admin, admin.roles.first()?))) else {
-        return Ok(());
-    };
-    let Ok(briefing) = BriefingId::new(NOTICE) else {
-        return Ok(());
-    };
+    if let Some(run) = word(parts, &objects, about, subject, text) {
+        parts.store.runs().create(&run, run.due).await?;
+    }
+    Ok(())
+}
+
+/// A word to the admin as a run that is composed; nothing where there is no admin.
+pub(super) fn word(
+    parts: &Parts,
+    objects: &Objects,
+    about: &str,
+    subject: &str,
+    text: &str,
+) -> Option<Run> {
+    let id = parts.company.admin.as_ref()?;
+    let mut users = objects.users.iter();
+    let admin = users.find(|user| user.id == *id && user.is_active())?;
+    let role = admin.roles.first()?;
+    let briefing = BriefingId::new(NOTICE).ok()?;
     let audience = Audience {
         role: role.clone(),
         // What is told to an admin is English.
@@ -194,7 +220,7 @@ pub async fn tell_admin(
     };
     let now = parts.clock.now();
     // The same word has the same id whenever it is said.
-    let id = audience.run_of(about, Timestamp::UNIX_EPOCH);
+    let id = parts.run_ids.of(about, Timestamp::UNIX_EPOCH, &audience);
     let brief = compose::notice(compose::Notice {
         run: id.clone(),
         briefing: briefing.clone(),
@@ -206,7 +232,7 @@ pub async fn tell_admin(
         subject: subject.to_owned(),
         text: text.to_owned(),
     });
-    let run = Run {
+    Some(Run {
         id,
         schedule: None,
         briefing,
@@ -218,9 +244,7 @@ pub async fn tell_admin(
         state: RunState::Composed {
             brief: Box::new(brief),
         },
-    };
-    parts.store.runs().create(&run, now).await?;
-    Ok(())
+    })
 }
 
 fn reach(admin: &crate::domain::people::User, kind: ChannelKind) -> Option<Target> {

@@ -23,6 +23,8 @@ struct Mailbox {
     delivered: Mutex<Vec<(DeliveryId, String)>>,
     /// Answers that come instead of a delivery, last first.
     refuse: Mutex<Vec<ChannelError>>,
+    /// Answers to checks, last first; after them all is well.
+    checks: Mutex<Vec<ChannelError>>,
 }
 
 struct Letter {
@@ -77,7 +79,10 @@ impl Channel for Handle {
     }
 
     async fn check(&self) -> Result<(), ChannelError> {
-        Ok(())
+        match self.0.checks.lock().unwrap().pop() {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
     }
 }
 
@@ -91,6 +96,10 @@ impl SecretSource for NoSecrets {
 }
 
 const LEASE: SignedDuration = SignedDuration::from_secs(30);
+
+fn ids() -> RunIds {
+    RunIds::new(b"key")
+}
 
 /// An instance with one briefing, which asks nothing, and two readers.
 struct Instance {
@@ -200,6 +209,7 @@ impl Instance {
                 },
             },
             audit,
+            run_ids: ids(),
             channels,
             company: Arc::new(Company {
                 name: "Acme".to_owned(),
@@ -221,7 +231,7 @@ impl Instance {
         let parts = self.parts(store);
         let objects = parts.objects().await?;
         let defaults = &parts.company.defaults;
-        ticker::make_due_runs(&parts.store, &objects, defaults, self.clock.now()).await?;
+        ticker::make_due_runs(&parts.store, &ids(), &objects, defaults, self.clock.now()).await?;
         Worker::new(parts, CancellationToken::new(), Arc::new(()))
             .drain()
             .await
@@ -252,7 +262,7 @@ impl Instance {
     }
 
     async fn run(&self, due: &str) -> Run {
-        let id = self.audience().run_of("s", due.parse().unwrap());
+        let id = ids().of("s", due.parse().unwrap(), &self.audience());
         self.store.runs().get(&id).await.unwrap().unwrap()
     }
 
@@ -292,7 +302,7 @@ async fn a_run_is_woken_where_its_last_delivery_ended_while_it_was_in_hands() {
     let parts = instance.parts(instance.store.clone());
     let (runs, outbox) = (parts.store.runs(), parts.store.outbox());
     let (now, objects) = (instance.clock.now(), parts.objects().await.unwrap());
-    ticker::make_due_runs(&parts.store, &objects, &parts.company.defaults, now)
+    ticker::make_due_runs(&parts.store, &ids(), &objects, &parts.company.defaults, now)
         .await
         .unwrap();
     let mut run = runs.claim(now, LEASE, 1).await.unwrap().remove(0);
@@ -533,7 +543,7 @@ async fn a_brief_by_hand_is_held_against_the_last_due_one_and_the_next_due_one_n
     .unwrap();
     let done = |due: &str, marks: &[crate::domain::finding::Mark], by_hand: bool| {
         let due = due.parse().unwrap();
-        let id = audience.run_of(if by_hand { "by hand" } else { "s" }, due);
+        let id = ids().of(if by_hand { "by hand" } else { "s" }, due, &audience);
         let mut brief = compose::notice(compose::Notice {
             run: id.clone(),
             briefing: BriefingId::new("morning").unwrap(),
@@ -608,4 +618,140 @@ async fn a_brief_by_hand_is_held_against_the_last_due_one_and_the_next_due_one_n
     instance.work().await;
     let next = instance.run("2026-11-25T07:00:00Z").await;
     assert_eq!(next.state.brief().unwrap().marks, marks);
+}
+
+impl Instance {
+    /// What was delivered, each on one line.
+    fn flat(&self) -> Vec<String> {
+        let letters = self.letters();
+        letters.iter().map(|text| text.replace('\n', " ")).collect()
+    }
+
+    /// So many briefs that are due soon, and what the admin is told of them before.
+    async fn looked_ahead(&self, briefs: usize) -> Vec<String> {
+        let parts = self.parts(self.store.clone());
+        let objects = parts.objects().await.unwrap();
+        let ahead: Vec<Ahead> = (0..briefs)
+            .map(|n| Ahead {
+                briefing: objects.briefings[0].clone(),
+                audiences: vec![self.audience()],
+                due: self.clock.now() + SignedDuration::from_mins(i64::try_from(n).unwrap()),
+            })
+            .collect();
+        let told = tell_of_missing(&parts, &objects, &ahead, std::time::Duration::ZERO);
+        told.await.unwrap();
+        let before = self.flat().len();
+        self.work().await;
+        let letters = self.flat();
+        let mut told: Vec<_> = letters.into_iter().skip(before).collect();
+        told.retain(|letter| letter.contains("will be missing"));
+        told
+    }
+}
+
+#[tokio::test]
+async fn of_one_fault_the_admin_is_told_once_before_seven_briefs() {
+    let instance = Instance::new().await;
+    let told = instance.looked_ahead(7).await;
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(
+        told[0].contains("tracker") && told[0].contains("7 briefs"),
+        "{told:?}"
+    );
+    // Later in the morning, by another look of this or another node.
+    instance.clock.advance(SignedDuration::from_mins(30));
+    assert!(instance.looked_ahead(7).await.is_empty());
+}
+
+#[tokio::test]
+async fn what_was_not_there_for_a_moment_only_is_not_told_as_missing() {
+    let instance = Instance::new().await;
+    let slow = ChannelError::Later {
+        what: "no answer".to_owned(),
+        after: None,
+    };
+    instance.mailbox.checks.lock().unwrap().push(slow);
+    let told = instance.looked_ahead(1).await;
+    assert_eq!(told.len(), 1, "the tracker alone: {told:?}");
+    assert!(!told[0].contains("channel"), "{told:?}");
+}
+
+#[tokio::test]
+async fn an_outage_of_the_store_is_told_past_it_once_and_its_end_is_seen() {
+    let instance = Instance::new().await;
+    let (well, broken) = (
+        instance.parts(instance.store.clone()),
+        instance.parts(instance.store.that_fails_after(0)),
+    );
+    let (health, mut known) = (StoreHealth::default(), None);
+    outage::look(&well, &health, &mut known).await;
+    assert_eq!(health.outage(), None);
+    // A moment is no outage.
+    outage::look(&broken, &health, &mut known).await;
+    assert!(health.outage().is_some() && instance.flat().is_empty());
+    for _ in 0..3 {
+        outage::look(&broken, &health, &mut known).await;
+    }
+    let letters = instance.flat();
+    assert_eq!(letters.len(), 1, "{letters:?}");
+    assert!(
+        letters[0].contains("The store cannot be written"),
+        "{letters:?}"
+    );
+    outage::look(&well, &health, &mut known).await;
+    assert_eq!(health.outage(), None);
+    instance.work().await;
+    let letters = instance.flat();
+    let told = letters.iter().filter(|letter| letter.contains("The store"));
+    assert_eq!(told.count(), 1, "{letters:?}");
+    instance.verify().await;
+}
+
+#[tokio::test]
+async fn an_outage_that_nobody_could_be_told_of_is_told_when_it_is_over() {
+    let instance = Instance::new().await;
+    let (well, broken) = (
+        instance.parts(instance.store.clone()),
+        instance.parts(instance.store.that_fails_after(0)),
+    );
+    let (health, mut known) = (StoreHealth::default(), None);
+    outage::look(&well, &health, &mut known).await;
+    let down = || ChannelError::Later {
+        what: "down".to_owned(),
+        after: None,
+    };
+    let refusals = [down(), down()];
+    instance.mailbox.refuse.lock().unwrap().extend(refusals);
+    for _ in 0..3 {
+        outage::look(&broken, &health, &mut known).await;
+    }
+    assert!(instance.flat().is_empty());
+    outage::look(&well, &health, &mut known).await;
+    instance.work().await;
+    let letters = instance.flat();
+    let told = letters
+        .iter()
+        .filter(|letter| letter.contains("The store could not be written"));
+    assert_eq!(told.count(), 1, "{letters:?}");
+}
+
+#[tokio::test]
+async fn a_brief_that_was_sent_again_after_an_unclear_end_is_told_to_the_admin() {
+    let instance = Instance::new().await;
+    instance.work().await;
+    let parts = instance.parts(instance.store.clone());
+    let run = instance.run(DUE).await;
+    let mut deliveries = parts.store.outbox().of_run(&run.id).await.unwrap();
+    deliveries[0].again_after = Some("no answer within 20 s".to_owned());
+    notices::undelivered(&parts, &run, &deliveries)
+        .await
+        .unwrap();
+    let before = instance.flat().len();
+    instance.work().await;
+    let letters = instance.flat().split_off(before);
+    assert_eq!(letters.len(), 1, "{letters:?}");
+    assert!(
+        letters[0].contains("sent again") && letters[0].contains("no answer within 20 s"),
+        "{letters:?}"
+    );
 }

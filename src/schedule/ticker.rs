@@ -7,7 +7,7 @@ use super::{due::Timetable, rule::Rule};
 use crate::{
     domain::{
         calendar::Calendar,
-        run::{Audience, Run, RunState},
+        run::{Audience, Run, RunIds, RunState},
         schedule::Schedule,
     },
     error::Problem,
@@ -57,12 +57,12 @@ impl Times<'_> {
     }
 
     /// The run that is due now, if its instant lies within the catch-up.
-    fn due(&self, now: Timestamp) -> Option<Run> {
+    fn due(&self, ids: &RunIds, now: Timestamp) -> Option<Run> {
         let since = now.checked_sub(CATCH_UP).ok()?.max(self.since);
         let due = self.timetable().latest(since, now)?.due;
         let minutes = i64::from(self.schedule.expires_after_minutes);
         Some(Run {
-            id: self.audience.run_of(self.schedule.id.as_str(), due),
+            id: ids.of(self.schedule.id.as_str(), due, &self.audience),
             schedule: Some(self.schedule.id.clone()),
             briefing: self.schedule.briefing.clone(),
             audience: self.audience.clone(),
@@ -161,6 +161,7 @@ fn times_since<'a>(
 /// Makes the runs that are due now; how many are new. A schedule that cannot be read keeps no other from being made.
 pub async fn make_due_runs(
     store: &Store,
+    ids: &RunIds,
     objects: &Objects,
     defaults: &Defaults,
     now: Timestamp,
@@ -175,10 +176,10 @@ pub async fn make_due_runs(
             }
         };
         for times in times {
-            let Some(mut run) = times.due(now) else {
+            let Some(mut run) = times.due(ids, now) else {
                 continue;
             };
-            if store.runs().get(&run.id).await?.is_some() {
+            if store.runs().get(&run.id).await?.is_some() || store.runs().is_made(&run).await? {
                 continue;
             }
             run.missed = times.missed(&run, store).await?;
@@ -198,6 +199,10 @@ mod tests {
 
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()
+    }
+
+    fn ids() -> RunIds {
+        RunIds::new(b"key")
     }
 
     fn defaults() -> Defaults {
@@ -238,7 +243,7 @@ mod tests {
     }
 
     async fn tick(store: &Store, objects: &Objects, now: &str) -> usize {
-        make_due_runs(store, objects, &defaults(), at(now))
+        make_due_runs(store, &ids(), objects, &defaults(), at(now))
             .await
             .unwrap()
     }
@@ -249,7 +254,8 @@ mod tests {
         let store = store_with(&objects, "2026-11-24T00:00:00Z").await;
         assert_eq!(tick(&store, &objects, "2026-11-24T05:59:59Z").await, 0);
         let (now, defaults) = (at("2026-11-24T06:00:01Z"), defaults());
-        let nodes = (0..8).map(|_| make_due_runs(&store, &objects, &defaults, now));
+        let ids = ids();
+        let nodes = (0..8).map(|_| make_due_runs(&store, &ids, &objects, &defaults, now));
         let made: usize = futures_util::future::join_all(nodes)
             .await
             .into_iter()
@@ -258,6 +264,18 @@ mod tests {
         assert_eq!(made, 1);
         assert_eq!(tick(&store, &objects, "2026-11-24T06:00:05Z").await, 0);
         assert_eq!(tick(&store, &objects, "2026-11-25T06:00:05Z").await, 1);
+    }
+
+    #[tokio::test]
+    async fn a_run_that_was_named_in_another_way_is_not_made_again() {
+        let objects = objects("UTC", &[("mara", "UTC")]);
+        let store = store_with(&objects, "2026-11-24T00:00:00Z").await;
+        let now = at("2026-11-24T07:00:05Z");
+        let before = RunIds::new(b"as an earlier version named it");
+        let made = make_due_runs(&store, &before, &objects, &defaults(), now).await;
+        assert_eq!(made.unwrap(), 1);
+        assert_eq!(tick(&store, &objects, "2026-11-24T07:00:07Z").await, 0);
+        assert_eq!(tick(&store, &objects, "2026-11-25T07:00:07Z").await, 1);
     }
 
     #[tokio::test]
@@ -301,7 +319,7 @@ mod tests {
         // The machine slept from Friday to Tuesday.
         assert_eq!(tick(&store, &objects, "2026-11-24T09:30:00Z").await, 1);
         let audience = &audiences(&objects.schedules[0], &objects, &defaults())[0];
-        let run = audience.run_of("s", at("2026-11-24T07:00:00Z"));
+        let run = ids().of("s", at("2026-11-24T07:00:00Z"), audience);
         let run = store.runs().get(&run).await.unwrap().unwrap();
         assert_eq!(
             run.missed,

@@ -58,6 +58,9 @@ pub const SQLITE_FILE: &str = "daybrief.db";
 pub enum StoreError {
     #[error("the store does not answer: {0}")]
     Unavailable(String),
+    /// It cannot be worked with, for a reason that its database names.
+    #[error("{fault}: {what}")]
+    Faulty { fault: Fault, what: String },
     /// What is kept cannot be read by this version.
     #[error("the store holds `{key}` of {collection} in a form that cannot be read: {what}")]
     Unreadable {
@@ -73,7 +76,46 @@ pub enum StoreError {
     Contended,
 }
 
+/// Why a store cannot be worked with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// Its database refuses who signs in.
+    Refused,
+    /// No space is left.
+    Full,
+    /// Another process holds it.
+    Locked,
+    /// Its file was removed or replaced.
+    Gone,
+    /// It may be read and not written.
+    ReadOnly,
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Refused => "the store refuses its user or password",
+            Self::Full => "the store's disk is full",
+            Self::Locked => "the store is locked by another process",
+            Self::Gone => "the store's file is gone or was replaced",
+            Self::ReadOnly => "the store may be read and not written",
+        })
+    }
+}
+
 impl StoreError {
+    /// Why, in words that hold nothing of what another side wrote.
+    pub fn in_short(&self) -> String {
+        match self {
+            Self::Unavailable(_) => "the store does not answer".to_owned(),
+            Self::Faulty { fault, .. } => fault.to_string(),
+            Self::Unreadable { collection, .. } => {
+                format!("the store holds {collection} that cannot be read")
+            }
+            Self::LeaseLost | Self::Contended => self.to_string(),
+        }
+    }
+
     /// A write that was shared with others broke off, or the process ends.
     pub fn broken_off() -> Self {
         Self::Unavailable("a write broke off".to_owned())
@@ -87,6 +129,21 @@ impl From<StoreError> for crate::error::Problem {
             StoreError::Unavailable(what) if what.contains("is not a database") => problem.advise(
                 "bring `daybrief.db` in the data folder back from a backup; where nothing is kept yet, move it away, and it is made anew",
             ),
+            StoreError::Faulty { fault, .. } => problem.advise(match fault {
+                Fault::Refused => {
+                    "correct the user and the password in the address that [store] url names, and let that user read and write the database"
+                }
+                Fault::Full => "free space where the data folder lies",
+                Fault::Locked => {
+                    "end what else holds `daybrief.db` in the data folder: a copy, a backup, a shell of the database"
+                }
+                Fault::Gone => {
+                    "stop the daemon, bring `daybrief.db` back from a backup, and start it again"
+                }
+                Fault::ReadOnly => {
+                    "let the account that Daybrief runs under own the data folder and what lies in it, on a disk that can be written"
+                }
+            }),
             StoreError::Unavailable(_) => problem.advise(
                 "check [store] in daybrief.toml, its folder (who owns it, free space), and for MongoDB whether it answers there",
             ),

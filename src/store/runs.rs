@@ -18,6 +18,9 @@ pub const KEPT_DAYS: u32 = 400;
 /// So many earlier runs are looked at for one that has a brief.
 const EARLIER_RUNS: u32 = 30;
 
+/// Runs of one briefing, audience and instant that are looked at: one a schedule, and those by hand.
+const MOST_AT_AN_INSTANT: u32 = 100;
+
 /// So many times so many are looked at where a person had all of them made.
 const MOST_PAGES: usize = 20;
 
@@ -66,6 +69,27 @@ impl Runs<'_> {
             .await?
             .map(|document| from_body(Collection::Runs, &document))
             .transpose()
+    }
+
+    /// Returns whether there is a run of this one's schedule, instant and audience, under whatever id: earlier versions gave
+    /// others.
+    pub async fn is_made(&self, run: &Run) -> Result<bool, StoreError> {
+        let due = micros(run.due);
+        let range = Range {
+            from: due,
+            to: due,
+            newest_first: true,
+            limit: MOST_AT_AN_INSTANT,
+        };
+        let group = group(&run.briefing, &run.audience);
+        let documents = self.0.driver.list(Collection::Runs, &group, range).await?;
+        for document in &documents {
+            let other: Run = from_body(Collection::Runs, document)?;
+            if other.schedule == run.schedule && !other.by_hand {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Leases runs that have work to do.

@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 use crate::peer;
 
 /// The sample company's instance, changed to deliver to real peers.
-struct Instance {
+pub struct Instance {
     folder: tempfile::TempDir,
     mailbox: Option<Mailbox>,
     slack: Option<(String, String)>,
@@ -38,7 +38,7 @@ fn daybrief() -> Command {
 
 impl Instance {
     /// `schedule` replaces the tables of all schedules; `address` is a mailbox that no other test reads.
-    fn new(when: &str, store: &str, address: &'static str) -> Self {
+    pub fn new(when: &str, store: &str, address: &'static str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path();
         let laid_out = daybrief()
@@ -110,11 +110,11 @@ impl Instance {
         }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    fn command(&self, args: &[&str]) -> Command {
+    pub fn command(&self, args: &[&str]) -> Command {
         let mut command = daybrief();
         command
             .arg("--config")
@@ -130,21 +130,35 @@ impl Instance {
         command
     }
 
-    fn run(&self, args: &[&str]) -> String {
+    pub fn run(&self, args: &[&str]) -> String {
         let output = self.command(args).stderr(Stdio::piped()).output().unwrap();
         assert!(output.status.success(), "{args:?}: {output:?}");
         String::from_utf8(output.stdout).unwrap()
     }
 
     /// Starts the daemon and waits until it is ready; the address that it answers on.
-    fn serve(&self) -> (Daemon, String) {
+    pub fn serve(&self) -> (Daemon, String) {
+        self.begun(self.command(&["serve"]))
+    }
+
+    /// The same of a daemon that may have so many descriptors.
+    pub fn serve_with_descriptors(&self, descriptors: u64) -> (Daemon, String) {
+        let daemon = self.command(&["serve"]);
+        let mut command = Command::new("sh");
+        command.args(["-c", "ulimit -n \"$0\" && exec \"$@\""]);
+        command.arg(descriptors.to_string());
+        command.arg(daemon.get_program()).args(daemon.get_args());
+        for (name, value) in daemon.get_envs() {
+            if let Some(value) = value {
+                command.env(name, value);
+            }
+        }
+        self.begun(command)
+    }
+
+    fn begun(&self, mut command: Command) -> (Daemon, String) {
         let log = fs::File::create(self.path("serve.log")).unwrap();
-        let mut child = self
-            .command(&["serve"])
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .spawn()
-            .unwrap();
+        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap())
             .read_line(&mut line)
@@ -157,12 +171,12 @@ impl Instance {
         (Daemon(child), address)
     }
 
-    fn log(&self) -> String {
+    pub fn log(&self) -> String {
         fs::read_to_string(self.path("serve.log")).unwrap_or_default()
     }
 
     /// Every delivery in the folder, by its id.
-    fn in_folder(&self) -> Vec<String> {
+    pub fn in_folder(&self) -> Vec<String> {
         let Ok(entries) = fs::read_dir(self.path("delivered/mara")) else {
             return Vec::new();
         };
@@ -232,11 +246,11 @@ impl Instance {
 }
 
 /// A daemon that is ended with the test.
-struct Daemon(Child);
+pub struct Daemon(pub Child);
 
 impl Daemon {
     /// Asks it to stop and waits; true where it ended well in time.
-    fn stop(mut self) -> bool {
+    pub fn stop(mut self) -> bool {
         signal(&self.0, "TERM");
         let until = Instant::now() + Duration::from_secs(15);
         while Instant::now() < until {
@@ -263,7 +277,7 @@ fn signal(child: &Child, name: &str) {
         .unwrap();
 }
 
-fn get(url: &str) -> String {
+pub fn get(url: &str) -> String {
     let output = Command::new("curl")
         .args(["-s", "-m", "5", "-w", "%{http_code}", url])
         .output()
@@ -291,7 +305,7 @@ fn slack_channel(url: &str, token: &str) -> String {
         .to_owned()
 }
 
-async fn eventually(within: Duration, mut holds: impl AsyncFnMut() -> bool) -> bool {
+pub async fn eventually(within: Duration, mut holds: impl AsyncFnMut() -> bool) -> bool {
     let until = Instant::now() + within;
     loop {
         if holds().await {

@@ -7,6 +7,7 @@ mod ask;
 mod audit;
 mod conformance;
 mod connector;
+mod crowd;
 mod daemon;
 mod doors;
 mod files;

@@ -91,7 +91,7 @@ mydestination =
 mynetworks =
 local_recipient_maps =
 virtual_mailbox_domains = acme.test
-virtual_mailbox_maps = inline:{ { mara@acme.test = x }, { ceo@acme.test = x }, { daemon@acme.test = x }, { killed@acme.test = x }, { mongo@acme.test = x } }
+virtual_mailbox_maps = inline:{ { mara@acme.test = x }, { ceo@acme.test = x }, { daemon@acme.test = x }, { killed@acme.test = x }, { mongo@acme.test = x }, { crowd@acme.test = x }, { outage@acme.test = x } }
 virtual_transport = lmtp:unix:$folder/sockets/lmtp
 default_transport = error:no mail leaves this test
 relay_transport = error:no mail leaves this test

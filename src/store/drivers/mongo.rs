@@ -15,7 +15,7 @@ use mongodb::{
 };
 
 use crate::store::{
-    StoreError,
+    Fault, StoreError,
     driver::{Collection, Content, Document, Driver, Fits, Range, Write},
 };
 
@@ -152,7 +152,27 @@ impl Mongo {
 }
 
 fn unavailable(error: Error) -> StoreError {
-    StoreError::Unavailable(crate::text::shorten(&error.kind.to_string(), 200))
+    let what = crate::text::shorten(&error.kind.to_string(), 200);
+    let fault = match error.kind.as_ref() {
+        ErrorKind::Authentication { .. } => Fault::Refused,
+        ErrorKind::Command(error) => match fault_of(error.code) {
+            Some(fault) => fault,
+            None => return StoreError::Unavailable(what),
+        },
+        _ => return StoreError::Unavailable(what),
+    };
+    StoreError::Faulty { fault, what }
+}
+
+/// What the server's own error codes mean (mongo, src/mongo/base/error_codes.yml).
+fn fault_of(code: i32) -> Option<Fault> {
+    match code {
+        // Unauthorized, AuthenticationFailed, and Atlas' word for the latter.
+        13 | 18 | 8000 => Some(Fault::Refused),
+        // OutOfDiskSpace.
+        14031 => Some(Fault::Full),
+        _ => None,
+    }
 }
 
 fn is_duplicate(error: &Error) -> bool {

@@ -8,11 +8,11 @@ use std::{
 };
 
 use async_trait::async_trait;
-use rusqlite::{CachedStatement, Connection, OpenFlags, OptionalExtension, Row, params};
+use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, OptionalExtension, Row, params};
 
 use self::worker::Worker;
 use crate::store::{
-    StoreError,
+    Fault, StoreError,
     driver::{Collection, Content, Document, Driver, Fits, Range, Write},
 };
 
@@ -157,7 +157,12 @@ fn set_up(writer: &Connection) -> rusqlite::Result<()> {
 
 /// Brings the tables up to date, once, whoever else opens the file at the same time.
 fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
-    let cannot = |error| StoreError::Unavailable(format!("its tables cannot be made: {error}"));
+    let cannot = |error| match unavailable(error) {
+        StoreError::Unavailable(what) => {
+            StoreError::Unavailable(format!("its tables cannot be made: {what}"))
+        }
+        other => other,
+    };
     let transaction = connection
         .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
         .map_err(cannot)?;
@@ -185,7 +190,14 @@ fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
 }
 
 fn unavailable(error: rusqlite::Error) -> StoreError {
-    StoreError::Unavailable(error.to_string())
+    let what = error.to_string();
+    let fault = match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => Fault::Full,
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Fault::Locked,
+        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => Fault::ReadOnly,
+        _ => return StoreError::Unavailable(what),
+    };
+    StoreError::Faulty { fault, what }
 }
 
 fn document(row: &Row<'_>) -> rusqlite::Result<Document> {
@@ -294,14 +306,17 @@ impl Driver for Sqlite {
         };
         match identity(path) {
             Ok(is) if is == *was => Ok(()),
-            Ok(_) => Err(StoreError::Unavailable(format!(
-                "{} is another file than the one that was opened: start the daemon again",
-                path.display()
-            ))),
-            Err(error) => Err(StoreError::Unavailable(format!(
-                "{}: {error}",
-                path.display()
-            ))),
+            Ok(_) => Err(StoreError::Faulty {
+                fault: Fault::Gone,
+                what: format!(
+                    "{} is another file than the one that was opened: start the daemon again",
+                    path.display()
+                ),
+            }),
+            Err(error) => Err(StoreError::Faulty {
+                fault: Fault::Gone,
+                what: format!("{}: {error}", path.display()),
+            }),
         }
     }
 
