@@ -48,7 +48,7 @@ use refusal::Refusal;
 /// A daemon whose ticker was silent for so long does not live, in seconds.
 const TICK_IS_LATE_SECONDS: i64 = 60;
 /// The store has so long to answer a probe.
-const STORE_ANSWERS_WITHIN: Duration = Duration::from_secs(5);
+const STORE_ANSWERS_WITHIN: Duration = Duration::from_secs(3);
 
 /// What the pages need.
 #[derive(Clone)]

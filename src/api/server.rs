@@ -46,8 +46,8 @@ const SHARE_OF_DESCRIPTORS: usize = 4;
 const USUAL_DESCRIPTORS: usize = 1024;
 /// Connections at once, however many descriptors there are: each costs some 20 kB.
 const MAX_CONNECTIONS: usize = 1_000;
-/// Connections that were told to end and have not yet.
-const MAX_LEAVING: usize = 64;
+/// Of the places, one in so many more may be held by connections that were told to end and have not yet.
+const SHARE_LEAVING: usize = 4;
 /// A request that is answered for longer keeps its place no more: its reader may have stopped reading.
 const WORKS_FOR: Duration = Duration::from_secs(600);
 
@@ -148,7 +148,7 @@ impl Places {
                 .values_mut()
                 .filter(|known| known.may_go() && (!is_crowded || known.address == address))
                 .min_by_key(|known| known.last)
-                .filter(|_| leaving < MAX_LEAVING)?;
+                .filter(|_| leaving < bounds.connections.div_ceil(SHARE_LEAVING))?;
             oldest.is_leaving = true;
             oldest.end.notify_one();
         }
