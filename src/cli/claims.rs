@@ -31,7 +31,7 @@ pub fn run(command: &Claims) -> u8 {
     }
     let mut out = BufWriter::new(Output);
     let mut code = 0;
-    let today = SystemClock.now().to_zoned(TimeZone::UTC).date();
+    let today = TimeZone::UTC.to_datetime(SystemClock.now()).date();
     for (number, line) in (1_usize..).zip(std::io::stdin().lock().split(b'\n')) {
         let line = match line {
             Ok(line) => line,
