@@ -1061,7 +1061,7 @@ mod tests {
             ("limits.a", false),
             ("limits", true),
             ("to[0].via", true),
-            ("to[0].user", true),
+            ("to[0].user", false),
             ("to[1].user", false),
             // Nothing is misspelled where it would stand.
             ("title", false),

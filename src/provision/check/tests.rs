@@ -238,19 +238,19 @@ fn rights_that_lead_nowhere_are_told() {
         ),
         (
             when("arg = 'name'"),
-            "role `sales`: the condition has no rule, so it never holds",
+            "role `sales`: the condition `grants[0].when[0]` on `name` has no rule, so it never holds",
         ),
         (
             when("arg = 'params..x', equals = 1"),
-            "role `sales`: the condition names no argument",
+            "role `sales`: the condition `grants[0].when[0]` on `params..x` names no argument",
         ),
         (
             when("arg = 'sql', statement = 'select'"),
-            "role `sales`: the condition lists no tables",
+            "role `sales`: the condition `grants[0].when[0]` on `sql` lists no tables",
         ),
         (
             when("arg = 'sql', equals = 'x', tables = ['t']"),
-            "role `sales`: the condition has `tables` or `dialect` without `statement`",
+            "role `sales`: the condition `grants[0].when[0]` on `sql` has `tables` or `dialect` without `statement`",
         ),
         (
             ("surface = 'slack'".to_owned(), "surface = 'web'".to_owned()),
