@@ -23,7 +23,7 @@ use crate::{
     mail_address::MailAddress,
     schedule::rule::Rule,
     settings::{
-        Settings, is_private_host,
+        ModelKind, Settings, StoreKind, is_private_host,
         shape::{did_you_mean, written},
     },
     signals::{self, RuleProblem},
@@ -91,6 +91,7 @@ pub fn check(objects: &Objects, settings: &Settings) -> Checked {
     }
     check.instance();
     check.idle_models();
+    check.idle_settings();
     check.found
 }
 
@@ -817,6 +818,44 @@ impl Check<'_> {
                     "add \"{id}\" to `route` of `[wording]` for briefs, or of `[questions]` for answers, or to `models` of a role"
                 )),
             );
+        }
+    }
+
+    /// Warns of settings that are written and do nothing beside the others.
+    fn idle_settings(&mut self) {
+        let settings = self.settings;
+        if !self.is_whole {
+            return;
+        }
+        let mut idle = |path: &str, why: &str, advice: &str| {
+            self.found.warnings.push(
+                Problem::new("idle-setting", format!("`{path}` does nothing: {why}"))
+                    .at(settings.place(path))
+                    .advise(advice),
+            );
+        };
+        if settings.store.kind == StoreKind::Sqlite && settings.store.url.is_some() {
+            idle(
+                "store.url",
+                "the store is a file of the data folder",
+                "set `kind = \"mongodb\"` beside it, or remove it",
+            );
+        }
+        if settings.limits.currency.is_some() && settings.limits.company_monthly_cost.is_none() {
+            idle(
+                "limits.currency",
+                "it is that of `company_monthly_cost`, which is not set",
+                "set `company_monthly_cost`, or remove it",
+            );
+        }
+        for (index, model) in settings.models.iter().enumerate() {
+            if model.output_limit.is_some() && model.kind != ModelKind::Openai {
+                idle(
+                    &format!("model[{index}].output_limit"),
+                    "it is for models of the kind `openai`",
+                    "remove it, or correct `kind`",
+                );
+            }
         }
     }
 

@@ -433,3 +433,34 @@ fn a_folder_of_a_recipient_is_a_name_and_no_path() {
         );
     }
 }
+
+#[test]
+fn what_is_set_and_does_nothing_is_told_with_its_line() {
+    let model = "[[model]]\nid = 'big'\nkind = 'ollama'\nmodel = 'm'\n";
+    for (more, told) in [
+        (
+            model.to_owned(),
+            "daybrief.toml:5: the model `big` is set up and never asked: no route names it\n  → add \"big\" to `route` of `[wording]`",
+        ),
+        (
+            format!("{model}output_limit = 'max_tokens'\n[questions]\nroute = ['big']\n"),
+            "daybrief.toml:8: `model[0].output_limit` does nothing: it is for models of the kind `openai`",
+        ),
+        (
+            "[store]\nurl = 'env:URL'\n".to_owned(),
+            "daybrief.toml:5: `store.url` does nothing: the store is a file",
+        ),
+        (
+            "[limits]\ncurrency = 'EUR'\n".to_owned(),
+            "daybrief.toml:5: `limits.currency` does nothing",
+        ),
+    ] {
+        let (errors, warnings) = checked(GOOD, &format!("{EMAIL}{more}"));
+        assert_eq!(errors, "");
+        assert!(warnings.starts_with(told), "{told}\nnot in\n{warnings}");
+    }
+    // One that a role names is asked.
+    let named = GOOD.replacen("title = 'Sales'", "title = 'Sales'\nmodels = ['big']", 1);
+    let (errors, warnings) = checked(&named, &format!("{EMAIL}{model}"));
+    assert_eq!((errors.as_str(), warnings.as_str()), ("", ""));
+}
