@@ -61,6 +61,9 @@ pub enum StoreError {
     /// It cannot be worked with, for a reason that its database names.
     #[error("{fault}: {what}")]
     Faulty { fault: Fault, what: String },
+    /// The store cannot be opened as it is set up.
+    #[error("the store cannot be opened: {what}")]
+    Setup { what: String, advice: String },
     /// What is kept cannot be read by this version.
     #[error("the store holds `{key}` of {collection} in a form that cannot be read: {what}")]
     Unreadable {
@@ -109,6 +112,7 @@ impl StoreError {
         match self {
             Self::Unavailable(_) => "the store does not answer".to_owned(),
             Self::Faulty { fault, .. } => fault.to_string(),
+            Self::Setup { .. } => "the store cannot be opened".to_owned(),
             Self::Unreadable { collection, .. } => {
                 format!("the store holds {collection} that cannot be read")
             }
@@ -126,6 +130,7 @@ impl From<StoreError> for crate::error::Problem {
     fn from(error: StoreError) -> Self {
         let problem = Self::new("store", error.to_string());
         match error {
+            StoreError::Setup { advice, .. } => problem.at("[store] url").advise(advice),
             StoreError::Unavailable(what) if what.contains("is not a database") => problem.advise(
                 "bring `daybrief.db` in the data folder back from a backup; where nothing is kept yet, move it away, and it is made anew",
             ),

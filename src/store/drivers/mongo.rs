@@ -1,5 +1,7 @@
 //! MongoDB: a collection each, majority writes and reads, leases by compare-and-set on one document.
 
+mod setup;
+
 use std::{collections::BTreeMap, time::Duration};
 
 use async_trait::async_trait;
@@ -37,7 +39,7 @@ impl Mongo {
     pub async fn open(url: &str, database: &str) -> Result<Self, StoreError> {
         let mut options = ClientOptions::parse(url)
             .await
-            .map_err(|_| StoreError::Unavailable("its address cannot be read".to_owned()))?;
+            .map_err(|error| unread(&error))?;
         options.app_name = Some("daybrief".to_owned());
         options
             .server_selection_timeout
@@ -53,8 +55,8 @@ impl Mongo {
                 .journal(true)
                 .build(),
         );
-        let database = Client::with_options(options)
-            .map_err(unavailable)?
+        let database = Client::with_options(options.clone())
+            .map_err(|error| unread(&error))?
             .database(database);
         let mongo = Self {
             collections: Collection::ALL
@@ -63,11 +65,13 @@ impl Mongo {
                 .collect(),
             database,
         };
-        mongo.make_indexes(&mongo.database).await?;
-        Ok(mongo)
+        match mongo.make_indexes(&mongo.database).await {
+            Ok(()) => Ok(mongo),
+            Err(error) => Err(setup::explain(&error, &options, mongo.database.name()).await),
+        }
     }
 
-    async fn make_indexes(&self, database: &Database) -> Result<(), StoreError> {
+    async fn make_indexes(&self, database: &Database) -> Result<(), Error> {
         for c in Collection::ALL {
             let by = |keys: Bson| IndexModel::builder().keys(keys).build();
             let expiry = IndexModel::builder()
@@ -81,8 +85,7 @@ impl Mongo {
                     by(doc! { "due": 1 }),
                     expiry,
                 ])
-                .await
-                .map_err(unavailable)?;
+                .await?;
         }
         Ok(())
     }
@@ -152,7 +155,15 @@ impl Mongo {
 }
 
 fn unavailable(error: Error) -> StoreError {
-    let what = crate::text::shorten(&error.kind.to_string(), 200);
+    let what = match error.kind.as_ref() {
+        // The driver's own words name all that it knows of all servers.
+        ErrorKind::ServerSelection { .. } => "no server of it that takes writes answers".to_owned(),
+        ErrorKind::Io(_) | ErrorKind::ConnectionPoolCleared { .. } => {
+            "the connection to it broke".to_owned()
+        }
+        ErrorKind::Authentication { .. } => "it refused the sign-in".to_owned(),
+        kind => crate::text::shorten(&kind.to_string(), 200),
+    };
     let fault = match error.kind.as_ref() {
         ErrorKind::Authentication { .. } => Fault::Refused,
         ErrorKind::Command(error) => match fault_of(error.code) {
@@ -172,6 +183,28 @@ fn fault_of(code: i32) -> Option<Fault> {
         // OutOfDiskSpace.
         14031 => Some(Fault::Full),
         _ => None,
+    }
+}
+
+/// Why an address cannot be used. The address itself is told nowhere: it may hold a password.
+fn unread(error: &Error) -> StoreError {
+    let (what, advice) = match error.kind.as_ref() {
+        ErrorKind::DnsResolve { .. } => (
+            "the servers behind the name in its address cannot be looked up",
+            "correct the name behind `mongodb+srv://`, or see that this machine can resolve it",
+        ),
+        ErrorKind::InvalidTlsConfig { .. } => (
+            "its address asks for TLS with a certificate file that cannot be read",
+            "correct `tlsCAFile` or `tlsCertificateKeyFile` in the address",
+        ),
+        _ => (
+            "its address cannot be read",
+            "write it as `mongodb://user:password@host:27017/?replicaSet=rs0`, with `%` codes for signs such as `@` in the password",
+        ),
+    };
+    StoreError::Setup {
+        what: what.to_owned(),
+        advice: advice.to_owned(),
     }
 }
 
