@@ -177,13 +177,16 @@ impl ChannelError {
 pub enum SetupError {
     #[error("`{0}` is no mail address")]
     Sender(String),
-    #[error("{path}: {source}")]
+    #[error("`ca_file`: {path} {source}")]
     File {
         path: std::path::PathBuf,
         source: crate::text_file::NoText,
     },
-    #[error("{path}: no certificate in PEM form")]
-    Certificate { path: std::path::PathBuf },
+    #[error("`ca_file`: {path} {what}")]
+    Certificate {
+        path: std::path::PathBuf,
+        what: &'static str,
+    },
     #[error("TLS cannot be set up: {0}")]
     Tls(String),
     #[error("a user needs a password, and a password a user")]
@@ -194,6 +197,22 @@ pub enum SetupError {
     PasswordInClear,
     #[error("`{0}` is no address of an API: use https, or http on this machine")]
     ApiUrl(String),
+}
+
+impl SetupError {
+    /// What to do about it, where its words do not say it.
+    pub fn advice(&self) -> Option<&'static str> {
+        match self {
+            Self::File { .. } | Self::Certificate { .. } => Some(
+                "name a file with the certificate of your own authority in PEM form, or leave `ca_file` away for a server whose certificate is of a public one",
+            ),
+            Self::Sender(_) => {
+                Some("write `from` as a name and an address: \"Daybrief <daybrief@acme.example>\"")
+            }
+            Self::HalfCredentials => Some("set both, or neither for a relay that asks for none"),
+            Self::Tls(_) | Self::PasswordInClear | Self::ApiUrl(_) => None,
+        }
+    }
 }
 
 /// The longest text of an error, in characters: another side wrote part of it.

@@ -4,7 +4,7 @@
 //! final dot: with it the server takes over (RFC 5321, section 6.1). Answers with 4xx and 5xx are a definite no. A
 //! connection that breaks once the text is on its way leaves the outcome open, and SMTP has no way to ask.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use lettre::{
@@ -19,6 +19,10 @@ use lettre::{
         response::Response,
     },
 };
+use rustls::{
+    CertificateError, RootCertStore,
+    pki_types::{CertificateDer, pem::PemObject},
+};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -32,7 +36,8 @@ use crate::{
     ids::DeliveryId,
     mail_address::MailAddress,
     settings::{Email, EmailTls},
-    text_file,
+    text_file::{self, NoText},
+    tls::{self, Look},
 };
 
 /// The extension for addresses beyond ASCII.
@@ -104,15 +109,17 @@ impl SmtpChannel {
             Security::Implicit(parameters) => Some(parameters.clone()),
             Security::Starttls(_) | Security::None => None,
         };
-        let mut connection = AsyncSmtpConnection::connect_tokio1(
+        let connected = AsyncSmtpConnection::connect_tokio1(
             (self.host.as_str(), self.port),
             Some(self.timeout),
             &self.hello,
             implicit,
             None,
-        )
-        .await
-        .map_err(|error| self.refused("connecting", &error))?;
+        );
+        let mut connection = match connected.await {
+            Ok(connection) => connection,
+            Err(error) => return Err(self.unreached("connecting", &error).await),
+        };
         if let Security::Starttls(parameters) = &self.security {
             // A network in between could take the offer away to read along, so there is no going on in clear.
             if !connection.can_starttls() {
@@ -122,10 +129,9 @@ impl SmtpChannel {
                     self.server()
                 )));
             }
-            connection
-                .starttls(parameters.clone(), &self.hello)
-                .await
-                .map_err(|error| self.refused("STARTTLS", &error))?;
+            if let Err(error) = connection.starttls(parameters.clone(), &self.hello).await {
+                return Err(self.unreached("STARTTLS", &error).await);
+            }
         }
         if let Some(credentials) = &self.credentials {
             connection
@@ -195,11 +201,83 @@ impl SmtpChannel {
         }
     }
 
+    /// An error before the server has said yes to anything: by what is wrong with TLS, and by what answers there.
+    async fn unreached(&self, step: &str, error: &SmtpError) -> ChannelError {
+        // What the server itself says is said best in its words.
+        if error.is_permanent() || error.is_transient() {
+            return self.refused(step, error);
+        }
+        let tls = tls::error_behind(error);
+        let (what, advice) = match tls.filter(|tls| !tls::is_not_tls(tls)) {
+            Some(tls) => {
+                let own = matches!(
+                    tls,
+                    rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)
+                );
+                let advice = match own {
+                    true => {
+                        "where it is of your own authority, name that authority's certificate in `[email] ca_file`"
+                    }
+                    false => {
+                        "give the server a certificate for the name in `[email] host`, or correct that name"
+                    }
+                };
+                (format!("no secure connection: {}", tls::told(tls)), advice)
+            }
+            None => match self.by_look().await {
+                Some(found) => found,
+                None => return self.refused(step, error),
+            },
+        };
+        ChannelError::later(format!("{}: {what}: {advice}", self.server()))
+    }
+
+    /// What answers at the server's address, where that says what is wrong, and what to do.
+    async fn by_look(&self) -> Option<(String, &'static str)> {
+        const ADDRESS: &str = "correct `[email] host` or `port`";
+        let (what, advice) = match tls::look(&self.host, self.port).await {
+            Look::NoName => ("the name of this host is not known", ADDRESS),
+            Look::Refused => ("nothing listens there (connection refused)", ADDRESS),
+            Look::NoWay => ("nothing answers there, or no way leads there", ADDRESS),
+            Look::Http => (
+                "what answers there is a web server and no mail server",
+                ADDRESS,
+            ),
+            Look::Mute => (
+                "it takes connections and says nothing, so it is no mail server",
+                ADDRESS,
+            ),
+            Look::Tls if matches!(self.security, Security::Implicit(_)) => return None,
+            Look::Tls => (
+                "it speaks TLS from the first byte",
+                "set `tls = \"implicit\"` in `[email]`, or use the port for STARTTLS, most often 587",
+            ),
+            // 220 is how every mail server greets (RFC 5321, section 3.1).
+            Look::Else(line) if line.starts_with("220") => match self.security {
+                Security::Implicit(_) => (
+                    "it is a mail server that does not speak TLS from the first byte",
+                    "set `tls = \"starttls\"` in `[email]`, or use the port for TLS, most often 465",
+                ),
+                Security::Starttls(_) | Security::None => return None,
+            },
+            Look::Else(line) => {
+                let line = crate::text::visible(&line);
+                let what = format!(
+                    "what answers there is no mail server; it begins with \"{}\"",
+                    line.trim()
+                );
+                return Some((what, ADDRESS));
+            }
+        };
+        Some((what.to_owned(), advice))
+    }
+
     /// Connects and looks whether the server takes what addresses beyond ASCII need.
     async fn offers(&self, smtputf8: bool) -> Result<(), ChannelError> {
-        let mut connection = timeout(self.timeout, self.connect())
-            .await
-            .map_err(|_| self.too_slow())??;
+        let mut connection = match timeout(self.timeout, self.connect()).await {
+            Ok(connected) => connected?,
+            Err(_) => return Err(self.too_slow().await),
+        };
         let server = connection.server_info();
         let takes_it = server.supports_feature(Extension::SmtpUtfEight)
             && server.supports_feature(Extension::EightBitMime);
@@ -215,36 +293,22 @@ impl SmtpChannel {
 
     /// What to do about an error, behind its words; empty where the server's own words say it.
     fn advice(&self, step: &str, error: &SmtpError) -> String {
-        let tls = match &self.security {
-            Security::Implicit(_) => {
-                "; tls = \"implicit\" is for a port that speaks TLS from the first byte (465): for 587 and 25 use \"starttls\""
+        match step {
+            "connecting" if !error.is_permanent() && !error.is_transient() => {
+                "; correct `[email] host` or `port`".to_owned()
             }
-            Security::Starttls(_) | Security::None => {
-                "; where the server has a certificate of your own authority, name it in `[email] ca_file`"
-            }
-        };
-        let io = std::iter::successors(std::error::Error::source(error), |error| error.source())
-            .find_map(|error| error.downcast_ref::<std::io::Error>());
-        match (step, io.map(std::io::Error::kind)) {
-            (_, Some(std::io::ErrorKind::ConnectionRefused)) => {
-                "; nothing listens there: correct `[email] host` or `port`".to_owned()
-            }
-            (_, Some(std::io::ErrorKind::InvalidData)) => tls.to_owned(),
-            ("STARTTLS", _) => tls.to_owned(),
-            ("connecting", _) if error.is_tls() => tls.to_owned(),
-            ("connecting", Some(_)) => "; correct `[email] host` or `port`".to_owned(),
-            ("signing in", _) if error.is_client() => {
+            "signing in" if error.is_client() => {
                 "; the server offers no sign-in that is known here over this connection: use tls = \"starttls\", or leave `user` \
                  and `password` out for a relay that asks for none"
                     .to_owned()
             }
-            ("signing in", _) if error.is_permanent() => {
+            "signing in" if error.is_permanent() => {
                 "; correct `[email] user` and `password`".to_owned()
             }
-            ("RCPT TO", _) if error.is_permanent() => {
+            "RCPT TO" if error.is_permanent() => {
                 "; correct the recipient's `email`, or let the server take mail for it".to_owned()
             }
-            ("MAIL FROM", _) if error.is_permanent() => {
+            "MAIL FROM" if error.is_permanent() => {
                 "; correct `[email] from`, or let the account send as it".to_owned()
             }
             _ => String::new(),
@@ -255,12 +319,14 @@ impl SmtpChannel {
         format!("{}:{}", self.host, self.port)
     }
 
-    fn too_slow(&self) -> ChannelError {
-        ChannelError::later(format!(
-            "{} did not answer within {} s: is it a mail server, and is `tls` the one that this port wants?",
-            self.server(),
-            self.timeout.as_secs()
-        ))
+    async fn too_slow(&self) -> ChannelError {
+        let (what, advice) = self.by_look().await.unwrap_or_else(|| {
+            (
+                format!("it did not answer within {} s", self.timeout.as_secs()),
+                "see why it is slow, or raise `[email] timeout_seconds`",
+            )
+        });
+        ChannelError::later(format!("{}: {what}: {advice}", self.server()))
     }
 }
 
@@ -280,9 +346,10 @@ impl Channel for SmtpChannel {
         let at = self.clock.now();
         let mail = mail::build(&self.from, to.into(), delivery.as_str(), at, message)?;
         let bytes = mail.formatted();
-        let connection = timeout(self.timeout, self.open(&mail, &bytes))
-            .await
-            .map_err(|_| self.too_slow())??;
+        let connection = match timeout(self.timeout, self.open(&mail, &bytes)).await {
+            Ok(opened) => opened?,
+            Err(_) => return Err(self.too_slow().await),
+        };
         Ok(Box::new(PreparedMail {
             connection,
             bytes,
@@ -387,24 +454,50 @@ fn answer(response: &Response) -> String {
 fn tls(settings: &Email) -> Result<TlsParameters, SetupError> {
     let mut builder = TlsParameters::builder(settings.host.clone());
     if let Some(path) = &settings.ca_file {
-        let pem = text_file::read(path).map_err(|source| SetupError::File {
-            path: path.clone(),
-            source,
-        })?;
-        let missing = || SetupError::Certificate { path: path.clone() };
-        if !pem.contains(CERTIFICATE_BEGIN) {
-            return Err(missing());
-        }
-        let certificate = Certificate::from_pem(pem.as_bytes()).map_err(|_| missing())?;
-        builder = builder.add_root_certificate(certificate);
+        builder = builder.add_root_certificate(authority(path)?);
     }
     builder
         .build_rustls()
         .map_err(|error| SetupError::Tls(error.to_string()))
 }
 
-/// A file without this line would be taken as no certificate at all, without an error.
-const CERTIFICATE_BEGIN: &str = "-----BEGIN CERTIFICATE-----";
+/// The certificates of a file, each of which can be trusted.
+fn authority(path: &Path) -> Result<Certificate, SetupError> {
+    let wrong = |what: &'static str| SetupError::Certificate {
+        path: path.to_owned(),
+        what,
+    };
+    let pem = match text_file::read(path) {
+        Ok(pem) => pem,
+        Err(NoText::OtherEncoding { .. } | NoText::Zero { .. }) => {
+            return Err(wrong(
+                "is no text: a certificate in binary form is made one by `openssl x509 -inform der -in FILE -out NEW.pem`",
+            ));
+        }
+        Err(source) => {
+            return Err(SetupError::File {
+                path: path.to_owned(),
+                source,
+            });
+        }
+    };
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
+        let unread = wrong("holds a certificate that cannot be read");
+        let Ok(certificate) = certificate else {
+            return Err(unread);
+        };
+        roots.add(certificate).map_err(|_| unread)?;
+    }
+    // Without this, nothing at all would be trusted and no error told.
+    if roots.is_empty() {
+        return Err(wrong(
+            "holds no certificate (`-----BEGIN CERTIFICATE-----`)",
+        ));
+    }
+    Certificate::from_pem(pem.as_bytes())
+        .map_err(|_| wrong("holds a certificate that cannot be read"))
+}
 
 fn is_ascii(address: &SmtpAddress) -> bool {
     let text: &str = address.as_ref();
