@@ -314,6 +314,7 @@ impl Answer {
             ModelError::Unreachable {
                 lost: Lost::Broke,
                 what: "the answer broke off".to_owned(),
+                advice: "look at its server's log and at the proxies between".to_owned(),
             }
         } else if stray.is_empty() {
             ModelError::Shape {
@@ -358,6 +359,7 @@ impl<R: Reader> State<R> {
                         within: false,
                         taught: false,
                         said,
+                        fits: None,
                     }));
                 }
             }

@@ -11,17 +11,22 @@ use reqwest::{
 };
 use secrecy::SecretString;
 use serde_json::Value;
+use tokio::sync::OnceCell;
 use url::Url;
 
 use super::{
     ModelError, SetupError,
     answer::Sent,
-    error::Lost,
+    error::{Cause, Lost},
+    kinds::{self, Fit},
     learn::{Dialect, Learnt, Lesson},
     vendor::{Scrub, Vendor},
     wire,
 };
-use crate::settings;
+use crate::{
+    settings,
+    tls::{self, Trouble},
+};
 
 /// Attempts at most where an error may pass, the first among them.
 const MAX_ATTEMPTS: u32 = 3;
@@ -40,8 +45,11 @@ pub(super) struct Endpoint {
     pub learnt: Arc<Learnt>,
     pub key: Option<SecretString>,
     client: reqwest::Client,
+    base: Url,
     url: Url,
     headers: HeaderMap,
+    /// What answers at the address where its path does not: looked for once.
+    fits: OnceCell<Option<Fit>>,
 }
 
 impl Endpoint {
@@ -62,8 +70,10 @@ impl Endpoint {
             learnt: Arc::new(Learnt::new(settings)),
             key,
             client: wire::client()?,
+            base,
             url,
             headers,
+            fits: OnceCell::new(),
         })
     }
 
@@ -101,7 +111,7 @@ impl Endpoint {
                             self.remember(&next);
                             return Err(error);
                         }
-                        _ => (error, asked),
+                        _ => (self.looked_into(error).await, asked),
                     }
                 }
             };
@@ -113,6 +123,36 @@ impl Endpoint {
         }
     }
 
+    /// The error with what is found at the address, where it says that there is no such path or that another protocol is
+    /// wanted.
+    async fn looked_into(&self, error: ModelError) -> ModelError {
+        let ModelError::Refused(mut refusal) = error else {
+            return error;
+        };
+        match refusal.cause {
+            Cause::Path | Cause::Page => {
+                let kind = self.settings.kind;
+                let look = kinds::look(&self.client, kind, &self.base);
+                refusal.fits = self.fits.get_or_init(|| look).await.clone();
+            }
+            _ => {}
+        }
+        // Servers of https answer plain http with this, in words of their own.
+        let is_unread = refusal.status == Some(400) && self.url.scheme() == "http";
+        if is_unread
+            && refusal.fits.is_none()
+            && let Some(port) = self.url.port_or_known_default()
+            && tls::look(self.url.host_str().unwrap_or_default(), port).await == tls::Look::Tls
+        {
+            return ModelError::Unreachable {
+                lost: Lost::Tls,
+                what: Trouble::NeedsTls.told(&self.url),
+                advice: Trouble::NeedsTls.advice("`base_url`"),
+            };
+        }
+        ModelError::Refused(refusal)
+    }
+
     async fn post(&self, body: &Value) -> Result<Response, Failed> {
         let sent = self
             .client
@@ -121,7 +161,10 @@ impl Endpoint {
             .json(body)
             .send()
             .await;
-        let response = sent.map_err(|error| Failed::Lost(unreachable(&error)))?;
+        let response = match sent {
+            Ok(response) => response,
+            Err(error) => return Err(Failed::Lost(unreachable(&error, &self.url).await)),
+        };
         if response.status().is_success() {
             return Ok(response);
         }
@@ -171,69 +214,62 @@ enum Failed {
     },
 }
 
-/// A connection that failed, with the host and port alone of its address, which may hold more.
-pub(super) fn unreachable(error: &reqwest::Error) -> ModelError {
-    let host = error.url().map(|url| {
-        let host = url.host_str().unwrap_or_default();
-        match url.port() {
-            Some(port) => format!("{host}:{port}"),
-            None => host.to_owned(),
-        }
-    });
-    let host = host.unwrap_or_default();
-    let mut said = Vec::new();
-    let mut source = std::error::Error::source(error);
-    while let Some(inner) = source {
-        said.push(inner.to_string());
-        source = inner.source();
-    }
-    let last = said.last().map_or("", String::as_str);
-    let all = said.join(": ");
-    // The libraries tell a failed look-up and a failed handshake apart from others by their words alone.
-    let (lost, what) = if !error.is_connect() {
-        let what = if error.is_timeout() {
-            "the connection timed out"
-        } else {
-            "the connection broke"
-        };
-        (Lost::Broke, what.to_owned())
-    } else if all.contains("tunnel") || all.contains("proxy") {
-        let why = crate::text::shorten(&crate::text::visible(last), 120);
-        (
-            Lost::Proxy,
-            format!("a proxy did not let us through to `{host}`: {why}"),
-        )
-    } else if all.contains("dns error") {
-        (
-            Lost::Name,
-            format!("the name of the host `{host}` is not known"),
-        )
-    } else if [
-        "certificate",
-        "TLS",
-        "tls",
-        "handshake",
-        "InvalidContentType",
-        "corrupt message",
-    ]
-    .iter()
-    .any(|word| all.contains(word))
-    {
-        let why = crate::text::shorten(&crate::text::visible(last), 120);
-        (
-            Lost::Tls,
-            format!("no secure connection to `{host}`: {why}"),
-        )
-    } else if error.is_timeout() {
-        (
-            Lost::Connection,
-            format!("`{host}` did not take a connection in time"),
-        )
-    } else {
-        (
-            Lost::Connection,
-            format!("nothing takes a connection at `{host}`"),
-        )
+/// A connection that went away: what was sent may have been taken.
+pub(super) fn broke(error: &reqwest::Error) -> ModelError {
+    let what = match error.is_timeout() {
+        true => "the connection timed out",
+        false => "the connection broke",
     };
-    ModelError::Unreachable { lost, what }
+    ModelError::Unreachable {
+        lost: Lost::Broke,
+        what: what.to_owned(),
+        advice: "look at its server's log and at the proxies between".to_owned(),
+    }
+}
+
+/// A connection that failed, with the host and port alone of its address, which may hold more.
+async fn unreachable(error: &reqwest::Error, url: &Url) -> ModelError {
+    if error.is_connect()
+        && let Some(why) = of_proxy(error)
+    {
+        return ModelError::Unreachable {
+            lost: Lost::Proxy,
+            what: format!(
+                "a proxy did not let us through to `{}`: {why}",
+                url.host_str().unwrap_or_default()
+            ),
+            advice: Cause::Proxy.advice().to_owned(),
+        };
+    }
+    let (trouble, is_connect) = (Trouble::of(error, url), error.is_connect());
+    let trouble = trouble.await;
+    if !is_connect && !trouble.is_another_protocol() {
+        return broke(error);
+    }
+    ModelError::Unreachable {
+        lost: match trouble {
+            Trouble::NoName => Lost::Name,
+            Trouble::PlainHttp | Trouble::NeedsTls | Trouble::Tls(_) => Lost::Tls,
+            Trouble::Refused
+            | Trouble::NoWay
+            | Trouble::Else(_)
+            | Trouble::Mute
+            | Trouble::Broke => Lost::Connection,
+        },
+        what: trouble.told(url),
+        advice: trouble.advice("`base_url`"),
+    }
+}
+
+/// Why a proxy let nothing through, where it was one. The library's types for it are its own: its words have to do.
+fn of_proxy(error: &reqwest::Error) -> Option<String> {
+    let mut at = std::error::Error::source(error);
+    let mut is_of_proxy = false;
+    let mut last = String::new();
+    while let Some(inner) = at {
+        last = inner.to_string();
+        is_of_proxy |= last.contains("tunnel") || last.contains("proxy");
+        at = inner.source();
+    }
+    is_of_proxy.then(|| crate::text::shorten(&crate::text::visible(&last), 120))
 }

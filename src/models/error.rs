@@ -1,6 +1,7 @@
 //! Why a model gave no answer, for whoever may act on it: the status, the vendor's own reason and what to change. Holds no
 //! prompt, no answer and no secret.
 
+use super::kinds::{self, Fit};
 use crate::{error::Problem, ids::ModelId};
 
 /// Why a model gave no answer.
@@ -9,7 +10,11 @@ pub enum ModelError {
     #[error("did not answer within {seconds} s")]
     Timeout { seconds: u32 },
     #[error("could not be reached: {what}")]
-    Unreachable { lost: Lost, what: String },
+    Unreachable {
+        lost: Lost,
+        what: String,
+        advice: String,
+    },
     /// Its vendor or server said why there is no answer, or it is told by what came instead.
     #[error("{0}")]
     Refused(Refusal),
@@ -42,7 +47,7 @@ pub enum Lost {
     Connection,
     /// A proxy before it.
     Proxy,
-    /// The certificate or the protocol of TLS.
+    /// The certificate or the protocol of TLS, or another protocol than the address has.
     Tls,
     /// It was there and went away: what was sent may have been taken.
     Broke,
@@ -68,6 +73,8 @@ pub struct Refusal {
     pub taught: bool,
     /// The vendor's own reason: cut, cleaned, without keys and without what was sent. May be empty.
     pub said: String,
+    /// What answers at the address instead, where that was looked for and found.
+    pub fits: Option<Fit>,
 }
 
 impl std::fmt::Display for Refusal {
@@ -76,10 +83,17 @@ impl std::fmt::Display for Refusal {
         if let Some(status) = self.status {
             write!(f, " (HTTP {status})")?;
         }
-        if self.said.is_empty() {
-            return Ok(());
+        if !self.said.is_empty() {
+            write!(f, ": {}", self.said)?;
         }
-        write!(f, ": {}", self.said)
+        match &self.fits {
+            Some(fit) if !fit.same_kind => write!(
+                f,
+                "; what answers there is a server of kind `{}`",
+                kinds::name(fit.kind)
+            ),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -134,7 +148,7 @@ impl Cause {
         }
     }
 
-    fn advice(self) -> &'static str {
+    pub(super) fn advice(self) -> &'static str {
         match self {
             Self::Key => {
                 "correct `api_key`, or the secret that it names, and see that the key is of this vendor"
@@ -153,7 +167,8 @@ impl Cause {
             }
             Self::Model => "correct `model`: it must be the name by which the server lists it",
             Self::Path => {
-                "correct `base_url`: for kind `openai` it ends before `/chat/completions`, most often in `/v1`"
+                "correct `base_url` and `kind`: for `openai` the address ends before `/chat/completions`, most often in `/v1`; for \
+                 `anthropic` before `/v1/messages`, for `ollama` before `/api/chat`"
             }
             Self::Context => "set `context_tokens` to the server's own window, or widen that",
             Self::Parameter | Self::Other => {
@@ -166,7 +181,7 @@ impl Cause {
                 "look at the content filter at the vendor, or name another model in the route"
             }
             Self::Page => {
-                "correct `base_url`, and look at the proxies between: what answers there is no model's API"
+                "correct `base_url` and `kind`, and look at the proxies between: what answers there is no model's API"
             }
             Self::Moved => {
                 "write the address that is meant as `base_url`: no redirection is followed"
@@ -241,22 +256,22 @@ impl ModelError {
     }
 
     /// What to do about it, for the admin.
-    pub fn advice(&self) -> &'static str {
+    pub fn advice(&self) -> String {
+        match self {
+            Self::Unreachable { advice, .. } => advice.clone(),
+            Self::Refused(Refusal {
+                fits: Some(fit), ..
+            }) => fit.advice(),
+            other => other.usual_advice().to_owned(),
+        }
+    }
+
+    fn usual_advice(&self) -> &'static str {
         match self {
             Self::Timeout { .. } => {
                 "raise `first_token_timeout_seconds` and `timeout_seconds`, or see why its server is slow"
             }
-            Self::Unreachable { lost, .. } => match lost {
-                Lost::Name => {
-                    "correct the host in `base_url`, or see that this machine can resolve it"
-                }
-                Lost::Connection => "start its server, or correct the host and port in `base_url`",
-                Lost::Proxy => Cause::Proxy.advice(),
-                Lost::Tls => {
-                    "give its server a certificate that this machine trusts, or correct `base_url`"
-                }
-                Lost::Broke => "look at its server's log and at the proxies between",
-            },
+            Self::Unreachable { .. } => "look at its server's log and at the proxies between",
             Self::Refused(refusal) => refusal.cause.advice(),
             Self::PromptCut { .. } | Self::TooLong { .. } => Cause::Context.advice(),
             Self::Shape { .. } => "see that `kind` and `base_url` are those of its server",

@@ -9,6 +9,7 @@ mod check;
 mod discreet;
 mod endpoint;
 mod error;
+mod kinds;
 mod learn;
 mod ledger;
 mod ollama;
@@ -29,6 +30,7 @@ mod tests;
 pub use check::{Ability, check};
 pub use discreet::discreet;
 pub use error::{Cause, Lost, ModelError, Nothing, Refusal, Trouble};
+pub use kinds::Fit;
 pub use ledger::BudgetLedger;
 pub use portable::PortableSchema;
 pub use route::{Ledger, Reply, Route, Spoken, Tried};
@@ -179,7 +181,7 @@ pub enum SetupError {
     Address(String),
     #[error("needs an api_key")]
     NoKey,
-    #[error("no HTTP client: {0}")]
+    #[error("{0}")]
     Client(String),
 }
 

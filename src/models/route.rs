@@ -104,7 +104,11 @@ impl Tried {
     /// What happened and what to do about it, for whoever may act.
     pub fn problem(&self) -> Problem {
         let (id, advice) = match self {
-            Self::Failed(id, error) => (id, error.advice()),
+            Self::Failed(id, error) => {
+                return Problem::new("model", format!("the model {self}"))
+                    .at(format!("[[model]] {id}"))
+                    .advise(error.advice());
+            }
             Self::Refused(id) => (
                 id,
                 "ask otherwise, or name another model after it in the route",

@@ -789,17 +789,13 @@ async fn a_connection_that_fails_is_told_with_what_failed() {
     let plain = replay(&events("x", "x", Says("x")), 1).await;
     let secure = plain.replace("http://", "https://");
     for (url, lost, what) in [
-        (
-            nobody,
-            Lost::Connection,
-            "nothing takes a connection at `127.0.0.1:",
-        ),
-        (secure, Lost::Tls, "no secure connection to `127.0.0.1:"),
+        (nobody, Lost::Connection, "nothing listens at `127.0.0.1:"),
+        (secure, Lost::Tls, "`127.0.0.1:"),
     ] {
         let model = build(&settings(ModelKind::Openai, &url), None).unwrap();
         let error = ask(model.as_ref(), request("x")).await.err().unwrap();
         assert!(
-            matches!(&error, ModelError::Unreachable { lost: of, what: said } if *of == lost && said.starts_with(what)),
+            matches!(&error, ModelError::Unreachable { lost: of, what: said, .. } if *of == lost && said.starts_with(what)),
             "{error:?}"
         );
         assert!(error.was_not_taken());

@@ -446,6 +446,7 @@ impl Vendor {
             within,
             taught: false,
             said,
+            fits: None,
         })
     }
 }

@@ -308,7 +308,7 @@ pub(super) fn client() -> Result<reqwest::Client, SetupError> {
         .connect_timeout(Duration::from_secs(10))
         .user_agent(concat!("daybrief/", env!("CARGO_PKG_VERSION")))
         .build()
-        .map_err(|error| SetupError::Client(error.to_string()))
+        .map_err(|error| SetupError::Client(crate::tls::no_client(&error)))
 }
 
 /// The bytes of an answer up to [`MAX_ANSWER_BYTES`].
@@ -317,7 +317,7 @@ pub(super) fn bytes(
 ) -> impl Stream<Item = Result<Vec<u8>, ModelError>> + Send + 'static {
     let mut total = 0_usize;
     response.bytes_stream().map(move |chunk| {
-        let chunk = chunk.map_err(|error| endpoint::unreachable(&error))?;
+        let chunk = chunk.map_err(|error| endpoint::broke(&error))?;
         total = total.saturating_add(chunk.len());
         if total > MAX_ANSWER_BYTES {
             return Err(ModelError::Shape {

@@ -285,6 +285,7 @@ fn round(dice: &mut Dice) -> Vec<Piece> {
             within: false,
             taught: false,
             said: String::new(),
+            fits: None,
         }))),
         1 => pieces.push(Piece::Stop(Stop::Length)),
         2 => pieces.push(Piece::Stop(Stop::Refused)),

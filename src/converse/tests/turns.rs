@@ -354,6 +354,7 @@ async fn without_its_model_an_answer_is_what_the_sources_say() {
         Piece::Fail(ModelError::Unreachable {
             lost: crate::models::Lost::Broke,
             what: "no route".to_owned(),
+            advice: String::new(),
         })
     };
     for end in [down(), Piece::Stop(Stop::Refused)] {
@@ -407,6 +408,7 @@ async fn whoever_may_act_is_told_what_the_vendor_said_and_a_reader_a_short_reaso
             within: false,
             taught: false,
             said: "the vendor's own words".to_owned(),
+            fits: None,
         };
         let model = Scripted::steps(vec![vec![Piece::Fail(ModelError::Refused(refused))]]);
         let mut asked = question("mara", "vp", "Which deals do we have?");
