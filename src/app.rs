@@ -615,8 +615,13 @@ async fn email_channel(
         })?),
         None => None,
     };
-    SmtpChannel::new(email, password.as_ref(), clock)
-        .map_err(|error| Problem::new("email", error.to_string()))
+    SmtpChannel::new(email, password.as_ref(), clock).map_err(|error| {
+        let problem = Problem::new("email", error.to_string());
+        match error.advice() {
+            Some(advice) => problem.advise(advice),
+            None => problem,
+        }
+    })
 }
 
 async fn slack_channel(
@@ -676,6 +681,9 @@ fn private_folder(path: &Path) -> Result<(), Problem> {
 /// What the admin can do about a gap.
 pub fn gap_advice(gap: &Gap) -> String {
     let connector = &gap.connector;
+    if let Some(advice) = gap.hint.as_ref().and_then(|hint| hint.advice.clone()) {
+        return advice;
+    }
     match gap.cause {
         GapCause::Timeout => {
             "ask for less, or raise `limits.timeout_seconds` of the connector".to_owned()

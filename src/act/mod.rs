@@ -514,5 +514,6 @@ fn certainly_not_done(error: &CallError) -> bool {
             | CallError::Stopping
             // The tool itself said that it did not do it.
             | CallError::Refused { .. }
+            | CallError::Own { .. }
     )
 }

@@ -210,16 +210,22 @@ impl SmtpChannel {
         let tls = tls::error_behind(error);
         let (what, advice) = match tls.filter(|tls| !tls::is_not_tls(tls)) {
             Some(tls) => {
-                let own = matches!(
+                let another = matches!(
                     tls,
-                    rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)
+                    rustls::Error::InvalidCertificate(
+                        CertificateError::NotValidForName
+                            | CertificateError::NotValidForNameContext { .. }
+                            | CertificateError::Expired
+                            | CertificateError::ExpiredContext { .. }
+                            | CertificateError::Revoked
+                    )
                 );
-                let advice = match own {
+                let advice = match another {
                     true => {
-                        "where it is of your own authority, name that authority's certificate in `[email] ca_file`"
+                        "give the server a certificate for the name in `[email] host`, or correct that name"
                     }
                     false => {
-                        "give the server a certificate for the name in `[email] host`, or correct that name"
+                        "where it is of your own authority, name that authority's certificate in `[email] ca_file`"
                     }
                 };
                 (format!("no secure connection: {}", tls::told(tls)), advice)
@@ -229,7 +235,7 @@ impl SmtpChannel {
                 None => return self.refused(step, error),
             },
         };
-        ChannelError::later(format!("{}: {what}: {advice}", self.server()))
+        ChannelError::later(format!("{}: {what} → {advice}", self.server()))
     }
 
     /// What answers at the server's address, where that says what is wrong, and what to do.
@@ -326,7 +332,7 @@ impl SmtpChannel {
                 "see why it is slow, or raise `[email] timeout_seconds`",
             )
         });
-        ChannelError::later(format!("{}: {what}: {advice}", self.server()))
+        ChannelError::later(format!("{}: {what} → {advice}", self.server()))
     }
 }
 

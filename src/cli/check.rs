@@ -18,14 +18,14 @@ use crate::{
     audit::Target,
     domain::{
         briefing::{Briefing, Query},
-        connector::{EnvValue, Launch},
+        connector::{Connector, EnvValue, Launch},
         finding::{Gap, GapCause},
         people::Role,
         run::Audience,
         schedule::{ChannelKind, Schedule},
     },
     error::{Problem, Problems},
-    ids::{RoleId, SignalId},
+    ids::{ConnectorId, RoleId, SignalId},
     limits::Source,
     mail_address::MailAddress,
     models,
@@ -539,7 +539,7 @@ fn source_advice(objects: &Objects, finding: &PreflightFinding) -> (String, Stri
     let place = objects.origin(Kind::Connector, id, key);
     (
         format!(" ({place})"),
-        match finding.advice {
+        match finding.advice.as_str() {
             "" => format!(" → look at it with `daybrief connector tools {id}`"),
             advice => format!(" → {advice}"),
         },
@@ -571,7 +571,18 @@ pub(super) fn gap_told(
         _ => field.to_owned(),
     };
     let path = provision::path_of(briefing, signal, &field);
-    let place = objects.origin(Kind::Briefing, briefing.id.as_str(), &path);
+    let place = match gap.hint.as_ref().and_then(|hint| hint.place.as_ref()) {
+        // What is wrong lies behind the connector, not in the call.
+        Some(place) => {
+            let key = match known_connector(objects, connector).map(|known| &known.launch) {
+                Some(Launch::Http { .. }) => "url",
+                _ => "command",
+            };
+            let of = objects.origin(Kind::Connector, connector.as_str(), key);
+            format!("{place}; the connector: {of}")
+        }
+        None => objects.origin(Kind::Briefing, briefing.id.as_str(), &path),
+    };
     let detail = match signal {
         Some(id) => gap
             .detail
@@ -593,6 +604,10 @@ pub(super) fn gap_told(
             gap.cause.clause()
         ),
     )
+}
+
+fn known_connector<'o>(objects: &'o Objects, id: &ConnectorId) -> Option<&'o Connector> {
+    objects.connectors.iter().find(|known| known.id == *id)
 }
 
 /// What the first signal of a gap asks of the gap's connector.

@@ -15,7 +15,7 @@ use crate::{
     app::App,
     clock::SystemClock,
     connectors::CallError,
-    domain::connector::Connector,
+    domain::connector::{Connector, Launch},
     error::{Problem, Problems},
     ids::ConnectorId,
     provision::{self, Objects},
@@ -88,16 +88,14 @@ async fn tools(
     connector: &ConnectorId,
     json: bool,
 ) -> Result<(), Problems> {
-    let named = !find(&objects.connectors, connector)
-        .map_err(one)?
-        .tools
-        .is_empty();
+    let known = find(&objects.connectors, connector).map_err(one)?.clone();
+    let named = !known.tools.is_empty();
     let pool = &app.parts.maker.pool;
     pool.replace(objects.connectors);
-    let listing = pool
-        .listing(connector)
-        .await
-        .map_err(|error| told(connector, &error))?;
+    let listing = pool.listing(connector).await.map_err(|error| {
+        let place = format!("connector `{connector}`");
+        told(&place, is_process(&known), &error)
+    })?;
     connector_tools::show(&listing, named, json);
     Ok(())
 }
@@ -135,7 +133,18 @@ pub(super) fn find<'c>(
         })
 }
 
-/// A connector's failure as a person reads it.
-pub(super) fn told(connector: &ConnectorId, error: &CallError) -> Problems {
-    one(Problem::new(error.code(), error.to_string()).at(format!("connector `{connector}`")))
+/// Is its server a program that is started here?
+pub(super) fn is_process(connector: &Connector) -> bool {
+    matches!(connector.launch, Launch::Process { .. })
+}
+
+/// A connector's failure as a person reads it. `place` is the connector as this person has it.
+pub(super) fn told(place: &str, is_process: bool, error: &CallError) -> Problems {
+    let hint = error.hint(is_process).unwrap_or_default();
+    let mut problem = Problem::new(error.code(), error.to_string()).at(match &hint.place {
+        Some(within) => format!("{place}, {within}"),
+        None => place.to_owned(),
+    });
+    problem.advice = hint.advice;
+    one(problem)
 }

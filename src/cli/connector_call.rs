@@ -14,6 +14,7 @@ use crate::{
     connectors::CallError,
     domain::{
         connector::{Connector, ToolClass},
+        finding::Hint,
         people::Role,
     },
     error::{Problem, Problems},
@@ -71,6 +72,9 @@ struct Refused {
     what: String,
     /// What a brief says of it.
     cause: &'static str,
+    /// Where it comes from and what to do, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<Hint>,
 }
 
 /// Makes the call. Exit code 3 where the source did not answer or refused, 4 where no right allows it.
@@ -171,7 +175,10 @@ async fn call(
         tool: &command.tool,
         args,
         came,
-        refused: seen.as_ref().err().map(refused),
+        refused: seen
+            .as_ref()
+            .err()
+            .map(|error| refused(error, connector::is_process(connector))),
         bytes: seen.as_ref().ok().map(|answer| answer.bytes),
         sha256: seen.as_ref().ok().map(|answer| answer.sha256.clone()),
         seen: seen.ok().map(|answer| answer.value),
@@ -184,11 +191,12 @@ async fn call(
     Ok(code)
 }
 
-fn refused(error: &CallError) -> Refused {
+fn refused(error: &CallError, is_process: bool) -> Refused {
     Refused {
         code: error.code(),
         what: error.to_string(),
         cause: error.cause().clause(),
+        hint: error.hint(is_process),
     }
 }
 
@@ -206,7 +214,14 @@ fn show(outcome: &Outcome<'_>) {
         print(&text(seen));
     }
     if let Some(refused) = &outcome.refused {
-        print(&format!("no answer: {}", refused.what));
+        let hint = refused.hint.clone().unwrap_or_default();
+        let place = hint
+            .place
+            .map_or(String::new(), |place| format!("{place}: "));
+        print(&format!("no answer: {place}{}", refused.what));
+        if let Some(advice) = hint.advice {
+            print(&format!("  → {advice}"));
+        }
     }
 }
 

@@ -76,6 +76,16 @@ pub async fn run(command: Probe, config: &Path, json: bool) -> Result<u8, Proble
     let mut settings = Settings::default();
     settings.instance.air_gap = air_gap;
     if let Some(url) = &command.url {
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(one(Problem::new(
+                "bad-url",
+                "is no address of http or https",
+            )
+            .at("URL")
+            .advise(
+                "write it as `https://host/path`; a program to start stands behind `--`",
+            )));
+        }
         connectors::reach(air_gap)
             .check(url)
             .map_err(|why| one(Problem::new("bad-url", why).at("URL")))?;
@@ -169,15 +179,22 @@ impl<'a> Server<'a> {
     ) -> Result<(), Problems> {
         let wanted = matches!(error, CallError::SignIn { .. });
         if !wanted || !command.sign_in || *sign_ins == MOST_SIGN_INS {
-            let Problems(mut problems) = told(&self.connector.id, &error);
-            if matches!(error, CallError::Credential { .. }) && auth(command).is_none() {
-                let advice = "try --sign-in, or give --client-id and --client-secret";
-                problems = problems
-                    .into_iter()
-                    .map(|problem| problem.advise(advice))
-                    .collect();
-            }
-            return Err(Problems(problems));
+            // It has no settings yet that could be corrected.
+            let advice = match error {
+                CallError::Credential { .. } | CallError::SignIn { .. }
+                    if command.url.is_some() =>
+                {
+                    Some("try --sign-in, or give --client-id and --client-secret")
+                }
+                CallError::Credential { .. } => Some("give what it signs in with by --env NAME"),
+                _ => None,
+            };
+            let Problems(problems) = told(&place(command), command.url.is_none(), &error);
+            let problems = problems.into_iter().map(|problem| match advice {
+                Some(advice) => problem.advise(advice),
+                None => problem,
+            });
+            return Err(Problems(problems.collect()));
         }
         *sign_ins += 1;
         let pool = &self.app.parts.maker.pool;
@@ -218,6 +235,21 @@ impl<'a> Server<'a> {
             Some(Err(denied)) => Err(one(Problem::new("denied", denied.why).at(denied.rule))),
             None => Err(one(Problem::new("internal", "nothing was decided"))),
         }
+    }
+}
+
+/// The server as it was given: its address without what may be secret in it, or its program.
+fn place(command: &Probe) -> String {
+    match &command.url {
+        Some(url) => {
+            let mut shown = url.clone();
+            shown.set_query(None);
+            // An address that can have none has none.
+            let _ = shown.set_username("");
+            let _ = shown.set_password(None);
+            shown.to_string()
+        }
+        None => format!("`{}`", command.command.first().map_or("", String::as_str)),
     }
 }
 

@@ -27,7 +27,7 @@ use super::{connector, one, open, print, print_json, to_stderr};
 use crate::{
     app::App,
     audit::{Act, Entry, Outcome},
-    connectors::{Connectors, SignedIn},
+    connectors::{CallError, Connectors, SignedIn},
     error::{Problem, Problems},
     ids::ConnectorId,
 };
@@ -88,6 +88,10 @@ pub async fn run(command: SignIn, config: &Path, json: bool) -> Result<u8, Probl
     Ok(0)
 }
 
+fn told(connector: &ConnectorId, error: &CallError) -> Problems {
+    connector::told(&format!("connector `{connector}`"), false, error)
+}
+
 async fn signed_in(
     app: &App,
     connector: &ConnectorId,
@@ -105,7 +109,7 @@ pub async fn out(connector: &ConnectorId, config: &Path, json: bool) -> Result<u
     load(&app).await?;
     note(&app, connector, "sign-out").await?;
     let forgotten = app.parts.maker.pool.sign_out(connector).await;
-    let was_there = forgotten.map_err(|error| connector::told(connector, &error))?;
+    let was_there = forgotten.map_err(|error| told(connector, &error))?;
     if json {
         print_json(&json!({ "connector": connector, "forgotten": was_there }));
     } else if was_there {
@@ -177,7 +181,7 @@ pub async fn through_browser(
     let base = Url::parse(&format!("http://127.0.0.1:{port}{PATH}"))
         .map_err(|error| one(Problem::new("internal", error.to_string())))?;
     let sign_in = pool.begin_sign_in(connector, &base).await;
-    let sign_in = sign_in.map_err(|error| connector::told(connector, &error))?;
+    let sign_in = sign_in.map_err(|error| told(connector, &error))?;
     if json {
         print_json(&json!({ "open": sign_in.url() }));
     } else {
@@ -186,7 +190,7 @@ pub async fn through_browser(
             sign_in.url()
         ));
     }
-    let told = |error| connector::told(connector, &error);
+    let told = |error| told(connector, &error);
     if browser.paste {
         let redirected = pasted().await?;
         return sign_in.finish(&redirected).await.map_err(told);

@@ -1,6 +1,7 @@
 //! `daybrief connector sql`: serves a database over MCP.
 
 use std::{
+    io::Read,
     net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
@@ -17,7 +18,7 @@ use tokio::{
 use super::{one, print};
 use crate::{
     connectors::sql::{
-        Limits, database::Database, http, queries, server::SqlServer, zone::SessionZone,
+        Limits, NO_SQLITE, database::Database, http, queries, server::SqlServer, zone::SessionZone,
     },
     error::{Problem, Problems},
     secrets::{self, SecretRef},
@@ -67,8 +68,11 @@ pub async fn run(command: Sql) -> Result<(), Problems> {
         timeout: Duration::from_secs(command.timeout_seconds),
     };
     is_there(&address).map_err(one)?;
-    let database = Database::open(&address, command.zone)
-        .map_err(|error| one(Problem::new("bad-dsn", error.to_string()).at("--dsn")))?;
+    let database = Database::open(&address, command.zone).map_err(|error| {
+        one(Problem::new("bad-dsn", error.to_string())
+            .at("--dsn")
+            .advise("write it as `postgres://user:password@host/database`, with `%` codes for signs such as `@` in the password"))
+    })?;
     let queries = match &command.queries {
         Some(path) => {
             let place = path.display().to_string();
@@ -157,23 +161,49 @@ fn is_there(address: &SecretString) -> Result<(), Problem> {
         .at("--dsn")
         .advise("begin it with postgres://, mysql:// or mariadb://, or name a SQLite file"));
     }
+    const PATH: &str = "correct the path: it begins at the folder that the server is started in";
     match std::fs::metadata(path) {
-        Ok(found) if found.is_file() => Ok(()),
-        Ok(_) => Err(no_file(path, "is no file")),
+        Ok(found) if found.is_file() => {}
+        Ok(_) => return Err(no_file(path, "is no file", PATH)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            Err(no_file(path, "is not there"))
+            return Err(no_file(path, "is not there", PATH));
         }
-        Err(error) => Err(no_file(path, &format!("cannot be reached: {error}"))),
+        Err(error) => {
+            return Err(no_file(
+                path,
+                &format!("cannot be reached: {error}"),
+                READABLE,
+            ));
+        }
+    }
+    let mut begin = Vec::new();
+    let read = std::fs::File::open(path)
+        .and_then(|file| file.take(SQLITE.len() as u64).read_to_end(&mut begin));
+    match read {
+        // A file with nothing in it is a database with nothing in it.
+        Ok(_) if begin.is_empty() || begin == SQLITE => Ok(()),
+        Ok(_) => Err(no_file(
+            path,
+            "is no SQLite database, by how it begins",
+            NO_SQLITE,
+        )),
+        Err(error) => Err(no_file(path, &format!("cannot be read: {error}"), READABLE)),
     }
 }
 
-fn no_file(path: &Path, what: &str) -> Problem {
+/// How each SQLite file begins (https://www.sqlite.org/fileformat.html, the database header).
+const SQLITE: &[u8; 16] = b"SQLite format 3\0";
+const READABLE: &str =
+    "let the account that runs `daybrief` read the file, and enter the folders above it";
+
+fn no_file(path: &Path, what: &str, advice: &str) -> Problem {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     Problem::new(
         "no-database",
         format!("the SQLite file {} {what}", path.display()),
     )
     .at("--dsn")
+    .advise(advice)
 }
 
 /// A secret of the environment or of a file.

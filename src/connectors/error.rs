@@ -5,7 +5,11 @@ use std::sync::LazyLock;
 use regex::Regex;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::{domain::finding::GapCause, ids::ConnectorId};
+use crate::{
+    domain::finding::{GapCause, Hint},
+    error::Problem,
+    ids::ConnectorId,
+};
 
 /// The most characters of a server's own text that reach an admin.
 pub const SERVER_WORD_CHARS: usize = 200;
@@ -44,11 +48,7 @@ fn forms(secret: &str) -> [String; 3] {
 /// For the admin; it never stands in a brief and is never said to a reader. In a turn a model is told why a tool refused
 /// its call, as data like any other answer of the source.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ServerWord {
-    text: String,
-    /// The text is no server's: none was reached.
-    ours: bool,
-}
+pub struct ServerWord(String);
 
 impl ServerWord {
     /// The text on one line, cut. Each of `secrets` that occurs in it is struck out, as it is or as an address or JSON has
@@ -70,28 +70,17 @@ impl ServerWord {
             }
         }
         let words: Vec<&str> = visible.split_whitespace().collect();
-        Self {
-            text: words.join(" ").chars().take(SERVER_WORD_CHARS).collect(),
-            ours: false,
-        }
-    }
-
-    /// The same of what no server said: why none was reached.
-    pub(super) fn ours(text: &str, secrets: &[SecretString]) -> Self {
-        Self {
-            ours: true,
-            ..Self::new(text, secrets)
-        }
+        Self(words.join(" ").chars().take(SERVER_WORD_CHARS).collect())
     }
 
     /// The words themselves.
     pub(super) fn plain(&self) -> &str {
-        &self.text
+        &self.0
     }
 
     /// True where the server said nothing.
     pub fn is_empty(&self) -> bool {
-        self.text.is_empty()
+        self.0.is_empty()
     }
 }
 
@@ -106,12 +95,10 @@ impl Words {
 
 impl std::fmt::Display for ServerWord {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.ours {
-            f.write_str(&self.text)
-        } else if self.text.is_empty() {
+        if self.0.is_empty() {
             f.write_str("the server said nothing")
         } else {
-            write!(f, "the server said: \"{}\"", self.text)
+            write!(f, "the server said: \"{}\"", self.0)
         }
     }
 }
@@ -140,20 +127,35 @@ pub enum CallError {
     Busy { seconds: u32 },
     #[error("more than {limit} calls wait for this connector")]
     QueueFull { limit: usize },
-    #[error("not ready within {seconds} s of its start; {word}")]
-    StartTimeout { seconds: u32, word: ServerWord },
+    #[error("not ready within {seconds} s of its start; {what}")]
+    StartTimeout {
+        seconds: u32,
+        what: String,
+        advice: &'static str,
+    },
     /// The settings are such that it cannot be started or reached: a program or folder that is not there, a bad URL.
     #[error("{what}")]
-    Launch { what: String },
-    #[error("the connection could not be made; {word}")]
-    Unreachable { word: ServerWord },
-    #[error("the server ended or closed the connection; {word}")]
-    Ended { word: ServerWord },
+    Launch { what: String, advice: String },
+    /// No server was reached.
+    #[error("{what}")]
+    Unreachable { what: String, advice: String },
+    /// Something answers over HTTP, and not with a message of MCP.
+    #[error("{what}")]
+    NoMcp { what: String, advice: &'static str },
+    #[error("the server ended or closed the connection; {what}")]
+    Ended { what: String, advice: &'static str },
+    /// What our own server for databases says of what it serves.
+    #[error("{}", plain(problems))]
+    Own {
+        cause: GapCause,
+        problems: Vec<Problem>,
+    },
     #[error("failed {failures} times, next attempt in {seconds} s; last: {last}")]
     BackingOff {
         failures: u32,
         seconds: u64,
         last: String,
+        hint: Option<Hint>,
     },
     #[error("the answer is larger than {limit_bytes} bytes")]
     TooLarge { limit_bytes: u32 },
@@ -192,10 +194,12 @@ impl CallError {
             Self::Credential { .. } | Self::SignIn { .. } => GapCause::Refused,
             Self::Refused { .. } | Self::UnknownTool { .. } => GapCause::Failed,
             Self::Shape { .. } | Self::UnreadTool { .. } => GapCause::Shape,
+            Self::Own { cause, .. } => *cause,
             Self::UnknownConnector(_)
             | Self::QueueFull { .. }
             | Self::Launch { .. }
             | Self::Unreachable { .. }
+            | Self::NoMcp { .. }
             | Self::Ended { .. }
             | Self::BackingOff { .. }
             | Self::Secret { .. }
@@ -213,6 +217,35 @@ impl CallError {
         }
     }
 
+    /// Where it comes from and what to do about it, where that is known; `is_process`: the server is a program that is
+    /// started here.
+    pub fn hint(&self, is_process: bool) -> Option<Hint> {
+        let advice = match self {
+            Self::BackingOff { hint, .. } => return hint.clone(),
+            Self::Own { problems, .. } => return of_problems(problems),
+            Self::StartTimeout { advice, .. }
+            | Self::Ended { advice, .. }
+            | Self::NoMcp { advice, .. } => (*advice).to_owned(),
+            Self::Launch { advice, .. } | Self::Unreachable { advice, .. } => advice.clone(),
+            Self::Secret { .. } => {
+                "set it where `daybrief` is started, or correct the reference".to_owned()
+            }
+            Self::Credential { .. } if is_process => {
+                "correct the credential that it is started with, or the rights that it has there"
+                    .to_owned()
+            }
+            Self::Credential { .. } => {
+                "correct the token in `headers`, or set up `auth` for a server that wants OAuth"
+                    .to_owned()
+            }
+            _ => return None,
+        };
+        (!advice.is_empty()).then_some(Hint {
+            place: None,
+            advice: Some(advice),
+        })
+    }
+
     /// One word for logs and metrics; holds nothing that a server said.
     pub fn code(&self) -> &'static str {
         match self {
@@ -227,6 +260,8 @@ impl CallError {
             Self::StartTimeout { .. } => "start-timeout",
             Self::Launch { .. } => "launch",
             Self::Unreachable { .. } => "unreachable",
+            Self::NoMcp { .. } => "no-mcp",
+            Self::Own { .. } => "database",
             Self::Ended { .. } => "ended",
             Self::BackingOff { .. } => "backing-off",
             Self::TooLarge { .. } => "too-large",
@@ -240,6 +275,33 @@ impl CallError {
             Self::Stopping => "stopping",
         }
     }
+}
+
+/// What problems are, without where and what to do.
+fn plain(problems: &[Problem]) -> String {
+    let said: Vec<&str> = problems
+        .iter()
+        .map(|problem| problem.what.as_str())
+        .collect();
+    said.join("; ")
+}
+
+/// Where problems are, and what to do about them: each once.
+fn of_problems(problems: &[Problem]) -> Option<Hint> {
+    let each = |of: fn(&Problem) -> Option<&String>| {
+        let mut texts: Vec<&str> = Vec::new();
+        for text in problems.iter().filter_map(of) {
+            if !texts.contains(&text.as_str()) {
+                texts.push(text);
+            }
+        }
+        (!texts.is_empty()).then(|| texts.join("; "))
+    };
+    let hint = Hint {
+        place: each(|problem| problem.place.as_ref()),
+        advice: each(|problem| problem.advice.as_ref()),
+    };
+    (hint != Hint::default()).then_some(hint)
 }
 
 #[cfg(test)]
@@ -258,7 +320,7 @@ mod tests {
             "the server said: \"bad [31m token *** of acme\""
         );
         assert_eq!(
-            ServerWord::new(&"x".repeat(1000), &[]).text.chars().count(),
+            ServerWord::new(&"x".repeat(1000), &[]).0.chars().count(),
             SERVER_WORD_CHARS
         );
         assert_eq!(ServerWord::default().to_string(), "the server said nothing");
@@ -285,7 +347,7 @@ mod tests {
             ),
             ("no such column: amountt", "no such column: amountt"),
         ] {
-            assert_eq!(ServerWord::new(said, &secrets).text, told);
+            assert_eq!(ServerWord::new(said, &secrets).0, told);
         }
     }
 }

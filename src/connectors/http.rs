@@ -14,7 +14,9 @@ use axum::body::Bytes;
 use futures_util::{Stream, StreamExt, stream, stream::BoxStream};
 use reqwest::{
     StatusCode,
-    header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, WWW_AUTHENTICATE},
+    header::{
+        ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, WWW_AUTHENTICATE,
+    },
 };
 use rmcp::{
     model::{ClientJsonRpcMessage, RequestId, ServerJsonRpcMessage},
@@ -71,14 +73,11 @@ pub(super) fn transport(
     authorizer: Option<Arc<Authorizer>>,
     limits: &ConnectorLimits,
 ) -> Result<StreamableHttpClientTransport<Watched>, CallError> {
-    let wrong = |what: String| CallError::Launch { what };
-    let parsed =
-        Url::parse(url).map_err(|error| wrong(format!("the connector's `url`: {error}")))?;
-    if !matches!(parsed.scheme(), "http" | "https") {
-        return Err(wrong(
-            "the connector's `url` is not http or https".to_owned(),
-        ));
-    }
+    address(url)?;
+    let wrong = |what: String| CallError::Launch {
+        what,
+        advice: "correct `headers` of the connector".to_owned(),
+    };
     let mut own = Headers::new();
     for (name, value) in headers {
         let key = HeaderName::try_from(name.as_str())
@@ -106,7 +105,10 @@ pub(super) fn transport(
         .tcp_keepalive(KEEPALIVE)
         .user_agent(concat!("daybrief/", env!("CARGO_PKG_VERSION")))
         .build()
-        .map_err(|error| wrong(format!("no HTTP client: {error}")))?;
+        .map_err(|error| CallError::Launch {
+            what: crate::tls::no_client(&error),
+            advice: String::new(),
+        })?;
     let limit = message_limit(limits.max_bytes);
     let mut config = StreamableHttpClientTransportConfig::with_uri(url)
         .custom_headers(own)
@@ -126,6 +128,157 @@ pub(super) fn transport(
         },
         config,
     ))
+}
+
+/// The address of a server.
+pub(super) fn address(url: &str) -> Result<Url, CallError> {
+    let wrong = |what: String| CallError::Launch {
+        what,
+        advice: "write it as `https://host/path`".to_owned(),
+    };
+    let parsed =
+        Url::parse(url).map_err(|error| wrong(format!("the connector's `url`: {error}")))?;
+    match parsed.scheme() {
+        "http" | "https" => Ok(parsed),
+        _ => Err(wrong(
+            "the connector's `url` is not http or https".to_owned(),
+        )),
+    }
+}
+
+/// What a server answers that is no message of MCP.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("HTTP {status}")]
+pub(super) struct NoMcp {
+    status: u16,
+    form: Form,
+    /// The host to which it sends on.
+    leads_to: Option<String>,
+    /// What it says of itself, as it came: the title of a page, the words of an error. Never data.
+    pub said: String,
+}
+
+/// The form of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Page,
+    Json,
+    Else,
+    Empty,
+}
+
+impl NoMcp {
+    fn new(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(body.get(..ERROR_BODY_BYTES).unwrap_or(body));
+        let text = text.trim_start_matches('\u{feff}').trim();
+        let kind = text_of(headers, CONTENT_TYPE.as_str()).unwrap_or_default();
+        let form = match text {
+            "" => Form::Empty,
+            _ if kind.starts_with("text/html") || text.starts_with('<') => Form::Page,
+            _ if serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok() => Form::Json,
+            _ => Form::Else,
+        };
+        let said = match form {
+            Form::Page => title(text).unwrap_or_default(),
+            // What succeeds may be business data.
+            _ if status.is_success() => String::new(),
+            _ => text.to_owned(),
+        };
+        let leads_to = text_of(headers, LOCATION.as_str())
+            .and_then(|to| Url::parse(to).ok()?.host_str().map(str::to_owned));
+        Self {
+            status: status.as_u16(),
+            form,
+            leads_to,
+            said,
+        }
+    }
+
+    /// Is it a refusal of whoever asks?
+    fn is_refusal(&self) -> bool {
+        matches!(self.status, 401 | 403)
+    }
+
+    /// Is it the answer to a request that could not be read at all?
+    pub fn is_unread(&self) -> bool {
+        self.status == 400 && self.form != Form::Json
+    }
+
+    /// What it is, in plain words, without what the server said.
+    pub fn what(&self) -> String {
+        let status = self.status;
+        let what = match (status, self.form) {
+            (300..=399, _) => {
+                let to = self.leads_to.as_deref();
+                let to = to.map_or(String::new(), |host| format!(" to `{host}`"));
+                return format!("the address leads elsewhere{to} (HTTP {status})");
+            }
+            (404 | 410, _) => "there is nothing at this path of the server",
+            (405 | 501, _) => "this path of the server takes no messages",
+            (429, _) => "the server takes no more requests for the moment",
+            (502 | 504, _) => "a proxy answers, and the server behind it does not",
+            (503, _) => "the server is there and cannot serve at the moment",
+            (500.., _) => "the server failed by itself",
+            (200..=299, Form::Page) => "what answers there is a web page and no MCP server",
+            (200..=299, Form::Json) => "what answers there gives JSON that is no message of MCP",
+            (200..=299, Form::Empty) => {
+                "what answers there gives an empty answer and no message of MCP"
+            }
+            (200..=299, Form::Else) => "what answers there gives no message of MCP",
+            _ => "the server refused the request",
+        };
+        format!("{what} (HTTP {status})")
+    }
+
+    /// What the server said, with words before it: `said` is its own, made fit to be shown.
+    pub fn with(&self, said: &str) -> String {
+        let what = self.what();
+        match (said.is_empty(), self.form) {
+            (true, _) => what,
+            (false, Form::Page) => format!("{what}; the page is titled \"{said}\""),
+            (false, _) => format!("{what}; the server said: \"{said}\""),
+        }
+    }
+
+    /// What to do about it.
+    pub fn advice(&self) -> &'static str {
+        match self.status {
+            300..=399 => "write the address that is meant: no redirection is followed",
+            404 | 405 | 410 | 501 => {
+                "correct the path of the address: that of a server of MCP over streamable HTTP most often ends in `/mcp`; the older transport, over `/sse`, is not spoken here"
+            }
+            429 => "lower `limits.concurrency` of the connector, or raise the limit at the server",
+            502..=504 => {
+                "see that the server runs, and look at its log and at that of the proxy before it"
+            }
+            500.. => "look at the server's own log",
+            200..=299 => {
+                "correct the address: it has to be the one at which the server speaks MCP over streamable HTTP, and most often ends in `/mcp`"
+            }
+            _ => {
+                "mend what the server says, and see that the address and `headers` are those that it wants"
+            }
+        }
+    }
+}
+
+/// Does a body in JSON say that it is JSON-RPC?
+fn names_the_protocol(body: &[u8]) -> bool {
+    let has = |value: &serde_json::Value| value.get("jsonrpc").is_some();
+    match serde_json::from_slice(body) {
+        Ok(serde_json::Value::Array(batch)) => batch.iter().any(has),
+        Ok(value) => has(&value),
+        Err(_) => false,
+    }
+}
+
+/// The title of a page, as it stands there.
+fn title(page: &str) -> Option<String> {
+    let lower = page.to_ascii_lowercase();
+    let from = lower.find("<title")?;
+    let from = from + lower.get(from..)?.find('>')? + 1;
+    let to = from + lower.get(from..)?.find("</title")?;
+    page.get(from..to).map(|title| title.trim().to_owned())
 }
 
 /// reqwest's client, which bears the token and turns an answer that is too large, or none, into an error reply to the call
@@ -153,10 +306,10 @@ fn verdict(error: &Failure) -> Option<Verdict<'_>> {
         StreamableHttpError::InsufficientScope(error) => {
             Some(Verdict::Forbidden(&error.www_authenticate_header))
         }
-        StreamableHttpError::UnexpectedServerResponse(text) if text.starts_with("HTTP 401") => {
-            Some(Verdict::Unauthorized(""))
-        }
-        _ => None,
+        _ => match no_mcp(error) {
+            Some(answer) if answer.status == 401 => Some(Verdict::Unauthorized("")),
+            _ => None,
+        },
     }
 }
 
@@ -265,7 +418,7 @@ impl Watched {
         if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
             return Err(unexpected(status, response).await);
         }
-        let kind = text_of(response.headers(), CONTENT_TYPE.as_str()).map(str::to_owned);
+        let headers = response.headers().clone();
         let (body, whole) = body(response, post.limits.max_json_response_size).await?;
         if !whole {
             let too_large = wire::refusal(id, TOO_LARGE_CODE, TOO_LARGE.to_owned());
@@ -273,7 +426,9 @@ impl Watched {
         }
         let answer = wire::messages(&body, wire::handshake_id(post.message))
             .into_iter()
-            .find(|message| wire::answers(message, &id));
+            .find(|message| wire::answers(message, &id))
+            // Where there is no such path, the errors of other APIs look like those of MCP but for the protocol's name.
+            .filter(|_| !matches!(status.as_u16(), 404 | 405 | 410) || names_the_protocol(&body));
         match answer {
             Some(ServerJsonRpcMessage::Error(_))
                 if status.is_client_error() && self.was_served(post.session.as_ref()) =>
@@ -289,8 +444,7 @@ impl Watched {
                 self.note_served(post.session.as_ref());
                 Ok(StreamableHttpPostResponse::Json(answer, session))
             }
-            _ if status.is_success() => Err(StreamableHttpError::UnexpectedContentType(kind)),
-            _ => Err(told(status, &body)),
+            _ => Err(told(status, &headers, &body)),
         }
     }
 
@@ -353,19 +507,15 @@ async fn body(response: reqwest::Response, limit: usize) -> Result<(Vec<u8>, boo
 
 /// What is told of a server that did not do what was asked.
 async fn unexpected(status: StatusCode, response: reqwest::Response) -> Failure {
+    let headers = response.headers().clone();
     let body = body(response, ERROR_BODY_BYTES).await;
-    told(status, &body.map(|(body, _)| body).unwrap_or_default())
+    let body = body.map(|(body, _)| body).unwrap_or_default();
+    told(status, &headers, &body)
 }
 
-/// A status with what the server says to it. A page of HTML says nothing that helps.
-fn told(status: StatusCode, body: &[u8]) -> Failure {
-    let text = String::from_utf8_lossy(body.get(..ERROR_BODY_BYTES).unwrap_or(body));
-    let text = text.trim();
-    let text = match text.starts_with('<') {
-        true => "",
-        false => text,
-    };
-    StreamableHttpError::UnexpectedServerResponse(format!("HTTP {status}: {text}").into())
+/// What came in place of a message, in the form in which rmcp hands it on whole.
+fn told(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Failure {
+    StreamableHttpError::Io(std::io::Error::other(NoMcp::new(status, headers, body)))
 }
 
 /// The events that answer one request, in the form in which rmcp reads them.
@@ -578,35 +728,43 @@ impl StreamableHttpClient for Watched {
     }
 }
 
-/// Did the server answer 401 or 403? Looks through the error and what caused it.
+/// Did the server answer 401 or 403?
 pub(super) fn is_refusal(error: &(dyn std::error::Error + 'static)) -> bool {
-    let mut at = Some(error);
-    while let Some(error) = at {
-        if let Some(error) = error.downcast_ref::<Failure>() {
-            return match error {
-                StreamableHttpError::AuthRequired(_)
-                | StreamableHttpError::InsufficientScope(_) => true,
-                StreamableHttpError::UnexpectedServerResponse(text) => {
-                    text.starts_with("HTTP 401") || text.starts_with("HTTP 403")
-                }
-                StreamableHttpError::Client(error) => error
-                    .status()
-                    .is_some_and(|status| matches!(status.as_u16(), 401 | 403)),
-                _ => false,
-            };
+    match failure(error) {
+        Some(StreamableHttpError::AuthRequired(_) | StreamableHttpError::InsufficientScope(_)) => {
+            true
         }
-        at = error.source();
+        Some(StreamableHttpError::Client(error)) => error
+            .status()
+            .is_some_and(|status| matches!(status.as_u16(), 401 | 403)),
+        Some(_) => no_mcp(error).is_some_and(NoMcp::is_refusal),
+        None => false,
     }
-    false
+}
+
+/// What the server answered, where that is no message of MCP.
+pub(super) fn no_mcp<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e NoMcp> {
+    match failure(error)? {
+        StreamableHttpError::Io(error) => error.get_ref()?.downcast_ref::<NoMcp>(),
+        _ => None,
+    }
 }
 
 /// Why no server answered, where that is what the error is.
 pub(super) fn unanswered<'e>(
     error: &'e (dyn std::error::Error + 'static),
-) -> Option<&'e (dyn std::error::Error + 'static)> {
+) -> Option<&'e reqwest::Error> {
+    match failure(error)? {
+        StreamableHttpError::Client(error) => Some(error),
+        _ => None,
+    }
+}
+
+/// The failure of the transport behind an error.
+fn failure<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e Failure> {
     let mut at = Some(error);
     while let Some(error) = at {
-        if let Some(StreamableHttpError::Client(error)) = error.downcast_ref::<Failure>() {
+        if let Some(error) = error.downcast_ref::<Failure>() {
             return Some(error);
         }
         at = error.source();

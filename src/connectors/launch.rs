@@ -10,6 +10,8 @@
 
 use std::{
     collections::BTreeMap,
+    io::Read,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Stdio,
     sync::{Mutex, PoisonError},
@@ -47,6 +49,17 @@ pub const PASSED_ON: [&str; 14] = [
 /// The name that stands for this program itself in a connector's `command`.
 const SELF: &str = "daybrief";
 
+/// The argument with which this program tells what is wrong as JSON.
+const AS_JSON: &str = "--json";
+
+/// Any right to execute, of a file's mode.
+const EXECUTABLE: u32 = 0o111;
+/// As much as the kernel reads of a script's first line (execve(2)).
+const FIRST_LINE_BYTES: u64 = 256;
+
+/// What to do about a command that cannot be started.
+const COMMAND: &str = "correct the command: the program and each argument are texts of their own; paths begin where `daybrief` is started";
+
 /// Where util-linux puts `setpriv`. BusyBox has a program of this name that knows no `--pdeathsig`, so it is tried out.
 const SETPRIV: [&str; 2] = ["/usr/bin/setpriv", "/bin/setpriv"];
 
@@ -55,6 +68,8 @@ const LAUNCH_QUEUE: usize = 32;
 
 /// After its input closed, a server has so long to end by itself (MCP 2025-06-18, lifecycle, shutdown over stdio).
 const CLOSE_GRACE: Duration = Duration::from_millis(500);
+/// After it ended by itself, so long is waited until what it wrote is read.
+const LAST_OUTPUT: Duration = Duration::from_millis(200);
 /// After SIGTERM, so long.
 const TERM_GRACE: Duration = Duration::from_millis(1500);
 /// After SIGKILL, the longest wait for the kernel to let go of it.
@@ -116,6 +131,7 @@ impl Launcher {
             })
             .map_err(|error| CallError::Launch {
                 what: format!("no thread to start processes from: {error}"),
+                advice: "see how many processes this account may have".to_owned(),
             })?;
         *orders = Some(sender.clone());
         Ok(sender)
@@ -124,27 +140,34 @@ impl Launcher {
 
 /// The command with its whole environment, wrapped in `setpriv` where that works.
 fn command_of(program: &Program) -> Result<Command, CallError> {
-    let wrong = |what: String| CallError::Launch { what };
     let Some((name, args)) = program.command.split_first() else {
-        return Err(wrong("the connector's `command` is empty".to_owned()));
+        return Err(CallError::Launch {
+            what: "the command is empty".to_owned(),
+            advice: COMMAND.to_owned(),
+        });
     };
     if let Some(folder) = &program.folder
         && !folder.is_dir()
     {
-        let folder = folder.display();
-        return Err(wrong(format!("the folder `{folder}` is not there")));
+        return Err(CallError::Launch {
+            what: format!("the folder `{}` is not there", folder.display()),
+            advice: "correct the folder that the program starts in".to_owned(),
+        });
     }
     let path = match program.env.get("PATH") {
         Some(path) => path.expose_secret().to_owned(),
         None => std::env::var("PATH").unwrap_or_default(),
     };
     let file = if name == SELF {
-        std::env::current_exe()
-            .map_err(|error| wrong(format!("where this program itself lies: {error}")))?
+        std::env::current_exe().map_err(|error| CallError::Launch {
+            what: format!("this program itself is not found: {error}"),
+            advice: "write the path of `daybrief` in the command".to_owned(),
+        })?
     } else {
-        find(name, &path, program.folder.as_deref())
-            .ok_or_else(|| wrong(format!("the program `{name}` is not there")))?
+        find(name, &path, program.folder.as_deref())?
     };
+    // It tells what is wrong in a form that is read here.
+    let told = serves_a_database(&program.command) && !args.iter().any(|arg| arg == AS_JSON);
     let mut command = match setpriv() {
         Some(setpriv) => {
             let mut command = Command::new(setpriv);
@@ -155,6 +178,7 @@ fn command_of(program: &Program) -> Result<Command, CallError> {
     };
     command
         .args(args)
+        .args(told.then_some(AS_JSON))
         .env_clear()
         .envs(PASSED_ON.iter().filter_map(|name| {
             let value = std::env::var_os(name)?;
@@ -176,19 +200,88 @@ fn command_of(program: &Program) -> Result<Command, CallError> {
     Ok(command)
 }
 
-/// The file of a program: as it stands where it has a slash, else from the folders of `path`.
-fn find(name: &str, path: &str, folder: Option<&Path>) -> Option<PathBuf> {
-    if name.contains('/') {
-        let file = folder.map_or_else(|| PathBuf::from(name), |folder| folder.join(name));
-        return absolute(file);
-    }
-    std::env::split_paths(path).find_map(|folder| absolute(folder.join(name)))
+/// Is it our own server for databases, of this very program?
+pub(super) fn serves_a_database(command: &[String]) -> bool {
+    matches!(command, [name, of, what, ..] if name == SELF && of == "connector" && what == "sql")
 }
 
-/// The file, if it is there, from the root: the process starts in another folder.
-fn absolute(file: PathBuf) -> Option<PathBuf> {
-    let file = std::path::absolute(file).ok()?;
-    file.is_file().then_some(file)
+/// The file of a program, from the root: as it stands where it has a slash, else from the folders of `path`. Says why there
+/// is none that can be started.
+fn find(name: &str, path: &str, folder: Option<&Path>) -> Result<PathBuf, CallError> {
+    let gone = |what: String, advice: &str| CallError::Launch {
+        what,
+        advice: advice.to_owned(),
+    };
+    let candidates: Vec<PathBuf> = if name.contains('/') {
+        vec![folder.map_or_else(|| PathBuf::from(name), |folder| folder.join(name))]
+    } else {
+        std::env::split_paths(path)
+            .map(|folder| folder.join(name))
+            .collect()
+    };
+    let mut why = None;
+    for file in candidates {
+        let Ok(file) = std::path::absolute(file) else {
+            continue;
+        };
+        match std::fs::metadata(&file) {
+            Ok(found) if found.is_dir() && name.contains('/') => {
+                why = Some(gone(
+                    format!("`{name}` is a folder and no program"),
+                    COMMAND,
+                ));
+            }
+            Ok(found) if !found.is_file() => {}
+            Ok(found) if found.permissions().mode() & EXECUTABLE == 0 => {
+                let what = format!("the file `{}` is not executable", file.display());
+                why = Some(why.unwrap_or(gone(what, &format!("`chmod +x {}`", file.display()))));
+            }
+            Ok(_) => match missing_interpreter(&file) {
+                Some(interpreter) => {
+                    return Err(gone(
+                        format!(
+                            "the first line of `{}` names `{interpreter}` to run it, which is not there",
+                            file.display()
+                        ),
+                        "correct that line, or install what it names; a line that ends as on Windows (CR LF) names what is nowhere",
+                    ));
+                }
+                None => return Ok(file),
+            },
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+                why = Some(gone(
+                    format!("`{}` may not be reached by this account", file.display()),
+                    "let the account that runs `daybrief` read and execute it, and enter the folders above it",
+                ));
+            }
+            Err(_) => {}
+        }
+    }
+    Err(why.unwrap_or_else(|| {
+        let what = format!("the program `{name}` is not there");
+        match name.contains('/') {
+            true => gone(what, COMMAND),
+            false => gone(
+                what,
+                "install it, or write its whole path in the command: it is looked for in the folders of `PATH` where `daybrief` is started",
+            ),
+        }
+    }))
+}
+
+/// What the first line of a script names to run it (`#!`), where that is not there.
+fn missing_interpreter(file: &Path) -> Option<String> {
+    let mut begin = Vec::new();
+    let file = std::fs::File::open(file).ok()?;
+    file.take(FIRST_LINE_BYTES).read_to_end(&mut begin).ok()?;
+    let line = begin
+        .strip_prefix(b"#!")?
+        .split(|byte| *byte == b'\n')
+        .next()?;
+    let line = String::from_utf8_lossy(line);
+    let named = line.trim_matches([' ', '\t']).split([' ', '\t']).next()?;
+    let is_there = Path::new(named).is_file();
+    (!named.is_empty() && !is_there).then(|| crate::text::visible(named).trim().to_owned())
 }
 
 /// `setpriv`, where it is there and can tie a process to its starter.
@@ -215,7 +308,10 @@ pub(super) fn ties_to_starter() -> bool {
 }
 
 fn start(command: Command) -> Launched {
-    let wrong = |what: String| CallError::Launch { what };
+    let wrong = |what: String| CallError::Launch {
+        what,
+        advice: "start the command by hand, and mend what it says".to_owned(),
+    };
     let mut command = CommandWrap::from(command);
     command.wrap(ProcessGroup::leader());
     // process-wrap writes the command with its environment, and so its secrets, to the trace.
@@ -251,11 +347,21 @@ pub(super) struct Process(Box<dyn ChildWrapper>);
 impl Process {
     /// Waits until the process ends by itself or `stop` asks for its end, and ends its whole group. Cancels `stop`,
     /// so that whoever shares the token learns of it. Takes at most the three graces together.
-    pub(super) async fn supervise(mut self, stop: CancellationToken) {
+    ///
+    /// One that ends by itself may have written what is still to be read: `read` resolves when it is.
+    pub(super) async fn supervise(
+        mut self,
+        stop: CancellationToken,
+        read: impl Future<Output = ()>,
+    ) {
         let ended = tokio::select! {
             _ = self.0.wait() => true,
             () = stop.cancelled() => false,
         };
+        if ended {
+            // What it started may hold its output open for ever.
+            let _ = tokio::time::timeout(LAST_OUTPUT, read).await;
+        }
         stop.cancel();
         let ended = ended || self.waited(CLOSE_GRACE).await;
         if !ended {
@@ -314,6 +420,34 @@ mod tests {
         let mut elsewhere = program(&["sh"]);
         elsewhere.folder = Some("/no/such/folder".into());
         assert!(command_of(&elsewhere).is_err());
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_executed_is_told_apart_from_one_that_is_not_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("server");
+        let told = |text: &str, mode: u32| {
+            std::fs::write(&file, text).unwrap();
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+            let command = command_of(&program(&[file.to_str().unwrap()]));
+            command.err().map(|error| {
+                let hint = error.hint(true).unwrap();
+                format!("{error} → {}", hint.advice.unwrap())
+            })
+        };
+        let plain = told("#!/bin/sh\n", 0o644).unwrap();
+        let expected = format!("is not executable → `chmod +x {}`", file.display());
+        assert!(plain.ends_with(&expected), "{plain}");
+        let odd = told("#!/usr/bin/no-such-shell -e\r\n", 0o755).unwrap();
+        assert!(
+            odd.contains("names `/usr/bin/no-such-shell` to run it, which is not there"),
+            "{odd}"
+        );
+        assert_eq!(told("#! /bin/sh -e\n", 0o755), None);
+        assert_eq!(told("\u{7f}ELF", 0o755), None);
+        let command = command_of(&program(&[&format!("{}/", folder.path().display())]));
+        let error = command.err().unwrap().to_string();
+        assert!(error.contains("is a folder and no program"), "{error}");
     }
 
     #[test]

@@ -156,11 +156,30 @@ pub struct Told {
     bytes: usize,
     sha256: String,
     words: Words,
+    /// It is of our own server for databases.
+    own: bool,
 }
 
 impl Told {
+    /// What our own server says of an error.
+    fn own_problem(&self) -> Option<CallError> {
+        let told = self
+            .result
+            .get("_meta")?
+            .get(sql::TOLD)
+            .filter(|_| self.own)?;
+        let told: sql::ToldProblem = serde_json::from_value(told.clone()).ok()?;
+        Some(CallError::Own {
+            cause: told.cause,
+            problems: vec![told.problem],
+        })
+    }
+
     /// The answer as signals see it, or the tool's own error.
     pub fn seen(self) -> Result<Answer, CallError> {
+        if let Some(error) = self.own_problem() {
+            return Err(error);
+        }
         let value = normalise::normalise(self.result).map_err(|refusal| {
             let word = self.words.of(&refusal.text);
             match refusal.login {
@@ -284,6 +303,7 @@ impl Connectors {
                 bytes: raw.len(),
                 sha256: hex(&Sha256::digest(&raw)),
                 words: session.words(),
+                own: session.is_own(),
             })
         })
         .await
@@ -400,6 +420,7 @@ impl Connectors {
             .authorizer()?
             .ok_or_else(|| CallError::Launch {
                 what: format!("the connector `{connector}` has no `auth`"),
+                advice: "set up `auth` of the connector, or leave the sign-in away".to_owned(),
             })
     }
 

@@ -12,7 +12,7 @@ use tokio::{
     sync::Mutex,
 };
 
-use super::wire;
+use super::{stdio::Noise, wire};
 
 /// Reads and writes a line for each message. A line above the limit is thrown away.
 pub(super) struct Pipe<R, W> {
@@ -24,11 +24,12 @@ pub(super) struct Pipe<R, W> {
     ready: VecDeque<ServerJsonRpcMessage>,
     handshake: Option<RequestId>,
     write: Arc<Mutex<Option<W>>>,
+    noise: Noise,
 }
 
 impl<R: AsyncRead + Unpin, W> Pipe<R, W> {
-    /// A transport whose lines, with their end, have at most `limit` bytes.
-    pub(super) fn new(read: R, write: W, limit: usize) -> Self {
+    /// A transport whose lines, with their end, have at most `limit` bytes. A line without a message goes to `noise`.
+    pub(super) fn new(read: R, write: W, limit: usize, noise: Noise) -> Self {
         Self {
             read: BufReader::new(read),
             limit,
@@ -37,6 +38,7 @@ impl<R: AsyncRead + Unpin, W> Pipe<R, W> {
             ready: VecDeque::new(),
             handshake: None,
             write: Arc::new(Mutex::new(Some(write))),
+            noise,
         }
     }
 
@@ -68,6 +70,12 @@ impl<R: AsyncRead + Unpin, W> Pipe<R, W> {
     }
 }
 
+impl<R, W> Drop for Pipe<R, W> {
+    fn drop(&mut self) {
+        self.noise.close();
+    }
+}
+
 impl<R, W> Transport<RoleClient> for Pipe<R, W>
 where
     R: AsyncRead + Send + Unpin,
@@ -88,8 +96,15 @@ where
             line.push(b'\n');
             let mut write = write.lock().await;
             let write = write.as_mut().ok_or(io::ErrorKind::NotConnected)?;
-            write.write_all(&line).await?;
-            write.flush().await
+            let written = async {
+                write.write_all(&line).await?;
+                write.flush().await
+            };
+            match written.await {
+                // What it wrote before it ended is still to be read; the end of that tells the rest.
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+                written => written,
+            }
         }
     }
 
@@ -99,9 +114,14 @@ where
                 return Some(message);
             }
             if !self.read_line().await {
+                self.noise.close();
                 return None;
             }
             let messages = wire::messages(&self.line, self.handshake.as_ref());
+            match messages.is_empty() {
+                true => self.noise.keep(&self.line),
+                false => self.noise.end(),
+            }
             self.line.clear();
             self.ready.extend(messages);
         }

@@ -27,10 +27,10 @@ use tokio_util::{
 use super::{
     error::{CallError, Words},
     launch::Launcher,
-    line::{Line, Listener},
+    line::{Line, Listener, Way},
     oauth::Authorizer,
     pins::{self, Pin, PinnedHash, Pins, PinsError},
-    stdio::StderrTail,
+    stdio::{Noise, StderrTail},
     tools::{Described, Listing, Next, NoList, UnreadTool},
     wire::{self, Reply},
 };
@@ -123,9 +123,11 @@ impl Session {
             said: CancellationToken::new(),
             stderr: StderrTail::default(),
             flooded: Arc::new(AtomicBool::new(false)),
+            noise: Noise::default(),
             secrets,
             authorizer,
             limits: connector.limits,
+            way: Way::of(&connector.launch)?,
         };
         let seconds = connector.limits.start_timeout_seconds;
         let listener = Listener {
@@ -163,10 +165,7 @@ impl Session {
         match tokio::time::timeout(Duration::from_secs(seconds.into()), started).await {
             Ok(Ok(session)) => Ok(session),
             Ok(Err(error)) => Err(error),
-            Err(_) => Err(CallError::StartTimeout {
-                seconds,
-                word: line.last_words().await,
-            }),
+            Err(_) => Err(line.too_slow(seconds).await),
         }
     }
 
@@ -188,6 +187,11 @@ impl Session {
     /// What is to be said of a connection that went away.
     pub(super) async fn obituary(&self) -> CallError {
         self.line.gone().await
+    }
+
+    /// Is it our own server for databases?
+    pub(super) fn is_own(&self) -> bool {
+        self.line.way == Way::OwnProcess
     }
 
     /// What makes texts of the server fit for an admin.
@@ -260,6 +264,7 @@ impl Session {
                     && matches!(
                         error,
                         CallError::Ended { .. }
+                            | CallError::NoMcp { .. }
                             | CallError::Unreachable { .. }
                             | CallError::Credential { .. }
                             | CallError::SignIn { .. }

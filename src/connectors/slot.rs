@@ -50,6 +50,7 @@ fn answered<T>(result: &Result<T, CallError>) -> bool {
         result,
         Ok(_)
             | Err(CallError::Refused { .. }
+                | CallError::Own { .. }
                 | CallError::ToolChanged { .. }
                 | CallError::UnknownTool { .. }
                 | CallError::UnreadTool { .. }
@@ -221,6 +222,9 @@ impl Slot {
                 failures: self.failures.load(Ordering::Relaxed),
                 seconds: distance.as_secs() + 1,
                 last: last.map(ToString::to_string).unwrap_or_default(),
+                hint: last.and_then(|last| {
+                    last.hint(matches!(self.connector.launch, Launch::Process { .. }))
+                }),
             });
         }
         // A caller that gives up does not break off the start that others wait for.

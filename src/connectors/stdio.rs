@@ -12,6 +12,7 @@ use std::{
 };
 
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
+use tokio_util::sync::CancellationToken;
 
 /// What stands around an answer in its message: JSON-RPC's own members and the escapes of text within text.
 /// A message may be this many times the answer's limit, and then some.
@@ -30,7 +31,9 @@ const CHUNK_BYTES: usize = 16 * 1024;
 
 /// Lines of standard error that are kept, and bytes of each.
 const STDERR_LINES: usize = 8;
-const STDERR_LINE_BYTES: usize = 400;
+const STDERR_LINE_BYTES: usize = 4 * 1024;
+/// Bytes of standard output that are kept where it holds no message.
+const NOISE_BYTES: usize = 16 * 1024;
 /// What a line begins with that says what to do about the one before.
 const ADVICE: char = '→';
 
@@ -237,6 +240,56 @@ impl StderrTail {
             }
             (Some(line), _) => line.clone(),
             (None, _) => String::new(),
+        }
+    }
+}
+
+/// The first line on standard output that holds no message, until there is a message; and whether all was read.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Noise(Arc<Mutex<Heard>>, CancellationToken);
+
+#[derive(Debug, Default)]
+enum Heard {
+    #[default]
+    Nothing,
+    Noise(String),
+    /// A server that has sent a message speaks the protocol, whatever else it writes.
+    Messages,
+}
+
+impl Noise {
+    /// Takes note of a line that holds no message.
+    pub(super) fn keep(&self, line: &[u8]) {
+        let mut heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if matches!(*heard, Heard::Nothing) {
+            let line = line.get(..NOISE_BYTES).unwrap_or(line);
+            let line = String::from_utf8_lossy(line).trim().to_owned();
+            if !line.is_empty() {
+                *heard = Heard::Noise(line);
+            }
+        }
+    }
+
+    /// Takes note that there was a message.
+    pub(super) fn end(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Heard::Messages;
+    }
+
+    /// Takes note that nothing more is read.
+    pub(super) fn close(&self) {
+        self.1.cancel();
+    }
+
+    /// Resolves when nothing more is read.
+    pub(super) async fn closed(&self) {
+        self.1.cancelled().await;
+    }
+
+    /// The line, where there was one and no message; as it came.
+    pub(super) fn line(&self) -> Option<String> {
+        match &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            Heard::Noise(line) => Some(line.clone()),
+            Heard::Nothing | Heard::Messages => None,
         }
     }
 }

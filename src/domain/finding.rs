@@ -396,6 +396,19 @@ pub struct Gap {
     pub cause: GapCause,
     /// For the admin: which item, which expression, what the server said (cut, without business data).
     pub detail: String,
+    /// For the admin, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<Hint>,
+}
+
+/// Where the cause of a gap lies, and what to do about it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hint {
+    /// A file with its line, an argument of a command: where it is not the signal's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub advice: Option<String>,
 }
 
 /// Why something could not be checked, in words that may stand in a brief.

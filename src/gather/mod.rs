@@ -11,7 +11,11 @@ use crate::{
     access::{Access, Clearance, Ended, Permit, Principal, Wanted},
     audit::ResultFacts,
     connectors::{self, Connectors},
-    domain::{connector::Connector, finding::GapCause, people::Role},
+    domain::{
+        connector::{Connector, Launch},
+        finding::{GapCause, Hint},
+        people::Role,
+    },
     ids::ConnectorId,
 };
 
@@ -38,6 +42,18 @@ pub struct Failure {
     pub cause: GapCause,
     /// For the admin; holds nothing of the business.
     pub detail: String,
+    /// For the admin: where it comes from and what to do, where that is known.
+    pub hint: Option<Hint>,
+}
+
+impl Failure {
+    fn new(cause: GapCause, detail: impl Into<String>) -> Self {
+        Self {
+            cause,
+            detail: detail.into(),
+            hint: None,
+        }
+    }
 }
 
 /// What happens while sources are asked, for whoever watches.
@@ -83,12 +99,7 @@ pub async fn gather(
 ) -> Vec<Result<Answer, Failure>> {
     let mut outcomes: Vec<Result<Answer, Failure>> = asks
         .iter()
-        .map(|_| {
-            Err(Failure {
-                cause: GapCause::Timeout,
-                detail: "not asked".to_owned(),
-            })
-        })
+        .map(|_| Err(Failure::new(GapCause::Timeout, "not asked")))
         .collect();
     let permits = permits(asks, asker).await;
     let rows: Vec<Option<u64>> = permits
@@ -106,12 +117,13 @@ pub async fn gather(
                 tool: ask.tool.clone(),
             });
             let begun = tokio::time::Instant::now();
-            let outcome = match tokio::time::timeout_at(until, one(permit, pool)).await {
+            let outcome = match tokio::time::timeout_at(until, one(permit, asker, ask, pool)).await
+            {
                 Ok(outcome) => outcome,
-                Err(_) => Err(Failure {
-                    cause: GapCause::Timeout,
-                    detail: format!("no answer within the run's {} s", asker.within.as_secs()),
-                }),
+                Err(_) => Err(Failure::new(
+                    GapCause::Timeout,
+                    format!("no answer within the run's {} s", asker.within.as_secs()),
+                )),
             };
             (index, ask, begun.elapsed(), outcome)
         })
@@ -148,10 +160,10 @@ pub async fn gather(
     }
     // Sizes and hashes are in the trail before anything is made of the answers.
     if let Err(error) = asker.access.ended(asker.principal, ended).await {
-        let failure = Failure {
-            cause: GapCause::NotAllowed,
-            detail: format!("the audit trail cannot be written: {error}"),
-        };
+        let failure = Failure::new(
+            GapCause::NotAllowed,
+            format!("the audit trail cannot be written: {error}"),
+        );
         outcomes.fill(Err(failure));
     }
     outcomes
@@ -210,10 +222,10 @@ async fn permits(asks: &[Ask], asker: &Asker<'_>) -> Vec<Result<Permit, Failure>
     let mut decided = match decided {
         Ok(decided) => decided.into_iter(),
         Err(error) => {
-            let failure = Failure {
-                cause: GapCause::NotAllowed,
-                detail: format!("the audit trail cannot be written: {error}"),
-            };
+            let failure = Failure::new(
+                GapCause::NotAllowed,
+                format!("the audit trail cannot be written: {error}"),
+            );
             return asks.iter().map(|_| Err(failure.clone())).collect();
         }
     };
@@ -223,14 +235,14 @@ async fn permits(asks: &[Ask], asker: &Asker<'_>) -> Vec<Result<Permit, Failure>
             let decision = connector.and_then(|_| decided.next());
             match decision {
                 Some(Ok(permit)) => Ok(permit),
-                Some(Err(denied)) => Err(Failure {
-                    cause: GapCause::NotAllowed,
-                    detail: format!("{}: {}", denied.rule, denied.why),
-                }),
-                None => Err(Failure {
-                    cause: GapCause::Unreachable,
-                    detail: format!("there is no connector `{}`", ask.connector),
-                }),
+                Some(Err(denied)) => Err(Failure::new(
+                    GapCause::NotAllowed,
+                    format!("{}: {}", denied.rule, denied.why),
+                )),
+                None => Err(Failure::new(
+                    GapCause::Unreachable,
+                    format!("there is no connector `{}`", ask.connector),
+                )),
             }
         })
         .collect()
@@ -238,10 +250,17 @@ async fn permits(asks: &[Ask], asker: &Asker<'_>) -> Vec<Result<Permit, Failure>
 
 async fn one(
     permit: Result<Permit, Failure>,
+    asker: &Asker<'_>,
+    ask: &Ask,
     pool: &Connectors,
 ) -> Result<connectors::Answer, Failure> {
+    let is_process = asker
+        .connectors
+        .get(&ask.connector)
+        .is_some_and(|connector| matches!(connector.launch, Launch::Process { .. }));
     pool.call(permit?).await.map_err(|error| Failure {
         cause: error.cause(),
         detail: error.why(),
+        hint: error.hint(is_process),
     })
 }

@@ -180,27 +180,33 @@ impl Trouble {
 
     /// What it is, of this address: nothing but its host and port is told.
     pub fn told(&self, url: &Url) -> String {
-        let at = place_of(url);
+        let host = url.host_str().unwrap_or_default();
+        self.said(&format!(" `{host}`"), &format!("`{}`", place_of(url)))
+    }
+
+    /// What it is, for whoever need not know where.
+    pub fn told_without_place(&self) -> String {
+        self.said("", "the address")
+    }
+
+    fn said(&self, host: &str, at: &str) -> String {
         match self {
-            Self::NoName => format!(
-                "the name of the host `{}` is not known",
-                url.host_str().unwrap_or_default()
+            Self::NoName => format!("the name of the host{host} is not known"),
+            Self::Refused => format!("nothing listens at {at} (connection refused)"),
+            Self::NoWay => format!("nothing answers at {at}, or no way leads there"),
+            Self::PlainHttp => format!(
+                "what answers at {at} speaks plain http, and the address begins with `https://`"
             ),
-            Self::Refused => format!("nothing listens at `{at}` (connection refused)"),
-            Self::NoWay => format!("nothing answers at `{at}`, or no way leads there"),
-            Self::PlainHttp => {
-                format!("`{at}` speaks plain http, and the address begins with `https://`")
-            }
             Self::NeedsTls => {
-                format!("`{at}` speaks https, and the address begins with `http://`")
+                format!("what answers at {at} speaks https, and the address begins with `http://`")
             }
-            Self::Tls(why) => format!("no secure connection to `{at}`: {why}"),
+            Self::Tls(why) => format!("no secure connection to {at}: {why}"),
             Self::Else(line) => format!(
-                "what answers at `{at}` speaks neither http nor https; it begins with \"{}\"",
+                "what answers at {at} speaks neither http nor https; it begins with \"{}\"",
                 visible(line).trim()
             ),
-            Self::Mute => format!("`{at}` takes connections and says nothing"),
-            Self::Broke => format!("the connection to `{at}` broke before there was an answer"),
+            Self::Mute => format!("what answers at {at} takes connections and says nothing"),
+            Self::Broke => format!("the connection to {at} broke before there was an answer"),
         }
     }
 
@@ -385,7 +391,9 @@ mod tests {
         assert_eq!(trouble, Trouble::PlainHttp);
         assert_eq!(
             trouble.told(&url),
-            format!("`127.0.0.1:{port}` speaks plain http, and the address begins with `https://`")
+            format!(
+                "what answers at `127.0.0.1:{port}` speaks plain http, and the address begins with `https://`"
+            )
         );
         let port = server(&[0x15, 0x03, 0x01, 0, 2, 2, 0x16]).await;
         let url = Url::parse(&format!("http://127.0.0.1:{port}/v1")).unwrap();

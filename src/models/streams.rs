@@ -790,7 +790,7 @@ async fn a_connection_that_fails_is_told_with_what_failed() {
     let secure = plain.replace("http://", "https://");
     for (url, lost, what) in [
         (nobody, Lost::Connection, "nothing listens at `127.0.0.1:"),
-        (secure, Lost::Tls, "`127.0.0.1:"),
+        (secure, Lost::Tls, "what answers at `127.0.0.1:"),
     ] {
         let model = build(&settings(ModelKind::Openai, &url), None).unwrap();
         let error = ask(model.as_ref(), request("x")).await.err().unwrap();

@@ -399,9 +399,7 @@ impl Vendor {
 
     /// Does it speak of the model that is set, or of models at all?
     fn names_model(&self, model: &str) -> bool {
-        (!model.is_empty() && self.message.contains(model))
-            || self.names("model")
-            || self.names("deployment")
+        (!model.is_empty() && self.names(model)) || self.names("model") || self.names("deployment")
     }
 
     /// Does it say that it takes no tools?

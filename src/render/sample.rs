@@ -297,6 +297,7 @@ pub(super) fn degraded() -> Brief {
         high,
         cause: GapCause::Timeout,
         detail: "connection refused by 10.0.0.7".to_owned(),
+        hint: None,
     };
     brief.gaps = vec![gap("sentry", true), gap("jira", false)];
     brief

@@ -78,6 +78,7 @@ impl Asked {
             Err(failure) => Outcome::Failed {
                 cause: failure.cause,
                 detail: &failure.detail,
+                hint: failure.hint.as_ref(),
             },
         })
     }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::{Parts, zone};
 use crate::{
     access::{self, Clearance, Request, Surface},
-    connectors::{CallError, Pin},
+    connectors::Pin,
     domain::{
         briefing::Briefing, calendar::Calendar, connector::Launch, people::Role, run::Audience,
         schedule::ChannelKind,
@@ -35,8 +35,8 @@ pub struct Finding {
     pub on: String,
     pub what: String,
     /// What to do, where it can be said.
-    #[serde(skip_serializing_if = "str::is_empty")]
-    pub advice: &'static str,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub advice: String,
 }
 
 /// What will be missing from this briefing's briefs for these audiences, the next of which is due at `due`; empty where
@@ -66,7 +66,7 @@ pub async fn preflight(
             findings.insert(Finding {
                 on: format!("role {}", audience.role),
                 what: "is not defined".to_owned(),
-                advice: "",
+                advice: String::new(),
             });
             continue;
         };
@@ -76,7 +76,7 @@ pub async fn preflight(
                 findings.insert(Finding {
                     on: problem.place.clone().unwrap_or_default(),
                     what: problem.what,
-                    advice: "",
+                    advice: String::new(),
                 });
             }
         }
@@ -102,7 +102,7 @@ pub async fn preflight(
             findings.insert(Finding {
                 on: format!("channel {kind}"),
                 what: error.to_string(),
-                advice: "",
+                advice: String::new(),
             });
         }
     }
@@ -146,7 +146,7 @@ fn refused(role: &Role, objects: &Objects, calls: &[Planned]) -> Vec<Finding> {
             (!decision.allowed).then(|| Finding {
                 on: format!("{}/{}", call.connector, call.tool),
                 what: format!("{}: {}", decision.rule, decision.why),
-                advice: "",
+                advice: String::new(),
             })
         })
         .collect()
@@ -174,10 +174,14 @@ async fn source(
     let listing = match tools {
         Ok(listing) => listing,
         Err(error) => {
+            let hint = error.hint(is_process(objects, id)).unwrap_or_default();
             return vec![Finding {
                 on: id.to_string(),
-                what: error.to_string(),
-                advice: advice(&error, is_process(objects, id)),
+                what: match hint.place {
+                    Some(place) => format!("{place}: {error}"),
+                    None => error.to_string(),
+                },
+                advice: hint.advice.unwrap_or_default(),
             }];
         }
     };
@@ -204,7 +208,7 @@ async fn source(
             Some(Finding {
                 on: format!("{id}/{name}"),
                 what,
-                advice: "",
+                advice: String::new(),
             })
         })
         .collect()
@@ -215,30 +219,4 @@ fn is_process(objects: &Objects, id: &ConnectorId) -> bool {
         .connectors
         .iter()
         .any(|known| known.id == *id && matches!(known.launch, Launch::Process { .. }))
-}
-
-/// What to do about a source that does not start or cannot be reached.
-fn advice(error: &CallError, is_process: bool) -> &'static str {
-    match error {
-        CallError::Secret { .. } => "set it where `daybrief` is started, or correct the reference",
-        CallError::Launch { .. } if is_process => {
-            "correct `command`: the program and each argument are texts of their own; paths begin where `daybrief` is started"
-        }
-        CallError::StartTimeout { .. } if is_process => {
-            "it has to speak MCP on standard output and print nothing else there; if it is only slow, raise `limits.start_timeout_seconds`"
-        }
-        CallError::StartTimeout { .. } => {
-            "correct `url`: something answers there, but not as an MCP server"
-        }
-        CallError::Unreachable { .. } | CallError::Ended { .. } if is_process => {
-            "start the command by hand, and mend what it says"
-        }
-        CallError::Launch { .. } | CallError::Unreachable { .. } | CallError::Ended { .. } => {
-            "correct `url` (host, port and path), and look whether the server runs"
-        }
-        CallError::Credential { .. } => {
-            "correct the token in `headers`, or set up `auth` for a server that wants OAuth"
-        }
-        _ => "",
-    }
 }

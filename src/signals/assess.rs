@@ -21,8 +21,8 @@ use crate::{
         brief::Checked,
         briefing::{Briefing, Over, Query, Signal},
         finding::{
-            Evidence, Fact, FactValue, Finding, Fingerprint, Gap, GapCause, Measure, Severity,
-            Stake, Wording, WordingPart,
+            Evidence, Fact, FactValue, Finding, Fingerprint, Gap, GapCause, Hint, Measure,
+            Severity, Stake, Wording, WordingPart,
         },
     },
     ids::{ConnectorId, SignalId, hex},
@@ -39,6 +39,7 @@ pub(super) struct Unchecked {
     connector: ConnectorId,
     cause: GapCause,
     detail: String,
+    hint: Option<Hint>,
 }
 
 /// Finds what is at risk. `outcome` says what became of each planned call.
@@ -197,6 +198,7 @@ fn add_gap(gaps: &mut Vec<Gap>, signal: &Signal, unchecked: Unchecked, extent: E
         Some(gap) => {
             gap.high |= may_be_high(signal);
             add_detail(&mut gap.detail, signal, &unchecked.detail);
+            gap.hint = both(gap.hint.take(), unchecked.hint);
             if !gap.signals.contains(&signal.id) {
                 gap.signals.push(signal.id.clone());
                 gap.titles.push(signal.title.clone());
@@ -212,8 +214,26 @@ fn add_gap(gaps: &mut Vec<Gap>, signal: &Signal, unchecked: Unchecked, extent: E
             high: may_be_high(signal),
             cause: unchecked.cause,
             detail: unchecked.detail,
+            hint: unchecked.hint,
         }),
     }
+}
+
+/// The hints of two failures as one: what both say is said once.
+fn both(first: Option<Hint>, second: Option<Hint>) -> Option<Hint> {
+    let (Some(first), Some(second)) = (first.clone(), second.clone()) else {
+        return first.or(second);
+    };
+    let join = |first: Option<String>, second: Option<String>| match (first, second) {
+        (Some(first), Some(second)) if !first.contains(&second) => {
+            Some(format!("{first}; {second}"))
+        }
+        (first, second) => first.or(second),
+    };
+    Some(Hint {
+        place: join(first.place, second.place),
+        advice: join(first.advice, second.advice),
+    })
 }
 
 /// Adds another reason to those of a gap: each is told once, and no more than a few.
@@ -308,6 +328,7 @@ impl SignalRun<'_, '_, '_, '_> {
             connector: query.connector.clone(),
             cause: GapCause::Rule,
             detail: format!("{}: {field}: {what}", self.signal.id),
+            hint: None,
         })?;
         let joined = self.joined()?;
         let mut findings = Vec::new();
@@ -353,6 +374,7 @@ impl SignalRun<'_, '_, '_, '_> {
                     connector: query.connector.clone(),
                     cause: GapCause::Rule,
                     detail,
+                    hint: None,
                 });
             }
             add_gap(
@@ -362,6 +384,7 @@ impl SignalRun<'_, '_, '_, '_> {
                     connector: query.connector.clone(),
                     cause: GapCause::Rule,
                     detail,
+                    hint: None,
                 },
                 Extent::Part,
             );
@@ -374,14 +397,22 @@ impl SignalRun<'_, '_, '_, '_> {
             connector: query.connector.clone(),
             cause,
             detail,
+            hint: None,
         };
         let planned = plan(query, self.context).map_err(|what| {
             unchecked(GapCause::Rule, format!("{}: args: {what}", self.signal.id))
         })?;
         let (value, as_of) = match (self.outcome)(&planned) {
             Some(Outcome::Answered { value, as_of }) => (value, as_of),
-            Some(Outcome::Failed { cause, detail }) => {
-                return Err(unchecked(cause, detail.to_owned()));
+            Some(Outcome::Failed {
+                cause,
+                detail,
+                hint,
+            }) => {
+                return Err(Unchecked {
+                    hint: hint.cloned(),
+                    ..unchecked(cause, detail.to_owned())
+                });
             }
             None => return Err(unchecked(GapCause::Unreachable, "was not asked".to_owned())),
         };
@@ -444,6 +475,7 @@ impl SignalRun<'_, '_, '_, '_> {
                 connector: join.query.connector.clone(),
                 cause: GapCause::Rule,
                 detail: format!("{}: with.{name}.right: {what}", self.signal.id),
+                hint: None,
             };
             let right = Expression::compile(self.env, &join.right)
                 .map_err(|error| unread(engine::reason(&error)))?;

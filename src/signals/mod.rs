@@ -34,7 +34,7 @@ use crate::{
         brief::Checked,
         briefing::{Briefing, NextDate, Query, Signal, StakeRule},
         calendar::Calendar,
-        finding::{Finding, Gap, GapCause, Mark},
+        finding::{Finding, Gap, GapCause, Hint, Mark},
     },
     ids::{ConnectorId, SignalId},
 };
@@ -92,8 +92,15 @@ impl Planned {
 /// What became of a planned call.
 #[derive(Debug, Clone)]
 pub enum Outcome<'a> {
-    Answered { value: &'a Value, as_of: Timestamp },
-    Failed { cause: GapCause, detail: &'a str },
+    Answered {
+        value: &'a Value,
+        as_of: Timestamp,
+    },
+    Failed {
+        cause: GapCause,
+        detail: &'a str,
+        hint: Option<&'a Hint>,
+    },
 }
 
 /// What the signals of a briefing found.

@@ -77,6 +77,7 @@ fn assess_with(rows: Value, people: Option<Value>, now: &str, previous: &[Mark])
             ("crm", None) => Outcome::Failed {
                 cause: GapCause::Timeout,
                 detail: "silent",
+                hint: None,
             },
             _ => Outcome::Answered {
                 value: Box::leak(Box::new(rows.clone())),

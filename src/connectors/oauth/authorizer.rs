@@ -77,7 +77,10 @@ impl Authorizer {
         auth: &Auth,
         oauth: Arc<Oauth>,
     ) -> Result<Self, CallError> {
-        let wrong = |what: String| CallError::Launch { what };
+        let wrong = |what: String| CallError::Launch {
+            what,
+            advice: "correct `url` of the connector".to_owned(),
+        };
         let mut url =
             Url::parse(url).map_err(|error| wrong(format!("the connector's `url`: {error}")))?;
         url.set_fragment(None);

@@ -76,6 +76,9 @@ impl SignIn {
                 what:
                     "no person signs in for this connector: its `auth` is not `authorization-code`"
                         .to_owned(),
+                advice:
+                    "set `auth` of the connector to `authorization-code`, or leave the sign-in away"
+                        .to_owned(),
             }));
         };
         let http = authorizer.http()?;

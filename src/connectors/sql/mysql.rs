@@ -354,12 +354,13 @@ fn told(error: &sqlx::Error, limits: &Limits) -> SqlError {
         1969 | 3024 | 1317 => SqlError::Timeout(limits.timeout.as_secs()),
         1045 | 1698 | 1251 => SqlError::Login(number.to_string()),
         1044 | 1142 | 1143 | 1227 | 1370 => {
-            SqlError::Database(format!("{} ({number})", without_user(words)))
+            SqlError::NoRight(format!("{} ({number})", without_user(words)))
         }
+        1049 => SqlError::NoDatabase(format!("{words} ({number})")),
         1792 => SqlError::Database(format!("{words} ({number}): only reading is allowed")),
         // Names, syntax, how columns are grouped, connections.
-        1040 | 1049 | 1052 | 1054 | 1055 | 1056 | 1064 | 1109 | 1111 | 1140 | 1146 | 1166
-        | 1193 | 1241 | 1242 | 1248 | 1298 | 1305 | 1582 | 3029 => {
+        1040 | 1052 | 1054 | 1055 | 1056 | 1064 | 1109 | 1111 | 1140 | 1146 | 1166 | 1193
+        | 1241 | 1242 | 1248 | 1298 | 1305 | 1582 | 3029 => {
             SqlError::Database(format!("{words} ({number})"))
         }
         number => SqlError::Database(format!("code {number}")),

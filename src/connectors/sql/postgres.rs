@@ -343,9 +343,9 @@ fn told(error: &sqlx::Error, limits: &Limits) -> SqlError {
         "57014" => SqlError::Timeout(limits.timeout.as_secs()),
         "28000" | "28P01" => SqlError::Login(code.into_owned()),
         "25006" => SqlError::Database(format!("{words} ({code}): only reading is allowed")),
-        "53300" | "57P03" | "3D000" | "08P01" | "42501" => {
-            SqlError::Database(format!("{words} ({code})"))
-        }
+        "3D000" => SqlError::NoDatabase(format!("{words} ({code})")),
+        "42501" => SqlError::NoRight(format!("{words} ({code})")),
+        "53300" | "57P03" | "08P01" => SqlError::Database(format!("{words} ({code})")),
         "22012" => SqlError::Database(format!("division by zero ({code})")),
         "22P02" | "22007" | "22008" => SqlError::Database(format!(
             "a value cannot be read as the type that it is compared with or cast to ({code})"

@@ -5,16 +5,17 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use toml::{Spanned, de::DeValue};
 
 use super::SqlError;
 use crate::{
     error::{Problem, Problems},
+    settings::shape::{self, Source},
     sql::{Dialect, ReadOnly},
 };
 
 /// A file of named queries.
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct QueryFile {
     /// The queries that may be asked, each as `[[query]]`.
     #[serde(default)]
@@ -22,7 +23,6 @@ pub struct QueryFile {
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 struct Definition {
     /// What a briefing and a model call it by: `args = { name = "late_orders" }`.
     name: String,
@@ -41,7 +41,6 @@ struct Definition {
 
 /// A parameter of a named query.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Parameter {
     /// As it stands behind the colon.
     pub name: String,
@@ -85,6 +84,8 @@ pub struct Bound {
 /// A query that passed the check.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NamedQuery {
+    /// The file and the line of its statement.
+    pub place: String,
     pub title: String,
     pub description: String,
     pub statement: ReadOnly,
@@ -145,46 +146,54 @@ pub fn read(
     place: &str,
     dialect: Dialect,
 ) -> Result<BTreeMap<String, NamedQuery>, Problems> {
-    let file: QueryFile = toml::from_str(text).map_err(|error| {
-        Problems(vec![
-            Problem::new("bad-queries", error.to_string()).at(place),
-        ])
-    })?;
-    let mut queries = BTreeMap::new();
+    let source = Source { place, text };
+    let table = source.table().map_err(Problems)?;
     let mut problems = Vec::new();
-    for definition in file.query {
-        let mut wrong = |what: String| {
+    let value = Spanned::new(0..0, DeValue::Table(table));
+    let Some((file, lines)) = shape::read::<QueryFile>(value, source, "", &mut problems) else {
+        return Err(Problems(problems));
+    };
+    let mut queries: BTreeMap<String, NamedQuery> = BTreeMap::new();
+    for (index, definition) in file.query.into_iter().enumerate() {
+        let line = |key: &str| lines.at(&format!("query[{index}].{key}"));
+        let name = definition.name;
+        let mut wrong = |key: &str, what: String, advice: &str| {
             problems.push(
-                Problem::new("bad-query", what).at(format!("{place}: query `{}`", definition.name)),
+                Problem::new("bad-query", format!("query `{name}`: {what}"))
+                    .at(line(key))
+                    .advise(advice),
             );
         };
+        if let Some(first) = queries.get(&name) {
+            let what = format!("is there twice, first at {}", first.place);
+            wrong("name", what, "give each query its own name");
+            continue;
+        }
         let statement = match ReadOnly::parse(&definition.sql, dialect) {
             Ok(statement) => statement,
             Err(error) => {
-                wrong(error.to_string());
+                wrong("sql", error.to_string(), "write one SELECT");
                 continue;
             }
         };
-        if let Some(name) = statement.parameters.iter().find(|name| {
+        for named in statement.parameters.iter().filter(|named| {
             !definition
                 .params
                 .iter()
-                .any(|parameter| parameter.name == **name)
+                .any(|parameter| parameter.name == **named)
         }) {
-            wrong(format!("`:{name}` is not declared in `params`"));
+            let what = format!("`:{named}` is not declared in `params`");
+            let advice = format!("add `params = [{{ name = \"{named}\" }}]`");
+            wrong("sql", what, &advice);
         }
         let query = NamedQuery {
+            place: line("sql"),
             title: definition.title,
             description: definition.description,
             statement,
             parameters: definition.params,
         };
-        if queries.insert(definition.name.clone(), query).is_some() {
-            problems.push(
-                Problem::new("bad-query", "stands there twice")
-                    .at(format!("{place}: query `{}`", definition.name)),
-            );
-        }
+        queries.insert(name, query);
     }
     if problems.is_empty() {
         Ok(queries)

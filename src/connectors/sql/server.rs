@@ -12,8 +12,10 @@ use rmcp::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{Limits, SqlError, cells::Rows, database::Database, queries::NamedQuery};
-use crate::sql::ReadOnly;
+use super::{
+    Limits, SqlError, TOLD, ToldProblem, cells::Rows, database::Database, queries::NamedQuery,
+};
+use crate::{settings::shape::did_you_mean, sql::ReadOnly};
 
 /// An MCP server over one database. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -115,6 +117,57 @@ impl SqlServer {
         }
     }
 
+    /// An error of a tool, with where it comes from and what to do.
+    fn told(&self, tool: &str, args: &Map<String, Value>, error: &SqlError) -> CallToolResult {
+        let inner = &self.inner;
+        let text = |key: &str| args.get(key).and_then(Value::as_str);
+        let name = text("name").filter(|_| tool == "query");
+        let query = name.and_then(|name| Some((name, inner.queries.get(name)?)));
+        let statement = match query {
+            Some((_, query)) => Some(query.statement.clone()),
+            None => text("sql").and_then(|sql| ReadOnly::parse(sql, inner.database.kind()).ok()),
+        };
+        let tables: Vec<String> = statement
+            .iter()
+            .flat_map(ReadOnly::tables)
+            .filter(|table| !table.may_be_own)
+            .map(|table| table.parts.join("."))
+            .collect();
+        let mut problem = error.problem(
+            query.map(|(name, query)| (name, query.place.as_str())),
+            &tables,
+        );
+        if let (SqlError::UnknownQuery(name), None) = (error, &problem.advice) {
+            let known = inner.queries.keys().map(String::as_str);
+            problem = problem.advise(did_you_mean(name, known));
+        }
+        if let (SqlError::Parameter { .. }, Some((_, query))) = (error, query) {
+            let known = query
+                .parameters
+                .iter()
+                .map(|known| format!("`{}`", known.name));
+            let known: Vec<String> = known.collect();
+            problem = problem.advise(match known.is_empty() {
+                true => "leave `params` away: the query takes none".to_owned(),
+                false => format!("the query takes, in `params`: {}", known.join(", ")),
+            });
+        }
+        let mut result = CallToolResult::error(vec![ContentBlock::text(problem.what.clone())]);
+        let told = ToldProblem {
+            cause: error.cause(),
+            problem,
+        };
+        // Nothing in it cannot be written.
+        if let Ok(told) = serde_json::to_value(&told) {
+            result
+                .meta
+                .get_or_insert_default()
+                .0
+                .insert(TOLD.to_owned(), told);
+        }
+        result
+    }
+
     fn tools(&self) -> Vec<Tool> {
         let tool = |name: &'static str, description: String, schema: Value| {
             let schema = match schema {
@@ -199,12 +252,10 @@ impl ServerHandler for SqlServer {
         request: CallToolRequestParams,
         _context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let result = match self
-            .call(&request.name, &request.arguments.unwrap_or_default())
-            .await
-        {
+        let arguments = request.arguments.unwrap_or_default();
+        let result = match self.call(&request.name, &arguments).await {
             Ok(value) => CallToolResult::structured(value),
-            Err(error) => CallToolResult::error(vec![ContentBlock::text(error.to_string())]),
+            Err(error) => self.told(&request.name, &arguments, &error),
         };
         Ok(result.into())
     }

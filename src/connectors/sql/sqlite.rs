@@ -295,6 +295,9 @@ fn told(error: rusqlite::Error, limits: &Limits) -> SqlError {
         rusqlite::Error::SqliteFailure(error, _) if error.code == ErrorCode::CannotOpen => {
             SqlError::NoFile
         }
+        rusqlite::Error::SqliteFailure(error, _) if error.code == ErrorCode::NotADatabase => {
+            SqlError::NoSqlite
+        }
         rusqlite::Error::SqliteFailure(error, _)
             if error.code == ErrorCode::OperationInterrupted =>
         {

@@ -19,6 +19,7 @@ mod oauth_servers;
 mod odd;
 mod peers;
 mod processes;
+mod strangers;
 
 /// Secrets by the name in `store:NAME`; their values can be changed.
 #[derive(Default)]

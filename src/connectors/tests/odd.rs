@@ -279,9 +279,9 @@ async fn a_failure_over_http_is_told_at_once_and_in_the_servers_words() {
         ),
         (
             json!({"body": "<html>sign in</html>", "kind": "text/html"}),
-            "text/html",
+            "what answers there is a web page",
         ),
-        (json!({"body": ""}), "application/json"),
+        (json!({"body": ""}), "an empty answer"),
     ] {
         let server = OddHttp::start(json!({"http": http}));
         let error = server.bench.call("get", json!({})).await.unwrap_err();
