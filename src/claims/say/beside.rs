@@ -11,7 +11,7 @@ impl Voice {
         let mut debt = self.debt(&quote.set, before);
         debt.of_total = None;
         debt.pay_picked();
-        let rest = debt.rest();
+        let rest = debt.rest(self);
         let mut by: Vec<String> = Vec::new();
         by.extend(quote.by.as_ref().map(|datum| self.datum(datum, None)));
         by.extend(quote.on.as_ref().map(|datum| self.datum(datum, None)));

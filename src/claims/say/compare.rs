@@ -30,7 +30,7 @@ impl Voice {
         let label = a.value.term.of.as_ref().map(|term| self.term(term, &a.set));
         let mut whole = self.debt(&b.set, before);
         whole.of_total = None;
-        let rest = format!("{}{}", self.empties(a), whole.rest());
+        let rest = format!("{}{}", self.empties(a), whole.rest(self));
         let is_they = before.is(&a.set) && b.set.conditions.is_empty() && b.set.base.is_none();
         if let (true, Some(label)) = (is_they, &label) {
             let (n, many) = (self.digits(b.set.count), whole.many(self));
@@ -50,12 +50,14 @@ impl Voice {
         if own_row.is_some() {
             own.pay_picked();
         }
-        let key = match (&label, &own_row) {
-            (Some(_), Some(_)) => "compare.share_row",
-            (Some(_), None) => "compare.share",
-            (None, _) => "compare.share_count",
+        let is_one = own_row.is_some() || a.set.count == 1;
+        let key = match (&label, is_one) {
+            (Some(_), true) => "compare.share_one",
+            (Some(_), false) => "compare.share",
+            (None, true) => "compare.share_count_one",
+            (None, false) => "compare.share_count",
         };
-        let (own_noun, own_rest) = (own.noun(self, a.set.count), own.rest());
+        let (own_noun, own_rest) = (own.noun(self, a.set.count), own.rest(self));
         let own_text = match own_row {
             Some(row) => format!("{row}{own_rest}"),
             None => format!("{} {own_noun}{own_rest}", self.count(a.set.count)),
@@ -81,8 +83,14 @@ impl Voice {
         };
         let ([x, y, d], p) = self.moved(x, y, moved);
         let label = self.side_label(a);
-        let times = |side: &Side| side.span.map(|span| self.span(&span)).unwrap_or_default();
+        let times = |side: &Side| {
+            side.span
+                .map(|span| self.span_so_far(&span))
+                .unwrap_or_default()
+        };
         let (t0, t1) = (times(b), times(a));
+        let during = |side: &Side| side.span.map(|span| self.during(&span)).unwrap_or_default();
+        let (in0, in1) = (during(b), during(a));
         let key = match (moved.direction, &p, moved.is_better) {
             (Ordering::Equal, ..) => "compare.stayed",
             (_, _, Some(true)) => "compare.improved",
@@ -123,6 +131,8 @@ impl Voice {
             ("d", d),
             ("t0", t0),
             ("t1", t1),
+            ("in0", in0),
+            ("in1", in1),
             ("a", x),
             ("b", y),
             ("rest", rest),
@@ -173,7 +183,10 @@ impl Voice {
             (Ordering::Less, None, _) => "compare.less",
         };
         let rest = self.side_rest(compare, before);
-        let (first, second) = (self.side_name(a, b, before), self.side_name(b, a, before));
+        let (first, second) = (
+            self.side_name([a, b], false, before),
+            self.side_name([b, a], true, before),
+        );
         let [x, y, d] = printed;
         let first = self.capital(&first);
         let slots = [
@@ -270,29 +283,38 @@ impl Voice {
         label
     }
 
-    /// One side of a difference: its row, or its set, with the measure where the two differ.
-    fn side_name(&self, side: &Side, other: &Side, before: &Before<'_>) -> String {
+    /// One side of a difference: its row or its set with the measure, which the second side leaves out where it is the same.
+    fn side_name(&self, [side, other]: [&Side; 2], is_second: bool, before: &Before<'_>) -> String {
         let mut debt = self.debt(&side.set, before);
         debt.of_total = None;
         let noun = match &side.row {
             Some(row) => self.row(row),
             None => {
                 let rest_is_shared = side.set.conditions == other.set.conditions;
-                let noun = debt.many(self);
+                let mut noun = debt.many(self);
+                if side.value.term.operation == Operation::Count {
+                    noun = self.words().fill("compare.counted", &[("side", &noun)]);
+                }
                 if rest_is_shared {
                     noun
                 } else {
-                    format!("{noun}{}", debt.rest_of_conditions())
+                    format!("{noun}{}", debt.rest_of_conditions(self))
                 }
             }
         };
         let label = self.measure(&side.value.term, &side.set);
         let is_count = side.value.term.operation == Operation::Count;
-        let mut name = if is_count {
+        let is_said = is_second && label == self.measure(&other.value.term, &other.set);
+        let mut name = if is_count || is_said {
             noun
         } else {
-            format!("{label} ({noun})")
+            let slots = [("label", label.as_str()), ("side", noun.as_str())];
+            self.words().fill("compare.labelled", &slots)
         };
+        if side.set.source.title != other.set.source.title {
+            let title = self.source_text(&side.set.source.title);
+            name.push_str(&self.bracketed(&[title]));
+        }
         if side.span != other.span
             && let Some(span) = side.span
         {
@@ -320,6 +342,12 @@ impl Voice {
             if side.value.term.operation == Operation::Rank {
                 debt.pay_order();
             }
+            if matches!(compare.relation, Relation::Difference(_)) && side.row.is_none() {
+                debt.pay_modifiers();
+                if a.set.conditions != b.set.conditions {
+                    debt.rest_of_conditions(self);
+                }
+            }
             debt.rest_with_modifiers()
         };
         let (first, second) = (rest(a), rest(b));
@@ -346,7 +374,7 @@ impl Voice {
         if parts.is_empty() {
             return empties;
         }
-        format!(" ({}){empties}", parts.join("; "))
+        format!("{}{empties}", self.bracketed(&parts))
     }
 
     /// Rows of a side that had nothing to count.

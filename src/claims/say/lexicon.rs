@@ -19,6 +19,9 @@ pub(super) struct Lexicon {
 }
 
 static ENGLISH: LazyLock<Lexicon> = LazyLock::new(|| read(include_str!("words/en.toml")));
+static GERMAN: LazyLock<Lexicon> = LazyLock::new(|| read(include_str!("words/de.toml")));
+static FRENCH: LazyLock<Lexicon> = LazyLock::new(|| read(include_str!("words/fr.toml")));
+static SPANISH: LazyLock<Lexicon> = LazyLock::new(|| read(include_str!("words/es.toml")));
 
 fn read(text: &str) -> Lexicon {
     // The files are part of the program; a test reads them all.
@@ -33,7 +36,10 @@ fn read(text: &str) -> Lexicon {
 impl Lexicon {
     pub fn of(language: Language) -> &'static Self {
         match language {
-            Language::English | Language::German | Language::French | Language::Spanish => &ENGLISH,
+            Language::English => &ENGLISH,
+            Language::German => &GERMAN,
+            Language::French => &FRENCH,
+            Language::Spanish => &SPANISH,
         }
     }
 
@@ -50,7 +56,7 @@ impl Lexicon {
     }
 }
 
-/// Fills `{slot}`s; those that nothing fills are left out.
+/// Fills `{slot}`s; those that nothing fills are left out. `{Slot}` is `slot` with a capital, where nothing is called so itself.
 pub(super) fn fill(template: &str, slots: &[(&str, &str)]) -> String {
     let mut text = String::with_capacity(template.len() * 2);
     let mut rest = template;
@@ -61,8 +67,14 @@ pub(super) fn fill(template: &str, slots: &[(&str, &str)]) -> String {
             rest = after;
             continue;
         };
-        let value = slots.iter().find(|(slot, _)| *slot == name);
-        text.push_str(value.map_or("", |(_, value)| value));
+        let value = |name: &str| slots.iter().find(|(slot, _)| *slot == name);
+        match value(name) {
+            Some((_, value)) => text.push_str(value),
+            None => {
+                let lower = name.to_lowercase();
+                text.push_str(&value(&lower).map_or_else(String::new, |(_, v)| capital(v)));
+            }
+        }
         rest = after;
     }
     text.push_str(rest);

@@ -108,6 +108,15 @@ impl Writer {
             Body::Ask(meant) => said.text = voice.ask(meant),
             Body::Assessment(assessment) => said.text = voice.assessment(assessment),
         }
+        // Months are written small in some languages, but not where a sentence begins.
+        let months = &voice.words().months;
+        if months.iter().any(|month| said.text.starts_with(month)) {
+            said.text = voice.capital(&said.text);
+        }
+        // A name that ends with a full stop ends the sentence.
+        if said.text.ends_with("..") && !said.text.ends_with("...") {
+            said.text.pop();
+        }
         self.before = computed.body.set().cloned();
         said
     }

@@ -30,8 +30,11 @@ impl Voice {
             Measured::Points => {
                 let places = places_of_points(&quantity.value) + level;
                 let value = quantity.value.round(places);
-                let one = value.abs() == Exact::from(1);
-                let key = if one { "unit.point" } else { "unit.points" };
+                let key = if self.is_one(&value) {
+                    "unit.point"
+                } else {
+                    "unit.points"
+                };
                 let text = self.words().fill(key, &[("v", &self.decimal(&value))]);
                 Printed { text, value }
             }
@@ -85,7 +88,7 @@ impl Voice {
     }
 
     fn with_unit(&self, number: &str, value: &Exact, unit: &Measured) -> String {
-        let one = *value == Exact::from(1);
+        let one = self.is_one(value);
         let key = match unit {
             Measured::Plain | Measured::Count => return number.to_owned(),
             Measured::Percent => "unit.percent",
@@ -101,6 +104,11 @@ impl Voice {
             }
         };
         self.words().fill(key, &[("v", number)])
+    }
+
+    pub fn is_one(&self, value: &Exact) -> bool {
+        let decimal = value.to_decimal();
+        decimal.is_ok_and(|decimal| self.language.is_one(decimal))
     }
 
     /// Decimals of a number at a level of detail.
@@ -155,7 +163,10 @@ impl Voice {
     /// Two numbers and their distance, with as few digits as let the reader find the distance on the page.
     pub fn together(&self, a: &Quantity, b: &Quantity, by: &Quantity) -> [Printed; 3] {
         let first = match a.unit {
-            Measured::Percent => 0,
+            Measured::Percent => {
+                let ten = Exact::from(10);
+                i32::from(a.value.abs() < ten || b.value.abs() < ten)
+            }
             _ => self.places(a, 0).min(self.places(b, 0)),
         };
         for places in first..=first.max(MAX_PLACES) {

@@ -21,7 +21,7 @@ impl Voice {
                 } else {
                     "rows.none_first"
                 };
-                let rest = debt.rest();
+                let rest = debt.rest(self);
                 self.words().fill(key, &[("noun", &many), ("rest", &rest)])
             }
             lines if self.is_superlative(rows) => return (self.first(rows, lines, debt), None),
@@ -29,7 +29,7 @@ impl Voice {
                 let details = self.details(line, set);
                 debt.of_total = None;
                 debt.pay_picked();
-                let rest = debt.rest();
+                let rest = debt.rest(self);
                 let key = if details.is_empty() {
                     "rows.one_bare"
                 } else {
@@ -94,12 +94,21 @@ impl Voice {
         debt.of_total = None;
         let many = debt.many(self);
         let all = self.digits(set.total);
+        let among = debt.among(self, set.total);
+        let one = debt.noun(self, 1);
         let is_time = matches!(by, Datum::Day(_) | Datum::Instant(_) | Datum::Span(_));
         let is_text = matches!(by, Datum::Text(_) | Datum::Bool(_));
         let key = if lines.len() > 1 {
-            "rows.level_first"
+            match (order.first, is_time) {
+                (End::High, false) => "rows.level_high",
+                (End::Low, false) => "rows.level_low",
+                (End::High, true) => "rows.level_latest",
+                (End::Low, true) => "rows.level_earliest",
+            }
         } else if skip > 0 || is_text {
             "rows.next"
+        } else if set.total == 1 {
+            "rows.only"
         } else {
             match (order.first, is_time, order.is_declared) {
                 (End::High, true, _) => "rows.latest",
@@ -112,22 +121,18 @@ impl Voice {
         };
         if skip == 0 && !is_text {
             debt.pay_cut();
-            if lines.len() == 1 {
-                debt.pay_order();
-            }
+            debt.pay_order();
         }
-        let rest = debt.rest();
-        let names: Vec<String> = lines.iter().map(|line| self.row(&line.name)).collect();
-        let (names, n) = (
-            self.listed(&names, "noun.and"),
-            self.capital(&self.count(lines.len())),
-        );
+        let rest = debt.rest(self);
+        let (names, n) = (self.named(lines, set, true), self.count(lines.len()));
         let slots = [
             ("N", all.as_str()),
+            ("among", &among),
+            ("one", &one),
             ("many", &many),
             ("row", &row),
             ("rows", &names),
-            ("n", &n),
+            ("met", &n),
             ("v", &v),
             ("label", &label),
             ("details", &details),
@@ -137,14 +142,10 @@ impl Voice {
     }
 
     fn head(&self, rows: &Rows, mut debt: super::set::Debt) -> String {
-        let set = &rows.set;
         let count = rows.lines.len();
         let noun = debt.noun(self, count);
         let n = self.capital(&self.count(count));
-        if count == set.count && set.cut.is_some() {
-            debt.of_total = None;
-        }
-        let rest = debt.rest();
+        let rest = debt.rest(self);
         self.words()
             .fill("rows.head", &[("n", &n), ("noun", &noun), ("rest", &rest)])
     }
@@ -154,10 +155,7 @@ impl Voice {
         let mut said: Vec<String> = Vec::new();
         if let (Some(order), Some(datum)) = (&set.order, &line.ordered_by) {
             let is_shown = line.shown.iter().any(|(term, _)| *term == order.by);
-            let is_told = set
-                .cut
-                .as_ref()
-                .is_some_and(|cut| cut.top == Some(1) && cut.skip == 0);
+            let is_told = set.cut.as_ref().is_some_and(|cut| cut.top == Some(1));
             let is_text = matches!(datum, Datum::Text(_) | Datum::Nothing | Datum::Bool(_));
             if !is_shown && !is_told && !is_text {
                 said.push(self.detail(&order.by, datum, set));

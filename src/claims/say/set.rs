@@ -12,6 +12,7 @@ use crate::{
 pub(super) struct Debt {
     one: String,
     many: String,
+    many_dative: Option<String>,
     /// Conditions with words of their own: "in Austria".
     modifiers: Vec<String>,
     /// What has none: "amount: over 100,000 EUR".
@@ -43,12 +44,29 @@ impl Worded {
 impl Debt {
     /// The noun with its conditions; brackets stay to be paid.
     pub fn noun(&self, voice: &Voice, count: usize) -> String {
-        let noun = if count == 1 { &self.one } else { &self.many };
+        let is_one = voice.language.is_one(count.into());
+        let noun = if is_one { &self.one } else { &self.many };
         self.with_modifiers(voice, noun)
     }
 
     pub fn many(&self, voice: &Voice) -> String {
         self.with_modifiers(voice, &self.many)
+    }
+
+    /// "of the 8 open deals": all of them, as those that a part is taken of.
+    pub fn among(&self, voice: &Voice, count: usize) -> String {
+        let (key, many) = match &self.many_dative {
+            Some(dative) => ("noun.among", dative),
+            None => ("noun.among_undeclared", &self.many),
+        };
+        let slots = [
+            ("N", voice.digits(count)),
+            ("many", self.with_modifiers(voice, many)),
+        ];
+        let [(a, n), (b, many)] = &slots;
+        voice
+            .words()
+            .fill(key, &[(a, n.as_str()), (b, many.as_str())])
     }
 
     fn with_modifiers(&self, voice: &Voice, noun: &str) -> String {
@@ -62,9 +80,19 @@ impl Debt {
         )
     }
 
-    /// The sentence names the row.
+    /// The sentence says the noun with its conditions.
+    pub fn pay_modifiers(&mut self) {
+        self.modifiers.clear();
+    }
+
+    /// The sentence names the row, and so has no noun that would say its conditions.
     pub fn pay_picked(&mut self) {
         self.picked.clear();
+        if !self.modifiers.is_empty() {
+            let modifiers: Vec<String> = self.modifiers.drain(..).collect();
+            self.brackets
+                .insert(0, format!("{} {}", self.one, modifiers.join(" ")));
+        }
     }
 
     /// The sentence says by what and from which end it is ordered.
@@ -78,14 +106,9 @@ impl Debt {
     }
 
     /// The conditions without words of their own, for a noun that stands apart from its rest.
-    pub fn rest_of_conditions(&mut self) -> String {
-        if self.brackets.is_empty() {
-            return String::new();
-        }
-        format!(
-            " ({})",
-            self.brackets.drain(..).collect::<Vec<_>>().join("; ")
-        )
+    pub fn rest_of_conditions(&mut self, voice: &Voice) -> String {
+        let parts: Vec<String> = self.brackets.drain(..).collect();
+        voice.bracketed(&parts)
     }
 
     /// All that is owed, conditions with words of their own too, part by part: for a sentence that has no noun.
@@ -106,7 +129,7 @@ impl Debt {
     }
 
     /// What was not said, in brackets.
-    pub fn rest(&mut self) -> String {
+    pub fn rest(&mut self, voice: &Voice) -> String {
         let mut parts: Vec<String> = self.of_total.take().into_iter().collect();
         parts.append(&mut self.brackets);
         parts.append(&mut self.picked);
@@ -114,14 +137,24 @@ impl Debt {
         parts.extend(self.order.take());
         parts.append(&mut self.rest);
         parts.append(&mut self.scope);
-        if parts.is_empty() {
-            return String::new();
-        }
-        format!(" ({})", parts.join("; "))
+        voice.bracketed(&parts)
     }
 }
 
 impl Voice {
+    /// Parts in brackets behind a phrase; nothing where there are none.
+    pub fn bracketed(&self, parts: &[String]) -> String {
+        if parts.is_empty() {
+            return String::new();
+        }
+        format!(" ({})", self.apart(parts))
+    }
+
+    /// Parts that stand beside each other without a word between them.
+    pub fn apart(&self, parts: &[String]) -> String {
+        parts.join(self.words().template("noun.apart"))
+    }
+
     /// What a set owes.
     pub fn debt(&self, set: &SetSaid, before: &Before<'_>) -> Debt {
         self.debt_but(set, before, false)
@@ -133,14 +166,19 @@ impl Voice {
     }
 
     fn debt_but(&self, set: &SetSaid, before: &Before<'_>, is_time_said: bool) -> Debt {
-        let (one, many) = match (&set.group, self.noun_of(set)) {
-            (Some(_), _) => (self.word("noun.group_one"), self.word("noun.group_many")),
-            (None, Some(noun)) => noun,
-            (None, None) => (self.word("noun.one"), self.word("noun.many")),
+        let own = |kind: &str| {
+            let word = |form: &str| self.word(&format!("noun.{kind}{form}"));
+            (word("one"), word("many"), Some(word("many_dative")))
+        };
+        let (one, many, many_dative) = match (&set.group, self.noun_of(set)) {
+            (Some(_), _) => own("group_"),
+            (None, Some((one, many))) => (one, many, self.dative_of(set)),
+            (None, None) => own(""),
         };
         let mut debt = Debt {
             one,
             many,
+            many_dative,
             modifiers: Vec::new(),
             brackets: Vec::new(),
             picked: Vec::new(),
@@ -196,7 +234,7 @@ impl Voice {
         let mut debt = self.debt(set, before);
         debt.of_total = None;
         let noun = debt.many(self);
-        format!("{noun}{}", debt.rest())
+        format!("{noun}{}", debt.rest(self))
     }
 
     fn word(&self, key: &str) -> String {
@@ -262,12 +300,7 @@ impl Voice {
             };
             debt.order = Some(self.words().fill(key, &[("label", &label)]));
             if order.empty > 0 {
-                let slots = [("n", self.digits(order.empty)), ("label", label)];
-                let [(a, n), (b, label)] = &slots;
-                debt.rest.push(
-                    self.words()
-                        .fill("owes.empty_order", &[(a, n.as_str()), (b, label.as_str())]),
-                );
+                debt.rest.push(self.unknown(&order.by, order.empty, set));
             }
         }
         if let Some(cut) = &set.cut {
@@ -281,19 +314,23 @@ impl Voice {
     }
 
     fn cut(&self, cut: &Cut) -> String {
-        let skip = self.digits(cut.skip);
-        match cut.top {
-            Some(top) => {
-                let n = self.digits(top);
-                let key = if cut.skip > 0 {
-                    "owes.skip_top"
-                } else {
-                    "owes.top"
-                };
-                self.words().fill(key, &[("n", &n), ("skip", &skip)])
-            }
-            None => self.words().fill("owes.skip", &[("n", &skip)]),
-        }
+        let key = match (cut.skip, cut.top) {
+            (0, Some(1)) => "owes.top_one",
+            (0, Some(_)) => "owes.top",
+            (_, Some(1)) => "owes.skip_top_one",
+            (_, Some(_)) => "owes.skip_top",
+            (1, None) => "owes.skip_one",
+            (_, None) => "owes.skip",
+        };
+        let top = cut.top.unwrap_or_default();
+        let slots = [
+            ("n", self.digits(top)),
+            ("skip", self.digits(cut.skip)),
+            ("from", self.digits(cut.skip + 1)),
+            ("to", self.digits(cut.skip + top)),
+        ];
+        let slots = slots.each_ref().map(|(slot, text)| (*slot, text.as_str()));
+        self.words().fill(key, &slots)
     }
 
     /// Rows of which nothing is known, because a cell is empty.
@@ -390,12 +427,13 @@ impl Voice {
             Comparison::Eq | Comparison::In => self.words().fill("cond.eq", &[("v", &v)]),
             op => self
                 .words()
-                .fill(op_key(op, self.is_of_time(cond)), &[("v", &v)]),
+                .fill(op_key(op, time_of(&cond.operand)), &[("v", &v)]),
         };
-        Worded::Colon(
-            self.words()
-                .fill("cond.colon", &[("label", &label), ("v", &v)]),
-        )
+        let key = match cond.op {
+            Comparison::Eq | Comparison::In => "cond.colon",
+            _ => "cond.relation",
+        };
+        Worded::Colon(self.words().fill(key, &[("label", &label), ("v", &v)]))
     }
 
     /// The condition by its column's declared phrase, where that says all of it.
@@ -421,30 +459,19 @@ impl Voice {
         }
         let with = phrase(words.with.as_ref())?;
         let value = match (cond.op, &cond.operand) {
-            (Comparison::Eq, OperandSaid::One(datum)) => self.datum(datum, Some(words)),
+            (Comparison::Eq, OperandSaid::One(datum)) => self.with_day(datum, Some(words)),
             (Comparison::In, OperandSaid::Several(_)) => self.operand_plain(&cond.operand, words),
-            (Comparison::During, OperandSaid::During(span)) => self.during(span),
+            (Comparison::During, OperandSaid::During(span)) => self.within(span),
             (op, OperandSaid::One(Datum::Day(_) | Datum::Instant(_)) | OperandSaid::Today)
                 if !matches!(op, Comparison::Eq | Comparison::Ne) =>
             {
                 let v = self.operand_plain(&cond.operand, words);
-                self.words().fill(op_key(op, true), &[("v", &v)])
-            }
-            (Comparison::Ne, OperandSaid::One(datum)) => {
-                let said = with.replacen("{}", &self.datum(datum, Some(words)), 1);
-                return Some(self.words().fill("cond.not_with", &[("v", &said)]));
+                self.words()
+                    .fill(op_key(op, time_of(&cond.operand)), &[("v", &v)])
             }
             _ => return None,
         };
         Some(with.replacen("{}", &value, 1))
-    }
-
-    fn is_of_time(&self, cond: &CondSaid) -> bool {
-        matches!(
-            cond.operand,
-            OperandSaid::Today
-                | OperandSaid::One(Datum::Day(_) | Datum::Instant(_) | Datum::Span(_))
-        )
     }
 
     fn operand(&self, cond: &CondSaid, set: &SetSaid) -> String {
@@ -468,17 +495,37 @@ impl Voice {
                 self.listed(&said, "noun.or")
             }
             OperandSaid::Today => self.word("cond.today"),
-            OperandSaid::During(span) => self.during(span),
+            OperandSaid::During(span) => self.within(span),
         }
     }
 }
 
-fn op_key(op: Comparison, is_of_time: bool) -> &'static str {
-    match (op, is_of_time) {
-        (Comparison::Lt, true) => "cond.lt_time",
-        (Comparison::Le, true) => "cond.le_time",
-        (Comparison::Gt, true) => "cond.gt_time",
-        (Comparison::Ge, true) => "cond.ge_time",
+/// How an operand names a time: languages put other words before "5 May" than before "October" or "today".
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Time {
+    No,
+    Day,
+    Other,
+}
+
+fn time_of(operand: &OperandSaid) -> Time {
+    match operand {
+        OperandSaid::One(Datum::Day(_) | Datum::Instant(_)) => Time::Day,
+        OperandSaid::Today | OperandSaid::One(Datum::Span(_)) => Time::Other,
+        _ => Time::No,
+    }
+}
+
+fn op_key(op: Comparison, time: Time) -> &'static str {
+    match (op, time) {
+        (Comparison::Lt, Time::Day) => "cond.lt_day",
+        (Comparison::Le, Time::Day) => "cond.le_day",
+        (Comparison::Gt, Time::Day) => "cond.gt_day",
+        (Comparison::Ge, Time::Day) => "cond.ge_day",
+        (Comparison::Lt, Time::Other) => "cond.lt_time",
+        (Comparison::Le, Time::Other) => "cond.le_time",
+        (Comparison::Gt, Time::Other) => "cond.gt_time",
+        (Comparison::Ge, Time::Other) => "cond.ge_time",
         (Comparison::Lt, _) => "cond.lt",
         (Comparison::Le, _) => "cond.le",
         (Comparison::Gt, _) => "cond.gt",

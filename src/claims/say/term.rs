@@ -1,6 +1,6 @@
 //! Names of columns, made columns and measures; values of cells; names of rows.
 
-use ground::text::{shorten, visible};
+use ground::text::{Language, shorten, visible};
 
 use super::{Voice, lexicon::fill};
 use crate::{
@@ -80,6 +80,27 @@ impl Voice {
         Some((noun.one.clone(), noun.many.clone()))
     }
 
+    /// What several rows are called behind "of", in a language with cases only where it is declared.
+    pub fn dative_of(&self, set: &SetSaid) -> Option<String> {
+        let noun = set.source.words.words.get(&self.language)?;
+        match self.language {
+            // The dative of a plural that ends with -n or -s is the plural itself (Duden); an adjective before it would change.
+            Language::German => noun.many_dative.clone().or_else(|| {
+                let is_same = !noun.many.contains(' ') && noun.many.ends_with(['n', 's']);
+                is_same.then(|| noun.many.clone())
+            }),
+            Language::English | Language::French | Language::Spanish => Some(noun.many.clone()),
+        }
+    }
+
+    /// A value as it stands in a phrase such as "closing {}": a day as an adverb.
+    pub fn with_day(&self, datum: &Datum, words: Option<&ColumnWords>) -> String {
+        match datum {
+            Datum::Day(date) => self.on_date(*date),
+            datum => self.datum(datum, words),
+        }
+    }
+
     /// A value of a cell.
     pub fn datum(&self, datum: &Datum, words: Option<&ColumnWords>) -> String {
         match datum {
@@ -97,7 +118,10 @@ impl Voice {
                 let name = words.and_then(|words| words.name(text, self.language));
                 name.map_or_else(|| self.source_text(text), str::to_owned)
             }
-            Datum::Foreign(text) => self.language.quoted(&visible(text)),
+            Datum::Foreign(text) => {
+                let name = words.and_then(|words| words.name(text, self.language));
+                name.map_or_else(|| self.language.quoted(&visible(text)), str::to_owned)
+            }
         }
     }
 
@@ -176,7 +200,11 @@ impl Voice {
             [] => String::new(),
             [one] => one.clone(),
             [init @ .., last] => {
-                format!("{}{}{last}", init.join(", "), self.words().template(key))
+                let mut word = self.words().template(key).to_owned();
+                if self.language == Language::Spanish {
+                    word = before_vowel(&word, last);
+                }
+                format!("{}{word}{last}", init.join(", "))
             }
         }
     }
@@ -193,8 +221,21 @@ impl Voice {
             if *datum != Datum::Nothing
                 && let Some(phrase) = words.phrase(words.with.as_ref(), self.language)
             {
-                return phrase.replacen("{}", &self.near(datum, Some(words)), 1);
+                let value = match datum {
+                    Datum::Day(date) => self.near_date_after(*date, &self.on_date(*date)),
+                    datum => self.datum(datum, Some(words)),
+                };
+                return phrase.replacen("{}", &value, 1);
             }
+        }
+        if let (Term::Measure(measure), Datum::Number(quantity)) = (term, datum)
+            && let (Operation::Count, None, Some((one, many))) =
+                (measure.operation, measure.pace, self.noun_of(set))
+        {
+            let n = self.quantity(quantity, 0);
+            let noun = if self.is_one(&n.value) { one } else { many };
+            let slots = [("n", n.text.as_str()), ("noun", &noun)];
+            return self.words().fill("rows.counted", &slots);
         }
         let slots = [
             ("label", self.term(term, set)),
@@ -219,6 +260,20 @@ impl Voice {
             Datum::Number(quantity) => Some(quantity),
             _ => None,
         }
+    }
+}
+
+/// Spanish "y" before the sound of i is "e", "o" before that of o is "u" (Ortografía de la lengua española).
+fn before_vowel(word: &str, next: &str) -> String {
+    let next = next.to_lowercase();
+    let sound = next.strip_prefix('h').unwrap_or(&next);
+    let glides = ["ia", "ie", "io", "iu"]
+        .iter()
+        .any(|glide| sound.starts_with(glide));
+    match word.trim() {
+        "y" if sound.starts_with(['i', 'í']) && !glides => " e ".to_owned(),
+        "o" if sound.starts_with(['o', 'ó']) || next.starts_with('8') => " u ".to_owned(),
+        _ => word.to_owned(),
     }
 }
 

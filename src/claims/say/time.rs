@@ -13,7 +13,11 @@ impl Voice {
     /// "6 May", with the year where it is another.
     pub fn date(&self, date: Date) -> String {
         let month = self.month(date);
-        let (day, year) = (date.day().to_string(), date.year().to_string());
+        let day = match date.day() {
+            1 => self.words().template("time.first_day").to_owned(),
+            day => day.to_string(),
+        };
+        let year = date.year().to_string();
         let slots = [("day", day.as_str()), ("month", month), ("year", &year)];
         let key = if date.year() == self.today.year() {
             "time.date"
@@ -23,20 +27,30 @@ impl Voice {
         self.words().fill(key, &slots)
     }
 
+    /// The day as an adverb behind a declared phrase: "closing 6 May".
+    pub fn on_date(&self, date: Date) -> String {
+        let text = self.date(date);
+        self.words().fill("time.with_day", &[("date", &text)])
+    }
+
     /// The day with its distance from today, where that is near.
     pub fn near_date(&self, date: Date) -> String {
-        let text = self.date(date);
+        self.near_date_after(date, &self.date(date))
+    }
+
+    /// The day as written, and its distance from today, where that is near.
+    pub fn near_date_after(&self, date: Date, text: &str) -> String {
         let away = i64::from(self.today.until(date).map_or(0, |span| span.get_days()));
         let days = self.language.days(away.abs(), Case::Dative);
         let key = match away {
             0 => "time.today",
             -1 => "time.yesterday",
             1 => "time.tomorrow",
-            away if away.abs() > MAX_NEAR_DAYS => return text,
+            away if away.abs() > MAX_NEAR_DAYS => return text.to_owned(),
             away if away < 0 => "time.ago",
             _ => "time.ahead",
         };
-        self.words().fill(key, &[("date", &text), ("days", &days)])
+        self.words().fill(key, &[("date", text), ("days", &days)])
     }
 
     pub fn instant(&self, instant: Timestamp) -> String {
@@ -80,15 +94,16 @@ impl Voice {
             }
             Some(Unit::Year) => year,
             None => {
-                let whole_months = Span::around(span.first, Unit::Month)
-                    .zip(Span::around(span.last, Unit::Month))
-                    .filter(|(from, to)| from.first == span.first && to.last == span.last);
-                let (from, to) = match whole_months {
+                let (from, to) = match months_of(span) {
                     Some((from, to)) => (self.span(&from), self.span(&to)),
                     None => (self.date(span.first), self.date(span.last)),
                 };
-                self.words()
-                    .fill("time.days", &[("from", &from), ("to", &to)])
+                let key = if months_of(span).is_some() {
+                    "time.months"
+                } else {
+                    "time.days"
+                };
+                self.words().fill(key, &[("from", &from), ("to", &to)])
             }
         }
     }
@@ -98,13 +113,15 @@ impl Voice {
         if span.first == self.today.first_of_year() && span.last == self.today {
             return self.words().template("time.year_so_far").to_owned();
         }
-        let text = self.span(span);
-        let key = match span.unit {
-            None => "time.in_days",
-            Some(Unit::Day) => "time.in_day",
-            Some(_) => "time.in_month",
-        };
-        let text = self.words().fill(key, &[("span", &text)]);
+        self.so_far(span, self.adverb("in", span))
+    }
+
+    /// A span by its name, marked where it is not over: "November so far".
+    pub fn span_so_far(&self, span: &Span) -> String {
+        self.so_far(span, self.span(span))
+    }
+
+    fn so_far(&self, span: &Span, text: String) -> String {
         if span.contains(self.today) && span.last > self.today {
             self.words().fill("time.so_far", &[("span", &text)])
         } else {
@@ -112,19 +129,44 @@ impl Voice {
         }
     }
 
+    /// All of a span, whether it is over or not: "in October".
+    pub fn within(&self, span: &Span) -> String {
+        self.adverb("in", span)
+    }
+
     /// Whether a span is over or not, for two that are not alike.
     pub fn during_all(&self, span: &Span) -> String {
         if span.is_over(self.today) {
-            let all = self
-                .words()
-                .fill("time.all_of", &[("span", &self.span(span))]);
-            return match span.unit {
-                Some(_) => self.words().fill("time.in_month", &[("span", &all)]),
-                None => self.during(span),
-            };
+            return self.adverb("all", span);
         }
         self.during(span)
     }
+
+    /// "since May".
+    pub fn since(&self, span: &Span) -> String {
+        self.adverb("since", span)
+    }
+
+    /// A span behind the preposition that its unit takes.
+    fn adverb(&self, kind: &str, span: &Span) -> String {
+        let unit = match span.unit {
+            Some(Unit::Day) => "day",
+            Some(Unit::Week) => "week",
+            Some(Unit::Month) => "month",
+            Some(Unit::Quarter) => "quarter",
+            Some(Unit::Year) => "year",
+            None => "days",
+        };
+        let key = format!("time.{kind}_{unit}");
+        self.words().fill(&key, &[("span", &self.span(span))])
+    }
+}
+
+/// The first and the last month of a span of whole ones.
+fn months_of(span: &Span) -> Option<(Span, Span)> {
+    Span::around(span.first, Unit::Month)
+        .zip(Span::around(span.last, Unit::Month))
+        .filter(|(from, to)| from.first == span.first && to.last == span.last)
 }
 
 impl Voice {

@@ -13,13 +13,18 @@ impl Voice {
         else {
             return (String::new(), Vec::new());
         };
-        let mut debt = self.debt(set, before);
+        // The steps name their unit.
+        let mut owing = set.clone();
+        if let Some((_, unit)) = &mut owing.group {
+            *unit = None;
+        }
+        let mut debt = self.debt(&owing, before);
         debt.of_total = None;
         let parts = debt.rest_with_modifiers();
         let mut rest = String::new();
         let all = self.digits(trend.steps.len());
-        let t0 = self.span(first);
-        let slots = [("N", all.as_str()), ("t0", &t0)];
+        let since = self.since(first);
+        let slots = [("N", all.as_str()), ("since", &since)];
         let key = match trend.extreme {
             Some(End::High) => "trend.highest",
             Some(End::Low) => "trend.lowest",
@@ -29,11 +34,10 @@ impl Voice {
         if let Some((span, quantity)) = &trend.so_far {
             let (t, v) = (self.span(span), self.quantity(quantity, 0).text);
             let so_far = self.words().fill("trend.so_far", &[("t", &t), ("v", &v)]);
-            rest.push_str(&format!("; {so_far}"));
+            rest.push_str(self.words().template("noun.apart"));
+            rest.push_str(&so_far);
         }
-        if !parts.is_empty() {
-            rest.push_str(&format!(" ({})", parts.join("; ")));
-        }
+        rest.push_str(&self.bracketed(&parts));
         let (direction, run) = trend.run;
         let key = match (direction, run) {
             (std::cmp::Ordering::Equal, _) => "trend.stayed",

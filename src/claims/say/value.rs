@@ -1,5 +1,7 @@
 //! Counts, sums, averages and ranks of a set.
 
+use ground::exact::Exact;
+
 use super::{Before, Voice};
 use crate::computed::{Datum, Measurement, Operation, SetSaid, Term, ValueOf};
 
@@ -31,7 +33,7 @@ impl Voice {
             } else {
                 clauses
             };
-            let (row, rest) = (self.row(row), debt.rest());
+            let (row, rest) = (self.row(row), debt.rest(self));
             let slots = [
                 ("row", row.as_str()),
                 ("clauses", &clauses),
@@ -47,7 +49,7 @@ impl Voice {
                     self.digits(set.count),
                     debt.noun(self, set.count)
                 ));
-                let rest = debt.rest();
+                let rest = debt.rest(self);
                 let slots = [
                     ("noun", noun.as_str()),
                     ("rest", &rest),
@@ -56,7 +58,7 @@ impl Voice {
                 self.words().fill("value.alone", &slots)
             }
             Some(_) if set.count == 0 => {
-                let (many, rest) = (debt.many(self), debt.rest());
+                let (many, rest) = (debt.many(self), debt.rest(self));
                 self.words()
                     .fill("value.none", &[("noun", &many), ("rest", &rest)])
             }
@@ -69,7 +71,7 @@ impl Voice {
                     (false, true) => "value.lead",
                     (false, false) => "value.lead_more",
                 };
-                let rest = debt.rest();
+                let rest = debt.rest(self);
                 let slots = [
                     ("n", n.as_str()),
                     ("noun", &noun),
@@ -99,13 +101,14 @@ impl Voice {
         );
         let key = match value.term.operation {
             _ if value.datum == Datum::Nothing => "value.unknown",
-            Operation::Sum if is_ratio => "value.ratio",
+            Operation::Sum if is_ratio || value.term.pace.is_some() => "value.ratio",
             Operation::Sum if is_declared => "value.sum_plain",
             Operation::Sum => "value.sum",
             Operation::Avg => "value.avg",
             Operation::Median => "value.median",
             Operation::Least => "value.least",
             Operation::Most => "value.most",
+            Operation::Distinct if self.is_single(value) => "value.distinct_one",
             Operation::Distinct => "value.distinct",
             Operation::Count | Operation::Rank => "value.count",
             Operation::Value => "value.value",
@@ -128,6 +131,11 @@ impl Voice {
             text.push_str(&format!(" ({empty})"));
         }
         text
+    }
+
+    fn is_single(&self, value: &Measurement) -> bool {
+        self.number_of(&value.datum)
+            .is_some_and(|quantity| quantity.value == Exact::from(1))
     }
 
     /// A value for each day, week or month, over so many days.
@@ -196,7 +204,7 @@ impl Voice {
         debt.of_total = None;
         debt.pay_order();
         debt.pay_picked();
-        let rest = debt.rest();
+        let rest = debt.rest(self);
         let row = value
             .row
             .as_ref()
@@ -218,6 +226,7 @@ impl Voice {
             ("place", &place),
             ("N", &among),
             ("n", &level),
+            ("shared", &self.count(rank.level)),
             ("label", &label),
             ("rest", &rest),
         ];

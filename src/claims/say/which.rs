@@ -24,7 +24,7 @@ impl Voice {
             .map(|worded| worded.text().to_owned())
             .collect();
         let c = if is_colon {
-            texts.join("; ")
+            self.apart(&texts)
         } else {
             self.listed(&texts, "noun.and")
         };
@@ -69,9 +69,9 @@ impl Voice {
         if one.is_some() {
             debt.pay_picked();
         }
-        let mut rest = debt.rest();
+        let mut rest = debt.rest(self);
         if one.is_none() && !unknown.is_empty() {
-            rest.push_str(&format!(" ({})", unknown.join("; ")));
+            rest.push_str(&self.bracketed(&unknown));
         }
         let many = debt.many(self);
         let head = self.capital(&c);
@@ -80,15 +80,12 @@ impl Voice {
             self.named(&which.met, set, true),
         );
         let met = self.count(which.met.len());
-        let met = if is_colon || which.found == Found::AtLeast {
-            met
-        } else {
-            self.capital(&met)
-        };
+        let among = debt.among(self, set.count);
         let all = self.digits(set.count);
         let slots = [
             ("N", all.as_str()),
-            ("n", &met),
+            ("met", &met),
+            ("among", &among),
             ("many", &many),
             ("noun", &many),
             ("c", &c),
@@ -101,7 +98,12 @@ impl Voice {
     }
 
     /// Names of rows, each with what is shown of it; of many the first.
-    fn named(&self, lines: &[Line], set: &crate::computed::SetSaid, with_details: bool) -> String {
+    pub(super) fn named(
+        &self,
+        lines: &[Line],
+        set: &crate::computed::SetSaid,
+        with_details: bool,
+    ) -> String {
         let mut names: Vec<String> = lines
             .iter()
             .take(MAX_NAMED)
