@@ -58,7 +58,7 @@ fn the_deals_that_should_have_closed_are_told_as_an_analyst_would() {
         ),
         (
             json!({ "say": "which", "of": "R1", "meet": [{ "column": "close_date", "op": "is_null" }], "show": ["amount"] }),
-            "Of the 8 open deals, only Switch (Kolibri) (amount: 54,000 EUR) is without a closing date.",
+            "Of the 8 open deals, only Switch (Kolibri) (amount 54,000 EUR) is without a closing date.",
         ),
         (
             json!({ "say": "again", "claim": "overdue", "where": [austria] }),
