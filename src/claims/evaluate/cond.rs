@@ -43,10 +43,45 @@ pub(super) fn prepare(
     view: &View,
     reader: &Reader,
 ) -> Result<Vec<Test>, Refusal> {
-    conditions
+    let mut tests = conditions
         .iter()
         .map(|cond| prepare_one(cond, view, reader))
-        .collect()
+        .collect::<Result<Vec<Test>, Refusal>>()?;
+    for at in 0..tests.len() {
+        let unit = unit_asked(&tests, at, view)?;
+        if let (Some(test), Some(unit)) = (tests.get_mut(at), unit) {
+            test.set_unit(&unit);
+        }
+    }
+    Ok(tests)
+}
+
+/// The unit of the numbers that one of the conditions is asked of: those of rows that the other conditions leave. Numbers of two
+/// units are not held against one number.
+fn unit_asked(tests: &[Test], at: usize, view: &View) -> Result<Option<Measured>, Refusal> {
+    let Some(test) = tests.get(at).filter(|test| test.has_number()) else {
+        return Ok(None);
+    };
+    let mut asked: Option<Measured> = None;
+    for item in &view.items {
+        let Some(Val::Amount(amount)) = view.value(&test.left, item)? else {
+            continue;
+        };
+        let is_left = tests
+            .iter()
+            .enumerate()
+            .all(|(other, test)| other == at || !matches!(test.holds(view, item), Ok(Some(false))));
+        if !is_left {
+            continue;
+        }
+        match &asked {
+            Some(unit) if *unit != amount.unit => {
+                super::expr::one_unit(unit, &amount.unit)?;
+            }
+            _ => asked = Some(amount.unit),
+        }
+    }
+    Ok(asked)
 }
 
 fn prepare_one(cond: &Cond, view: &View, reader: &Reader) -> Result<Test, Refusal> {
@@ -159,6 +194,29 @@ fn foreign(text: &str) -> Result<Datum, Refusal> {
 }
 
 impl Test {
+    fn has_number(&self) -> bool {
+        let is_number = |datum: &Datum| matches!(datum, Datum::Number(_));
+        match &self.said.operand {
+            OperandSaid::One(datum) => is_number(datum),
+            OperandSaid::Several(data) => data.iter().any(is_number),
+            _ => false,
+        }
+    }
+
+    /// Its numbers are of this unit.
+    fn set_unit(&mut self, unit: &Measured) {
+        let data: &mut [Datum] = match &mut self.said.operand {
+            OperandSaid::One(datum) => std::slice::from_mut(datum),
+            OperandSaid::Several(data) => data,
+            _ => return,
+        };
+        for datum in data {
+            if let Datum::Number(quantity) = datum {
+                quantity.unit = unit.clone();
+            }
+        }
+    }
+
     /// Does the item meet it? Nothing where a cell that it needs is empty.
     pub fn holds(&self, view: &View, item: &Item) -> Result<Option<bool>, Refusal> {
         let left = view.value(&self.left, item)?;
