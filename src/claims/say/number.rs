@@ -165,7 +165,8 @@ impl Voice {
         let first = match a.unit {
             Measured::Percent => {
                 let ten = Exact::from(10);
-                i32::from(a.value.abs() < ten || b.value.abs() < ten)
+                let is_fine = |it: &Quantity| it.is_of_record || it.value.abs() < ten;
+                i32::from(is_fine(a) || is_fine(b))
             }
             _ => self.places(a, 0).min(self.places(b, 0)),
         };
