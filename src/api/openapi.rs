@@ -1,6 +1,8 @@
 //! `/api/v1/openapi.json`: the API described (OpenAPI 3.1), from the types that it answers with.
 
-use axum::Json;
+use std::sync::LazyLock;
+
+use axum::{http::header, response::IntoResponse};
 use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
@@ -16,9 +18,12 @@ use crate::domain::turn::TurnEvent;
 /// Where a document's schemas lie.
 const SCHEMAS: &str = "/components/schemas";
 
+/// The page as text, made once: anybody may ask for it, as often as they like.
+static PAGE: LazyLock<String> = LazyLock::new(|| document().to_string());
+
 /// The page.
-pub async fn page() -> Json<Value> {
-    Json(document())
+pub async fn page() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], PAGE.as_str())
 }
 
 /// One operation.

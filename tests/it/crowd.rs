@@ -20,8 +20,10 @@ use crate::daemon::{Instance, eventually, get};
 
 /// How many connections are begun, and how many descriptors the daemon may have. The figures of a large crowd come with
 /// `DAYBRIEF_TEST_CROWD=8000`, where the machine lets the test itself have as many descriptors.
-const CROWD: usize = 600;
+const CROWD: u32 = 600;
 const DESCRIPTORS: u64 = 256;
+/// A slow connection does something so often.
+const PAUSE: Duration = Duration::from_secs(4);
 
 /// How a connection wastes its time.
 #[derive(Clone, Copy)]
@@ -37,14 +39,15 @@ enum Slow {
 }
 
 /// Takes up room until the test is over: where it is closed, it comes back.
-async fn waste(address: String, slow: Slow, held: Arc<AtomicUsize>) {
+async fn waste(address: String, slow: Slow, held: Arc<AtomicUsize>, begins: Duration) {
+    tokio::time::sleep(begins).await;
     loop {
         if let Ok(mut stream) = TcpStream::connect(&address).await {
             held.fetch_add(1, Ordering::Relaxed);
             let _ = one(&mut stream, slow).await;
             held.fetch_sub(1, Ordering::Relaxed);
         }
-        tokio::time::sleep(Duration::from_secs(5)).await;
+        tokio::time::sleep(PAUSE).await;
     }
 }
 
@@ -54,29 +57,27 @@ async fn one(stream: &mut TcpStream, slow: Slow) -> std::io::Result<()> {
         Slow::Body => {
             "POST /api/v1/ask HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 60000\r\n\r\n{\"question\": \""
         }
-        Slow::Deaf | Slow::Silent => "",
+        Slow::Deaf => "GET /api/v1/openapi.json HTTP/1.1\r\nhost: localhost\r\n\r\n",
+        Slow::Silent => "",
     };
     stream.write_all(begin.as_bytes()).await?;
+    let mut answer = [0; 512];
     loop {
         match slow {
             Slow::Head | Slow::Body => {
-                stream.write_all(&[b'x'; 400]).await?;
-                let mut answer = [0; 512];
-                let read =
-                    tokio::time::timeout(Duration::from_millis(500), stream.read(&mut answer));
-                if let Ok(read) = read.await
+                let read = tokio::time::timeout(PAUSE, stream.read(&mut answer)).await;
+                if let Ok(read) = read
                     && read? == 0
                 {
                     return Ok(());
                 }
+                stream.write_all(&[b'x'; 100]).await?;
             }
             Slow::Deaf => {
-                let request = "GET /api/v1/openapi.json HTTP/1.1\r\nhost: localhost\r\n\r\n";
-                stream.write_all(request.as_bytes()).await?;
-                tokio::time::sleep(Duration::from_millis(500)).await;
+                tokio::time::sleep(PAUSE).await;
+                stream.write_all(begin.as_bytes()).await?;
             }
             Slow::Silent => {
-                let mut answer = [0; 512];
                 if stream.read(&mut answer).await? == 0 {
                     return Ok(());
                 }
@@ -119,9 +120,12 @@ async fn a_crowd_of_slow_connections_keeps_no_due_brief_back() {
     let kinds = [Slow::Head, Slow::Body, Slow::Deaf, Slow::Silent];
     let crowd_of: Vec<_> = (0..crowd)
         .zip(kinds.iter().cycle())
-        .map(|(_, slow)| tokio::spawn(waste(address.clone(), *slow, held.clone())))
+        .map(|(n, slow)| {
+            let begins = PAUSE * n / crowd;
+            tokio::spawn(waste(address.clone(), *slow, held.clone(), begins))
+        })
         .collect();
-    tokio::time::sleep(Duration::from_secs(3)).await;
+    tokio::time::sleep(PAUSE).await;
     let briefs = instance.in_folder().len();
     let (mut most, mut most_descriptors, mut most_held) = (0, 0, 0);
     let (mut probes, mut slowest) = (0, Duration::ZERO);
