@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{
+    Fault, StoreError,
     driver::{Collection, Content, Driver, Fits, Range, Write},
     drivers::{Mongo, Sqlite},
 };
@@ -501,4 +502,131 @@ async fn a_store_whose_file_is_gone_or_another_is_not_there() {
     assert!(store.ping().await.is_err());
     std::fs::write(&path, "").unwrap();
     assert!(store.ping().await.is_err());
+}
+
+#[tokio::test]
+async fn a_full_and_a_locked_file_are_told_as_that() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("test.db");
+    let driver = Sqlite::open(&path).await.unwrap();
+    // A disk that is full, as far as the database knows.
+    driver.grows_by_no_more_than(20).await;
+    let long = content(&"x".repeat(1 << 20));
+    let error = driver.insert(C, "long", &long).await.unwrap_err();
+    let is_full = |error: &StoreError| {
+        matches!(
+            error,
+            StoreError::Faulty {
+                fault: Fault::Full,
+                ..
+            }
+        )
+    };
+    assert!(is_full(&error), "{error:?}");
+    assert_eq!(error.in_short(), "the store's disk is full");
+    assert!(driver.insert(C, "short", &content("x")).await.unwrap());
+
+    let other = rusqlite::Connection::open(&path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let error = driver.insert(C, "a", &content("x")).await.unwrap_err();
+    assert_eq!(error.in_short(), "the store is locked by another process");
+    other.execute_batch("ROLLBACK").unwrap();
+    assert!(driver.insert(C, "a", &content("x")).await.unwrap());
+
+    std::fs::remove_file(&path).unwrap();
+    let error = driver.is_there().await.unwrap_err();
+    assert_eq!(error.in_short(), "the store's file is gone or was replaced");
+}
+
+/// Answers as MongoDB does where the password is wrong.
+mod refusing {
+    use std::{
+        io::{Read, Write},
+        net::{TcpListener, TcpStream},
+    };
+
+    use mongodb::bson::{Document, doc};
+
+    const MESSAGE: i32 = 2013;
+    const QUERY: i32 = 2004;
+    const REPLY: i32 = 1;
+
+    pub fn begin() -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                std::thread::spawn(move || serve(stream));
+            }
+        });
+        format!("mongodb://mara:hunter2@{address}/?directConnection=true")
+    }
+
+    fn number(bytes: &[u8], at: usize) -> i32 {
+        i32::from_le_bytes(bytes[at..at + 4].try_into().unwrap())
+    }
+
+    fn serve(mut stream: TcpStream) -> Option<()> {
+        loop {
+            let mut header = [0; 16];
+            stream.read_exact(&mut header).ok()?;
+            let rest = usize::try_from(number(&header, 0)).ok()? - 16;
+            let mut body = vec![0; rest];
+            stream.read_exact(&mut body).ok()?;
+            let asked = match number(&header, 12) {
+                MESSAGE => &body[5..],
+                QUERY => {
+                    let name = body[4..].iter().position(|&byte| byte == 0)?;
+                    &body[4 + name + 1 + 8..]
+                }
+                _ => return None,
+            };
+            let asked = Document::from_reader(asked).ok()?;
+            let answer = answer(&asked).to_vec().ok()?;
+            let (code, before) = match number(&header, 12) {
+                MESSAGE => (MESSAGE, vec![0; 5]),
+                _ => {
+                    let mut before = vec![0; 20];
+                    before[16] = 1;
+                    (REPLY, before)
+                }
+            };
+            let length = i32::try_from(16 + before.len() + answer.len()).ok()?;
+            let mut reply = Vec::new();
+            for part in [length, 1, number(&header, 4), code] {
+                reply.extend(part.to_le_bytes());
+            }
+            reply.extend(before);
+            reply.extend(answer);
+            stream.write_all(&reply).ok()?;
+        }
+    }
+
+    fn answer(asked: &Document) -> Document {
+        match asked.keys().next().map(String::as_str) {
+            Some("saslStart") => doc! {
+                "ok": 0.0, "errmsg": "Authentication failed.", "code": 18, "codeName": "AuthenticationFailed",
+            },
+            _ => doc! {
+                "ok": 1.0, "ismaster": true, "isWritablePrimary": true, "helloOk": true, "maxBsonObjectSize": 16_777_216,
+                "maxMessageSizeBytes": 48_000_000, "maxWriteBatchSize": 100_000, "minWireVersion": 0, "maxWireVersion": 25,
+                "readOnly": false, "saslSupportedMechs": ["SCRAM-SHA-256"],
+            },
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_password_of_the_store_is_told_as_that_and_not_said() {
+    let error = Mongo::open(&refusing::begin(), "d").await.err().unwrap();
+    assert_eq!(
+        error.in_short(),
+        "the store refuses its user or password",
+        "{error:?}"
+    );
+    let problem = crate::error::Problem::from(error).to_string();
+    assert!(
+        problem.contains("password") && !problem.contains("hunter2"),
+        "{problem}"
+    );
 }

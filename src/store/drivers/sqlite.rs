@@ -111,6 +111,17 @@ impl Sqlite {
         .await
     }
 
+    /// Lets the file grow by so many pages and no more, as a disk that is nearly full does.
+    #[cfg(test)]
+    pub async fn grows_by_no_more_than(&self, pages: u32) {
+        let limited = self.writer.run(move |connection| {
+            let now: u32 = connection.query_row("PRAGMA page_count", [], |row| row.get(0))?;
+            let limit = format!("PRAGMA max_page_count = {}", now + pages);
+            connection.query_row(&limit, [], |_| Ok(()))
+        });
+        limited.await.unwrap();
+    }
+
     /// Has `work` done by a connection that reads.
     async fn read<T: Send + 'static>(
         &self,
