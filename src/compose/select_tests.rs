@@ -309,7 +309,6 @@ fn the_prompt_has_its_choices_its_data_and_the_readers_concern() {
     }
     let names = &prompt.schema["properties"]["name"]["items"]["enum"];
     assert_eq!(*names, json!(["F1", "F2", "F3"]));
-    println!("{}", prompt.user);
 }
 
 #[test]
