@@ -401,7 +401,7 @@ impl Instance {
         let (parts, now) = (&self.app.parts, self.clock.now());
         let objects = parts.objects().await?;
         let defaults = &parts.company.defaults;
-        ticker::make_due_runs(&parts.store, &objects, defaults, now).await?;
+        ticker::make_due_runs(&parts.store, &parts.run_ids, &objects, defaults, now).await?;
         worker.begin().await?;
         let schedules = parts
             .store
