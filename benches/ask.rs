@@ -3,7 +3,7 @@
 //! Prints how long a question takes from being handed over to the first request to the model (what is read, checked, counted,
 //! written into the trail and reserved), over a store in memory and over one in a file: while 128 people are in conversation,
 //! each asking anew once their answer is there, with a model that takes half a second to one and a half; and when 128 ask in the
-//! same instant. Also what a streamed token costs on its way through grounding and guard.
+//! same instant.
 
 use std::{
     collections::BTreeMap,
@@ -18,10 +18,7 @@ use daybrief::{
     clock::{Clock, SystemClock},
     connectors::{Connectors, MemoryPins, SecretSource, SecretUnavailable},
     converse::{Converse, Parts, Question, TurnLimits},
-    domain::{
-        people::{Role, User, UserState},
-        turn::TurnEvent,
-    },
+    domain::people::{Role, User, UserState},
     ids::{ModelId, RoleId, UserId},
     limits::{Limits, Reservation},
     models::{Event, Message, Model, ModelError, Request, Stop, Usage},
@@ -40,10 +37,6 @@ const AT_ONCE: usize = 128;
 const ROUNDS: usize = 8;
 /// The model's shortest time to its first token, and by how much that varies.
 const THINKS: (u64, u64) = (500, 1_000);
-/// Tokens of a sentence.
-const WORDS: usize = 12;
-/// Tokens of a long answer.
-const TOKENS: usize = 1_000;
 
 struct NoSecrets;
 
@@ -54,13 +47,11 @@ impl SecretSource for NoSecrets {
     }
 }
 
-/// Notes when it was asked which question, and says as many tokens as the question ends with, at once or after a while.
+/// Notes when it was asked which question, and answers at once or after a while.
 struct Notes {
     id: ModelId,
     thinks: bool,
     asked: Mutex<BTreeMap<String, Instant>>,
-    /// When the last token of each sentence was handed over, by the sentence's own word.
-    ended: Arc<Mutex<BTreeMap<String, Instant>>>,
 }
 
 #[async_trait]
@@ -83,26 +74,12 @@ impl Model for Notes {
         let Some(Message::User(text)) = request.messages.last() else {
             return Err(ModelError::NotReserved);
         };
-        let tokens = text.rsplit(' ').next().and_then(|last| last.parse().ok());
         if let Ok(mut asked) = self.asked.lock() {
             asked.insert(text.clone(), now);
         }
         let slot = request.messages.len() as u64 + text.bytes().map(u64::from).sum::<u64>() * 37;
         let delay = Duration::from_millis(THINKS.0 + slot % THINKS.1);
         let delay = if self.thinks { delay } else { Duration::ZERO };
-        let ended = self.ended.clone();
-        let words = (0..tokens.unwrap_or(1_usize)).map(move |at| {
-            let word = if at % WORDS == WORDS - 1 {
-                let word = own_word(at / WORDS);
-                if let Ok(mut ended) = ended.lock() {
-                    ended.insert(word.clone(), Instant::now());
-                }
-                format!("{word}. ")
-            } else {
-                "words ".to_owned()
-            };
-            Ok(Event::Text(word))
-        });
         let done = Event::Done {
             usage: Usage {
                 tokens_in: 50,
@@ -110,7 +87,7 @@ impl Model for Notes {
             },
             stop: Stop::End,
         };
-        let words = stream::iter(words).chain(stream::iter([Ok(done)]));
+        let words = stream::iter([Ok(Event::Text("words".to_owned())), Ok(done)]);
         if delay.is_zero() {
             return Ok(words.boxed());
         }
@@ -122,8 +99,6 @@ impl Model for Notes {
 struct Instance {
     converse: Converse,
     model: Arc<Notes>,
-    /// From the last token of a sentence to the sentence told.
-    late: Arc<Mutex<Vec<Duration>>>,
 }
 
 impl Instance {
@@ -135,7 +110,6 @@ impl Instance {
             id: id.clone(),
             thinks,
             asked: Mutex::default(),
-            ended: Arc::default(),
         });
         let mut role = Role::without_rights(RoleId::new("vp").expect("a name"), "VP");
         role.questions_per_minute = Some(1_000_000);
@@ -176,30 +150,13 @@ impl Instance {
             keep_days: 90,
             turn_limits: TurnLimits::default(),
         });
-        Self {
-            converse,
-            model,
-            late: Arc::default(),
-        }
+        Self { converse, model }
     }
 
     /// Asks; how long the turn took.
     async fn ask(&self, number: usize, text: &str) -> Duration {
         let (sender, mut events) = mpsc::channel(256);
-        let (ended, late) = (self.model.ended.clone(), self.late.clone());
-        let drain = tokio::spawn(async move {
-            while let Some(event) = events.recv().await {
-                let (TurnEvent::Delta { text }, now) = (event, Instant::now()) else {
-                    continue;
-                };
-                let mut ended = ended.lock().expect("nobody panicked");
-                for word in text.split(|c: char| !c.is_alphanumeric()) {
-                    if let Some(at) = ended.remove(word) {
-                        late.lock().expect("nobody panicked").push(now - at);
-                    }
-                }
-            }
-        });
+        let drain = tokio::spawn(async move { while events.recv().await.is_some() {} });
         let question = Question {
             principal: Principal::person(
                 user(number),
@@ -274,16 +231,6 @@ impl Instance {
     }
 }
 
-/// The word with which a sentence ends and no other: of letters, since a figure would need a source.
-fn own_word(sentence: usize) -> String {
-    let letters = "abcdefghij".as_bytes();
-    let digits = sentence.to_string();
-    let spelled = digits
-        .bytes()
-        .map(|digit| letters[usize::from(digit - b'0')] as char);
-    format!("matter{}", spelled.collect::<String>())
-}
-
 fn user(number: usize) -> UserId {
     UserId::new(format!("user{number}")).expect("a name")
 }
@@ -325,15 +272,6 @@ async fn main() {
         let instance = Arc::new(Instance::over(store("at once").await, false).await);
         let alone = instance.ask(0, "alone 1").await;
         let together = instance.clone().together().await;
-        let (mut short, mut long) = (Duration::MAX, Duration::MAX);
-        for _ in 0..ROUNDS {
-            short = short.min(instance.ask(0, "short 12").await);
-            long = long.min(instance.ask(0, &format!("long {TOKENS}")).await);
-        }
-        let tokens = u32::try_from(TOKENS - 12).unwrap_or(u32::MAX);
-        let mut late = std::mem::take(&mut *instance.late.lock().expect("nobody panicked"));
-        late.sort();
-        let each = long.saturating_sub(short) / tokens;
         let thinking = Arc::new(Instance::over(store("thinking").await, true).await);
         let conversing = thinking.in_conversation().await;
         println!(
@@ -343,10 +281,6 @@ async fn main() {
             at(&together, 0.5),
             at(&together, 0.99),
         );
-        println!(
-            "{name}: the first whole turn of all {alone:?}; a streamed token through grounding and guard {each:?} of work; a sentence is told after its last token within p50 {:?}, p99 {:?}",
-            at(&late, 0.5),
-            at(&late, 0.99)
-        );
+        println!("{name}: the first whole turn of all {alone:?}");
     }
 }

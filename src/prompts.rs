@@ -28,6 +28,14 @@ pub fn render(name: &str, values: minijinja::Value) -> String {
         .unwrap_or_default()
 }
 
+/// A prompt that takes no values, by its file's name.
+pub fn text(name: &str) -> &'static str {
+    PROMPTS
+        .get_file(name)
+        .and_then(|file| file.contents_utf8())
+        .unwrap_or_default()
+}
+
 /// All of them, as templates.
 pub fn all() -> impl Iterator<Item = &'static str> {
     PROMPTS.files().filter_map(|file| file.contents_utf8())

@@ -22,7 +22,7 @@ use crate::{
     },
     ids::{ConversationId, ModelId, RoleId, UserId},
     limits::{Limits, Reservation},
-    models::{Event, Model, ModelError, Request, Stop, Usage},
+    models::{Event, Message, Model, ModelError, Request, Stop, ToolCall, Usage},
     run::Defaults,
     secrets::SecretRef,
     store::{Kind, Scope, Stored, Token},
@@ -38,7 +38,7 @@ impl SecretSource for NoSecrets {
     }
 }
 
-/// Says two sentences. Asked for something `slow` it says one and then nothing, until it is given up.
+/// Says that it found nothing. Asked for something `slow` it says so and then nothing, until it is given up.
 struct Says {
     id: ModelId,
     given_up: Arc<AtomicUsize>,
@@ -68,30 +68,45 @@ impl Model for Says {
         _: Reservation,
         request: Request,
     ) -> Result<BoxStream<'static, Result<Event, ModelError>>, ModelError> {
-        let slow = format!("{:?}", request.messages.last()).contains("slow");
-        let says = |text: &str| Ok(Event::Text(text.to_owned()));
-        if slow {
+        let asked = request
+            .messages
+            .iter()
+            .rev()
+            .find_map(|message| match message {
+                Message::User(text) => Some(text.as_str()),
+                _ => None,
+            });
+        let asked = asked.unwrap_or_default();
+        let slow = asked.contains("slow");
+        if slow && request.messages.len() > 1 {
             let given_up = GivenUp(self.given_up.clone());
             let silence = stream::once(async move {
                 let _given_up = given_up;
                 std::future::pending::<Result<Event, ModelError>>().await
             });
-            // Words are held back for as long as what follows may change what they are.
-            let first = stream::iter((0..40).map(move |_| says("Please tell me more. ")));
-            return Ok(first.chain(silence).boxed());
+            return Ok(silence.boxed());
         }
-        let done = Event::Done {
+        let call = |name: &str, args: Value| {
+            Ok(Event::Call(ToolCall {
+                id: name.to_owned(),
+                name: name.to_owned(),
+                args,
+                echo: None,
+            }))
+        };
+        let topic = asked.split(|c: char| !c.is_alphanumeric()).next();
+        let says = json!({ "claims": [{ "say": "gap", "topic": topic }] });
+        let mut all = vec![call("say", says)];
+        if slow {
+            all.push(call("find_tools", json!({ "words": "slow" })));
+        }
+        all.push(Ok(Event::Done {
             usage: Usage {
                 tokens_in: 7,
                 tokens_out: 5,
             },
-            stop: Stop::End,
-        };
-        let all = [
-            says("Please tell me more. "),
-            says("Which one do you mean?"),
-            Ok(done),
-        ];
+            stop: Stop::Calls,
+        }));
         Ok(stream::iter(all).boxed())
     }
 }
@@ -345,7 +360,7 @@ async fn an_answer_comes_as_events_in_order_and_done_is_the_last() {
         .filter(|(kind, _)| kind == "delta")
         .map(|(_, data)| data["text"].as_str().unwrap())
         .collect();
-    assert_eq!(text.trim(), "Please tell me more. Which one do you mean?");
+    assert!(text.starts_with("I found nothing about"), "{text}");
     let (kind, done) = events.last().unwrap();
     assert_eq!(
         (kind.as_str(), &done["outcome"]),
@@ -360,7 +375,12 @@ async fn an_answer_comes_as_events_in_order_and_done_is_the_last() {
     let (status, answer) = told(asked.header("accept", "application/json").json(&body)).await;
     assert_eq!(status, 200, "{answer}");
     assert_eq!(answer["done"]["conversation"], conversation);
-    assert!(answer["text"].as_str().unwrap().contains("Which one"));
+    assert!(
+        answer["text"]
+            .as_str()
+            .unwrap()
+            .contains("I found nothing about")
+    );
     let path = format!("/api/v1/conversations/{conversation}");
     let (status, kept) = instance.get(&path, &token).await;
     assert_eq!((status, kept["turns"].as_array().unwrap().len()), (200, 2));
@@ -494,6 +514,7 @@ async fn a_conversation_is_there_for_its_person_under_its_role_alone() {
         answer: "Nothing.".to_owned(),
         outcome: TurnOutcome::Answered,
         asked: vec!["tracker/query secret-argument".to_owned()],
+        claims: Vec::new(),
         citations: Vec::new(),
     };
     let conversations = instance.programs.converse.store.conversations();
@@ -850,7 +871,12 @@ async fn an_assistant_asks_over_mcp_under_the_same_token() {
     let result = &answer.last().unwrap()["result"];
     let content = &result["structuredContent"];
     assert_eq!(content["outcome"], "answered", "{answer:?}");
-    assert!(content["text"].as_str().unwrap().contains("Which one"));
+    assert!(
+        content["text"]
+            .as_str()
+            .unwrap()
+            .contains("I found nothing about")
+    );
     let path = format!(
         "/api/v1/conversations/{}",
         content["conversation"].as_str().unwrap()

@@ -92,11 +92,27 @@ impl<'a> Earlier<'a> {
 
     /// The answer as this model may see it.
     pub fn answer(&self, to: To) -> &str {
-        let hidden = match to {
+        if self.is_hidden(to) {
+            NOT_SHOWN
+        } else {
+            &self.said.answer
+        }
+    }
+
+    fn is_hidden(&self, to: To) -> bool {
+        match to {
             To::Local => false,
             To::Cloud { blind } => (blind && !self.calls.is_empty()) || self.is_local_only(),
-        };
-        if hidden { NOT_SHOWN } else { &self.said.answer }
+        }
+    }
+
+    /// What was claimed, where this model may see the answer.
+    pub fn claims(&self, to: To) -> &'a [Value] {
+        if self.is_hidden(to) {
+            &[]
+        } else {
+            &self.said.claims
+        }
     }
 
     /// The calls as this model may see them, as `connector/tool arguments`.
@@ -197,6 +213,8 @@ pub fn brief_as_data(
         })
         .collect();
     let mut data = json!({
+        // Under which claims may speak of its items.
+        "handle": "R1",
         "title": brief.title,
         "due": brief.due.to_string(),
         "items": items,

@@ -1,20 +1,16 @@
 //! One turn of a conversation: a question, tools asked under the asker's rights, an answer that rests on what they said.
 //!
-//! The model plans and puts into words; it decides nothing. A tool is called only with a permit that the asker's role
-//! (and the place's clearance) gives; sums are computed here; a sentence with a value that nothing gave is struck;
-//! citations are found here, not written by the model; an action is only proposed. What a tool answered lives in memory
-//! until the turn ends.
+//! The model plans and claims; it decides nothing. A tool is called only with a permit that the asker's role (and the
+//! place's clearance) gives; what the model has to say are claims over results, which Daybrief computes and words (`claims`);
+//! an action is only proposed. What a tool answered lives in memory until the turn ends.
 
 mod choose;
 mod earlier;
-mod evidence;
-mod figures;
-mod ground;
 mod guided;
 mod prompt;
 mod reading;
 mod speech;
-mod task;
+mod telling;
 mod turn;
 mod words;
 

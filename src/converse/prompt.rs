@@ -8,7 +8,6 @@ use super::{
     earlier::{Earlier, To},
 };
 use crate::{
-    compute,
     domain::{connector::ToolClass, people::Role},
     models::{Message, PortableSchema, Tool},
     prompts,
@@ -24,8 +23,8 @@ const CALLS_TOLD: usize = 12;
 
 /// The tool that looks for other tools.
 pub const FIND_TOOLS: &str = "find_tools";
-/// The tool that shows a result as a table.
-pub const SHOW: &str = "show";
+/// The tool by which an answer is said.
+pub const SAY: &str = "say";
 
 /// What decides the system prompt; nothing of it comes from a source.
 pub struct Task<'a> {
@@ -72,6 +71,10 @@ pub fn messages(
         });
     }
     let mut context = serde_json::Map::new();
+    let claims: Vec<&Value> = told.iter().flat_map(|turn| turn.claims(to)).collect();
+    if !claims.is_empty() {
+        context.insert("claims_made_before".to_owned(), json!(claims));
+    }
     if let Some(brief) = brief {
         context.insert("brief".to_owned(), brief);
     }
@@ -109,24 +112,10 @@ pub fn tools(offers: &[&Offer], more: bool) -> Vec<Tool> {
             }
         })
         .collect();
-    if tools.is_empty() {
-        return tools;
-    }
     tools.push(Tool {
-        name: compute::NAME.to_owned(),
-        description: "Counts, adds up, ranks, compares and joins the rows of results, exactly."
-            .to_owned(),
-        input_schema: compute::schema().into(),
-    });
-    tools.push(Tool {
-        name: SHOW.to_owned(),
-        description: "Shows a result to the reader as a table below the answer.".to_owned(),
-        input_schema: json!({
-            "type": "object",
-            "properties": { "result": { "type": "string" }, "title": { "type": "string" } },
-            "required": ["result", "title"],
-        })
-        .into(),
+        name: SAY.to_owned(),
+        description: prompts::text("say.md").to_owned(),
+        input_schema: PortableSchema::new(&say_schema()),
     });
     if more {
         tools.push(Tool {
@@ -141,4 +130,21 @@ pub fn tools(offers: &[&Offer], more: bool) -> Vec<Tool> {
         });
     }
     tools
+}
+
+/// The arguments of [`SAY`]: claims.
+fn say_schema() -> Value {
+    let mut claim = ::claims::claim::schema();
+    let definitions = claim
+        .as_object_mut()
+        .and_then(|claim| claim.shift_remove("$defs"));
+    let mut schema = json!({
+        "type": "object",
+        "properties": { "claims": { "type": "array", "items": claim } },
+        "required": ["claims"],
+    });
+    if let (Some(definitions), Some(schema)) = (definitions, schema.as_object_mut()) {
+        schema.insert("$defs".to_owned(), definitions);
+    }
+    schema
 }

@@ -1,15 +1,13 @@
-//! What was read and computed in a turn. It lives in memory until the turn ends.
+//! What was read in a turn. It lives in memory until the turn ends.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use url::Url;
 
-use super::{
-    evidence::{Evidence, Place, is_key},
-    ground,
-};
+use ::claims::result::{Source, Whole};
+
 use crate::{
     compute,
     domain::{
@@ -37,7 +35,8 @@ const PARTIAL: &str = "These are not all rows that there are: a sum or count ove
 /// A result under its handle.
 #[derive(Debug)]
 struct Read {
-    connector: ConnectorId,
+    /// Nothing for what Daybrief itself has said before.
+    connector: Option<ConnectorId>,
     source: String,
     value: Value,
     /// The tool and what it was asked, whichever page of it.
@@ -48,20 +47,13 @@ struct Read {
     /// Column → address of its record.
     links: BTreeMap<String, String>,
     link_hosts: Vec<String>,
-}
-
-/// What a handle stands for.
-#[derive(Debug)]
-enum Kept {
-    Read(Read),
-    Computed(compute::Answer),
+    args: Map<String, Value>,
 }
 
 /// Everything of a turn, in the order in which it was shown; a result's number is its place here.
 #[derive(Debug, Default)]
 pub struct Reading {
-    kept: Vec<Kept>,
-    pub evidence: Evidence,
+    kept: Vec<Read>,
     citations: Vec<Citation>,
     cited: BTreeMap<(usize, Option<usize>), usize>,
     /// What the name of a cited record must pass; without it no record is named.
@@ -78,11 +70,9 @@ pub enum Sight {
 
 /// How much of a result is shown, and to whom.
 #[derive(Debug, Clone, Copy)]
-pub struct View<'z> {
+pub struct View {
     pub sight: Sight,
     pub bytes: usize,
-    /// The reader's.
-    pub zone: &'z TimeZone,
 }
 
 impl Reading {
@@ -94,17 +84,6 @@ impl Reading {
         }
     }
 
-    fn handle_of(letter: char, count: usize) -> String {
-        format!("{letter}{}", count + 1)
-    }
-
-    fn count(&self, computed: bool) -> usize {
-        self.kept
-            .iter()
-            .filter(|kept| matches!(kept, Kept::Computed(_)) == computed)
-            .count()
-    }
-
     /// Keeps a source's answer; what a model is shown of it.
     pub fn read(
         &mut self,
@@ -112,15 +91,13 @@ impl Reading {
         (tool, args): (&str, &Map<String, Value>),
         value: Value,
         as_of: Timestamp,
-        view: View<'_>,
+        view: View,
     ) -> Value {
-        let handle = Self::handle_of('R', self.count(false));
+        let handle = format!("R{}", self.kept.len() + 1);
         let partial = compute::is_partial(&value);
         // Records in a text are rows like any others, so that each can be cited.
         let value = compute::rows_of_text(&value).unwrap_or(value);
         let described = compute::describe(&value, view.bytes);
-        self.evidence.add(self.kept.len(), &described, view.zone);
-        self.evidence.is_from(&connector.title, &described);
         let shown = match view.sight {
             Sight::Values => described,
             Sight::Blind => kinds(&described),
@@ -136,8 +113,8 @@ impl Reading {
         if partial && let Some(said) = said.as_object_mut() {
             said.insert("partial".to_owned(), PARTIAL.into());
         }
-        self.kept.push(Kept::Read(Read {
-            connector: connector.id.clone(),
+        self.kept.push(Read {
+            connector: Some(connector.id.clone()),
             source: connector.title.clone(),
             value,
             asked: format!("{tool} {}", Value::Object(compute::without_page(args))),
@@ -145,60 +122,53 @@ impl Reading {
             as_of,
             links: connector.links.clone(),
             link_hosts: connector.link_hosts.clone(),
-        }));
+            args: scope(args),
+        });
         said
     }
 
-    /// Computes over what was read; what a model is shown of it, or what is wrong with its program.
-    pub fn compute(
-        &mut self,
-        program: &Value,
-        sight: Sight,
-        zone: &TimeZone,
-    ) -> Result<Value, String> {
-        let program: compute::Program =
-            compute::Program::parse(program).map_err(|error| error.to_string())?;
-        let answer = compute::run(&program, &|handle| self.value(handle))
-            .map_err(|error| error.to_string())?;
-        let handle = Self::handle_of('C', self.count(true));
-        let view = answer.to_json();
-        self.evidence.add_computed(self.kept.len(), &view, zone);
-        let shown = match sight {
-            Sight::Values => view,
-            Sight::Blind => kinds(&view),
-        };
-        self.kept.push(Kept::Computed(answer));
-        Ok(json!({ "handle": handle, "data": shown }))
+    /// Keeps rows of Daybrief's own: what a brief said. Returns their handle.
+    pub fn read_own(&mut self, title: &str, value: Value, as_of: Timestamp) -> String {
+        self.kept.push(Read {
+            connector: None,
+            source: title.to_owned(),
+            asked: String::new(),
+            value,
+            partial: false,
+            as_of,
+            links: BTreeMap::new(),
+            link_hosts: Vec::new(),
+            args: Map::new(),
+        });
+        format!("R{}", self.kept.len())
     }
 
-    fn find(&self, handle: &str) -> Option<(usize, &Kept)> {
-        let (letter, number) = (
-            handle.chars().next()?,
-            handle.get(1..)?.parse::<usize>().ok()?,
-        );
-        let computed = letter == 'C';
-        self.kept
-            .iter()
-            .enumerate()
-            .filter(|(_, kept)| matches!(kept, Kept::Computed(_)) == computed)
-            .nth(number.checked_sub(1)?)
-            .filter(|_| computed || letter == 'R')
-    }
-
-    fn value(&self, handle: &str) -> Option<&Value> {
-        match self.find(handle)?.1 {
-            Kept::Read(read) => Some(&read.value),
-            Kept::Computed(_) => None,
+    /// The last result as claims see it; nothing where it holds no rows.
+    pub fn as_source(&self) -> Option<Source> {
+        let read = self.kept.last()?;
+        let handle = format!("R{}", self.kept.len());
+        let mut source = Source::new(&handle, &read.source, &read.value).ok()?;
+        if read.partial {
+            source.whole = Whole::Part;
         }
+        source.arguments.clone_from(&read.args);
+        Some(source)
+    }
+
+    fn find(&self, handle: &str) -> Option<(usize, &Read)> {
+        let at = handle
+            .strip_prefix('R')?
+            .parse::<usize>()
+            .ok()?
+            .checked_sub(1)?;
+        Some((at, self.kept.get(at)?))
     }
 
     /// Titles of the sources that were read, each once.
     pub fn sources(&self) -> Vec<String> {
         let mut titles: Vec<String> = Vec::new();
-        for kept in &self.kept {
-            if let Kept::Read(read) = kept
-                && !titles.contains(&read.source)
-            {
+        for read in self.kept.iter().filter(|read| read.connector.is_some()) {
+            if !titles.contains(&read.source) {
                 titles.push(read.source.clone());
             }
         }
@@ -207,15 +177,12 @@ impl Reading {
 
     /// Of what only a part was read: the source, and how many rows of it. What was read page by page to its end is whole.
     pub fn partial(&self) -> Vec<(String, usize)> {
-        let mut parts: BTreeMap<(&ConnectorId, &str), (&Read, usize)> = BTreeMap::new();
-        for kept in &self.kept {
-            if let Kept::Read(read) = kept {
-                let table = compute::Table::from_value(&read.value, None);
-                let part = parts
-                    .entry((&read.connector, &read.asked))
-                    .or_insert((read, 0));
-                *part = (read, part.1 + table.map_or(0, |table| table.len()));
-            }
+        let mut parts: BTreeMap<(&str, &str), (&Read, usize)> = BTreeMap::new();
+        for read in &self.kept {
+            let part = parts
+                .entry((&read.source, &read.asked))
+                .or_insert((read, 0));
+            *part = (read, part.1 + read.rows());
         }
         let partial = parts.into_values().filter(|(last, _)| last.partial);
         partial
@@ -227,40 +194,14 @@ impl Reading {
     pub fn read_from_others(&self, connector: &ConnectorId) -> bool {
         self.kept
             .iter()
-            .any(|kept| matches!(kept, Kept::Read(read) if read.connector != *connector))
+            .filter_map(|read| read.connector.as_ref())
+            .any(|read| read != connector)
     }
 
-    /// A value by its handle, `C1.2.amount` (row from 1), written for the reader; with where it stands.
-    pub fn fact(&self, handle: &str, language: Language) -> Option<(String, Place)> {
-        let mut parts = handle.splitn(3, '.');
-        let (name, row, column) = (parts.next()?, parts.next()?, parts.next()?);
-        let row: usize = row.parse::<usize>().ok()?.checked_sub(1)?;
-        let (result, kept) = self.find(name)?;
-        let cells = match kept {
-            Kept::Read(read) => compute::Table::from_value(&read.value, None).ok()?,
-            Kept::Computed(answer) => answer.table().clone(),
-        };
-        let value = cells.cell(row, column)?;
-        let place = Place {
-            result,
-            row: Some(row),
-            column: column.replace('_', " ").to_lowercase(),
-        };
-        Some((written(&value, column, language), place))
-    }
-
-    /// Did Daybrief compute it? Its headings are then a model's words.
-    pub fn is_computed(&self, handle: &str) -> bool {
-        matches!(self.find(handle), Some((_, Kept::Computed(_))))
-    }
-
-    /// A result as a table for a reader.
-    pub fn table(&self, handle: &str, title: &str, language: Language) -> Option<Table> {
-        let (number, kept) = self.find(handle)?;
-        let cells = match kept {
-            Kept::Read(read) => compute::Table::from_value(&read.value, None).ok()?,
-            Kept::Computed(answer) => answer.table().clone(),
-        };
+    /// A result as a table for a reader, under its source's name.
+    pub fn table(&self, handle: &str, language: Language) -> Option<Table> {
+        let (number, read) = self.find(handle)?;
+        let cells = compute::Table::from_value(&read.value, None).ok()?;
         let names: Vec<String> = cells
             .columns()
             .take(TABLE_COLUMNS)
@@ -278,7 +219,7 @@ impl Reading {
             })
             .collect();
         let links: Vec<Option<Url>> = (0..rows.len())
-            .map(|row| self.link_of(number, row))
+            .map(|row| self.link_of(number, Some(row)))
             .collect();
         Some(Table {
             links: if links.iter().any(Option::is_some) {
@@ -286,7 +227,7 @@ impl Reading {
             } else {
                 Vec::new()
             },
-            title: crate::text::shorten(&visible(title), CELL_CHARACTERS),
+            title: crate::text::shorten(&visible(&read.source), CELL_CHARACTERS),
             columns: names
                 .iter()
                 .map(|name| visible(&name.replace(['_', '.'], " ")))
@@ -296,93 +237,58 @@ impl Reading {
         })
     }
 
-    /// What opens the record that a row is; nothing where it is made of several.
-    fn link_of(&self, result: usize, row: usize) -> Option<Url> {
-        let place = Place {
-            result,
-            row: Some(row),
-            column: String::new(),
-        };
-        match self.origins(&place).as_slice() {
-            [(read, Some(row))] => match self.kept.get(*read)? {
-                Kept::Read(read) => read.citation(0, Some(*row)).link,
-                Kept::Computed(_) => None,
-            },
-            _ => None,
-        }
+    /// What opens the record of a row.
+    fn link_of(&self, result: usize, row: Option<usize>) -> Option<Url> {
+        self.kept.get(result)?.citation(0, row).link
+    }
+
+    /// What a reader calls a result.
+    pub fn title_of(&self, number: usize) -> &str {
+        self.kept.get(number).map_or("", |read| &read.source)
     }
 
     /// The number of a result by its handle.
-    pub fn number_of(&self, handle: &str) -> usize {
-        self.find(handle).map_or(usize::MAX, |(number, _)| number)
+    pub fn number_of(&self, handle: &str) -> Option<usize> {
+        self.find(handle).map(|(number, _)| number)
     }
 
-    /// What a reader calls a result: its source and what it was asked.
-    pub fn title_of(&self, handle: &str) -> String {
-        match self.find(handle) {
-            Some((_, Kept::Read(read))) => read.source.clone(),
-            _ => self.sources().join(", "),
-        }
-    }
-
-    /// The results with rows, in their order; of those that were computed from, what was computed.
-    pub fn results(&self) -> Vec<String> {
-        let mut used = BTreeSet::<usize>::new();
-        let mut results = Vec::new();
-        let (mut reads, mut computed) = (0, 0);
-        for (at, kept) in self.kept.iter().enumerate() {
-            let (handle, rows) = match kept {
-                Kept::Read(read) => {
-                    reads += 1;
-                    let table = compute::Table::from_value(&read.value, None);
-                    (format!("R{reads}"), table.map_or(0, |table| table.len()))
-                }
-                Kept::Computed(answer) => {
-                    computed += 1;
-                    used.extend(self.reads_behind(at));
-                    (format!("C{computed}"), answer.table().len())
-                }
-            };
+    /// The sources' results with rows, in their order: their handles, what a reader calls them, and how many rows they hold.
+    pub fn results(&self) -> Vec<(String, String, usize)> {
+        let of_sources = self.kept.iter().enumerate().filter(|(at, read)| {
             // What was asked twice and gave the same is there once.
-            let again = self.kept.iter().take(at).any(|before| before.is_same(kept));
-            if rows > 0 && !again {
-                results.push((at, handle));
-            }
-        }
-        results.retain(|(at, _)| !used.contains(at));
-        results.into_iter().map(|(_, handle)| handle).collect()
+            let again = self
+                .kept
+                .iter()
+                .take(*at)
+                .any(|before| before.is_same(read));
+            read.connector.is_some() && read.rows() > 0 && !again
+        });
+        of_sources
+            .map(|(at, read)| (format!("R{}", at + 1), read.source.clone(), read.rows()))
+            .collect()
     }
 
     /// The results that no citation rests on.
-    pub fn untold(&self) -> Vec<String> {
+    pub fn untold(&self) -> Vec<(String, String, usize)> {
         let cited: BTreeSet<usize> = self.cited.keys().map(|(read, _)| *read).collect();
         let mut untold = self.results();
-        untold.retain(|handle| cited.is_disjoint(&self.reads_behind(self.number_of(handle))));
+        untold.retain(|(handle, ..)| self.number_of(handle).is_none_or(|at| !cited.contains(&at)));
         untold
     }
 
-    /// The numbers of what was read that stands behind a result.
-    fn reads_behind(&self, result: usize) -> BTreeSet<usize> {
-        let place = Place {
-            result,
-            row: None,
-            column: String::new(),
-        };
-        let origins = self.origins(&place).into_iter();
-        origins.map(|(read, _)| read).collect()
-    }
-
-    /// The marks of a sentence that rests on these places, and the citations that are new with it.
-    pub fn cite(&mut self, places: impl IntoIterator<Item = Place>) -> (Vec<usize>, Vec<Citation>) {
+    /// The marks of a sentence that rests on these rows (by a result's number, none for a result as a whole), and the
+    /// citations that are new with it.
+    pub fn cite(
+        &mut self,
+        places: impl IntoIterator<Item = (usize, Option<usize>)>,
+    ) -> (Vec<usize>, Vec<Citation>) {
         let mut rows: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-        for place in places {
-            for (read, row) in self.origins(&place) {
-                let rows = rows.entry(read).or_default();
-                if let Some(row) = row
-                    && !rows.contains(&row)
-                {
-                    rows.push(row);
-                }
+        for (read, row) in places {
+            let rows = rows.entry(read).or_default();
+            if let Some(row) = row
+                && !rows.contains(&row)
+            {
+                rows.push(row);
             }
         }
         let (mut marks, mut fresh) = (Vec::new(), Vec::new());
@@ -393,7 +299,7 @@ impl Reading {
                 rows.into_iter().map(Some).collect()
             };
             for object in objects {
-                let Some(Kept::Read(source)) = self.kept.get(read) else {
+                let Some(source) = self.kept.get(read) else {
                     continue;
                 };
                 let number = match self.cited.get(&(read, object)) {
@@ -418,45 +324,27 @@ impl Reading {
 
     /// A source's own name of a record, as it may stand beside an answer.
     fn may_name(&self, object: &str) -> bool {
-        !ground::calls_somebody(object)
-            && self
-                .filter
-                .as_ref()
-                .is_some_and(|filter| filter.whole(object).verdict == filter::Verdict::Pass)
+        self.filter
+            .as_ref()
+            .is_some_and(|filter| filter.whole(object).verdict == filter::Verdict::Pass)
     }
 
     /// All citations so far.
     pub fn citations(&self) -> &[Citation] {
         &self.citations
     }
-
-    /// The rows of what was read that stand behind a place; a computed row leads to those that it was computed from.
-    fn origins(&self, place: &Place) -> Vec<(usize, Option<usize>)> {
-        match self.kept.get(place.result) {
-            Some(Kept::Read(_)) => vec![(place.result, place.row)],
-            Some(Kept::Computed(answer)) => answer
-                .origins(place.row)
-                .into_iter()
-                .filter_map(|(handle, row)| Some((self.find(&handle)?.0, row)))
-                .collect(),
-            None => Vec::new(),
-        }
-    }
-}
-
-impl Kept {
-    /// Did the same source give the same?
-    fn is_same(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Read(one), Self::Read(other)) => {
-                one.connector == other.connector && one.value == other.value
-            }
-            _ => false,
-        }
-    }
 }
 
 impl Read {
+    fn rows(&self) -> usize {
+        compute::Table::from_value(&self.value, None).map_or(0, |table| table.len())
+    }
+
+    /// Did the same source give the same?
+    fn is_same(&self, other: &Self) -> bool {
+        self.connector == other.connector && self.value == other.value
+    }
+
     /// The citation of a row, or of the result as a whole. A link leads only to a host of the connector's own.
     fn citation(&self, number: usize, row: Option<usize>) -> Citation {
         let table = compute::Table::from_value(&self.value, None).ok();
@@ -528,6 +416,39 @@ fn written(value: &Value, column: &str, language: Language) -> String {
         Value::Bool(false) => "✗".to_owned(),
         other => visible(&other.to_string()),
     }
+}
+
+/// What a call's arguments say of the rows that it gave: not which page, not the name of a query that was asked, and the members of
+/// an object each by itself.
+fn scope(args: &Map<String, Value>) -> Map<String, Value> {
+    let args = compute::without_page(args);
+    let is_named_query = args.get("name").is_some_and(Value::is_string)
+        && args.get("params").is_none_or(Value::is_object)
+        && args.keys().all(|key| key == "name" || key == "params");
+    let mut scope = Map::new();
+    for (key, value) in args {
+        match value {
+            _ if is_named_query && key == "name" => {}
+            Value::Object(members) => scope.extend(members),
+            value => {
+                scope.insert(key, value);
+            }
+        }
+    }
+    scope
+}
+
+/// Is it a column that names its row?
+fn is_key(column: &str) -> bool {
+    let last = column
+        .rsplit(['.', '_', ' '])
+        .next()
+        .unwrap_or(column)
+        .to_lowercase();
+    matches!(
+        last.as_str(),
+        "id" | "key" | "iid" | "number" | "commit" | "sha" | "hash" | "code"
+    ) || column.ends_with("Id")
 }
 
 /// The same form with kinds in place of values: what a model in blind mode sees. Names of fields and how many there are

@@ -25,8 +25,8 @@ use super::{
     choose::Offer,
     earlier::{self, Earlier},
     reading::Reading,
-    speech::{Speech, Told},
-    task::TaskWords,
+    speech::Speech,
+    telling::Telling,
     words::{Words, with},
 };
 use crate::{
@@ -36,7 +36,7 @@ use crate::{
         brief::Brief,
         connector::Connector,
         people::{Role, User},
-        turn::{Done, TurnEvent, TurnUsage},
+        turn::{Citation, Done, TurnEvent, TurnUsage},
     },
     error::Problem,
     guard::filter,
@@ -146,6 +146,13 @@ pub(super) async fn run(
         .filter(|turn| turn.may_be_told(who.role, who.clearance, question.principal.surface))
         .collect();
     let today = zone.to_datetime(now).date();
+    let filter = filter::Filter::new(&filter::Context::default());
+    let telling = Telling::new(
+        reader(&question, today, zone.clone(), false),
+        Vec::new(),
+        None,
+        filter,
+    );
     let turn = Turn {
         converse,
         question: &question,
@@ -167,6 +174,8 @@ pub(super) async fn run(
         offers: Vec::new(),
         filter: OnceLock::new(),
         reading: Reading::default(),
+        telling,
+        prose: String::new(),
         refusals: BTreeMap::new(),
         usage: TurnUsage::default(),
         missing: BTreeMap::new(),
@@ -213,11 +222,10 @@ impl Channel<'_> {
         }
     }
 
-    async fn told(&self, told: Told) {
-        for citation in told.citations {
+    async fn cite(&self, citations: Vec<Citation>) {
+        for citation in citations {
             self.send(TurnEvent::Citation(citation)).await;
         }
-        self.tell(&told.text).await;
     }
 }
 
@@ -248,6 +256,9 @@ struct Turn<'a> {
     /// Made once the offers are known: its patterns are costly to make.
     filter: OnceLock<filter::Filter>,
     reading: Reading,
+    telling: Telling,
+    /// What the model said in its own words, beside its claims.
+    prose: String,
     /// Sources whose word of refusal the model was told, with what readers call them.
     refusals: BTreeMap<ConnectorId, String>,
     usage: TurnUsage,
@@ -271,10 +282,8 @@ enum Wanted<'a> {
     Tools(&'a BTreeSet<String>),
     /// Calls in this form.
     Form(Value),
-    /// Words.
+    /// Claims.
     Answer,
-    /// A sentence or two beside the results themselves.
-    Remark,
 }
 
 /// Why the rounds came to an end.
@@ -305,17 +314,11 @@ impl Turn<'_> {
                 () = self.collect_offers() => None,
             }
         };
-        let mut speech = Speech::new(
-            self.question.language,
-            self.today,
-            self.filter().stream(),
-            TaskWords::new(&self.system(true)),
-        );
+        let mut speech = Speech::new(self.filter().of_own_words().stream());
         if let Some(end) = ended {
             return self.finish(speech, end).await;
         }
-        self.reading = Reading::new(self.filter());
-        self.evidence_of_the_question();
+        self.begin_reading();
         let end = {
             let lost = loses_standing(converse, principal, role);
             let rounds = self.rounds(&mut speech);
@@ -344,6 +347,17 @@ impl Turn<'_> {
             }
         };
         self.finish(speech, end).await
+    }
+}
+
+/// For whom claims are worded.
+fn reader(question: &Question, today: Date, zone: TimeZone, blind: bool) -> claims::result::Reader {
+    claims::result::Reader {
+        language: question.language,
+        today,
+        zone,
+        question: question.text.clone(),
+        blind,
     }
 }
 

@@ -33,6 +33,9 @@ pub struct Role {
     /// May see technical detail, such as SQL.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub technical: bool,
+    /// May be given a model's own advice below an answer, in at most three sentences that are marked as not checked.
+    #[serde(default = "yes")]
+    pub assessment: bool,
     /// Models in the order in which they are tried; the instance's route where empty.
     #[serde(default)]
     pub models: Vec<ModelId>,
@@ -55,6 +58,11 @@ fn two_million() -> u64 {
     2_000_000
 }
 
+/// What is on unless it is set otherwise.
+fn yes() -> bool {
+    true
+}
+
 impl Role {
     /// A role that grants nothing.
     pub fn without_rights(id: RoleId, title: impl Into<String>) -> Self {
@@ -66,6 +74,7 @@ impl Role {
             groups: Vec::new(),
             surfaces: Vec::new(),
             technical: false,
+            assessment: true,
             models: Vec::new(),
             monthly_tokens: two_million(),
             blind: false,

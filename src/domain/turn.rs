@@ -82,7 +82,7 @@ pub struct Done {
     pub conversation: ConversationId,
     pub outcome: TurnOutcome,
     pub usage: TurnUsage,
-    /// Sentences that the model wrote, kept and struck.
+    /// Claims that the model made, kept and struck.
     pub grounding: TurnGrounding,
     pub took_ms: u64,
     /// Where too many questions were asked: seconds after which one may be asked again.
@@ -122,7 +122,7 @@ pub struct TurnUsage {
     pub result_bytes: u64,
 }
 
-/// What became of the model's sentences.
+/// What became of the model's claims.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TurnGrounding {
     pub written: usize,
@@ -158,6 +158,9 @@ pub struct Said {
     /// Tool calls that were made, as `connector/tool arguments`: what "and last week?" goes by. No answers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub asked: Vec<String>,
+    /// What was claimed, as programs over results: what a follow-up says again over fresh rows. No value that was not told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub claims: Vec<serde_json::Value>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub citations: Vec<Citation>,
 }

@@ -50,18 +50,20 @@ impl StoreHealth {
         self.held().clone()
     }
 
-    /// Notes a try that failed; the outage as it is by now.
+    /// Notes a try that failed; the outage as it is by now. Another fault is another outage: it is told as well.
     fn failed(&self, now: Timestamp, error: &StoreError) -> Outage {
         let mut held = self.held();
-        let outage = held.get_or_insert(Outage {
+        let why = error.in_short();
+        let before = held.take().filter(|before| before.why == why);
+        let mut outage = before.unwrap_or(Outage {
             since: now,
-            why: String::new(),
+            why,
             seen: 0,
             told: false,
         });
-        outage.why = error.in_short();
         outage.seen += 1;
-        outage.clone()
+        *held = Some(outage.clone());
+        outage
     }
 
     fn told(&self) {

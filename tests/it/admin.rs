@@ -171,7 +171,7 @@ async fn check_finds_what_a_brief_would_lack_before_it_is_due() {
             "objects/orders.toml",
             "name = \"late_orders\"",
             "name = \"late_order\"",
-            "✗ briefing orders, signal late: `shop` could not answer: the request was refused; the server said: \"there is no query `late_order`",
+            "✗ briefing orders, signal late: `shop` could not answer: there is no query `late_order`",
         ),
         (
             "objects/orders.toml",

@@ -236,7 +236,11 @@ fn a_program_asks_live_data_and_is_told_step_by_step() {
         .collect();
     let (answer, before) = messages.split_last().unwrap();
     let content = &answer["result"]["structuredContent"];
-    assert_eq!(content["citations"][0]["object"], "INT-311", "{messages:?}");
+    let cited = content["citations"].as_array().unwrap();
+    assert!(
+        cited.iter().any(|citation| citation["object"] == "INT-311"),
+        "{messages:?}"
+    );
     let steps: Vec<&Value> = before.iter().map(|message| &message["params"]).collect();
     assert!(steps.len() >= 2, "{messages:?}");
     assert!(

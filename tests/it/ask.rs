@@ -74,7 +74,7 @@ fn of<'e>(events: &'e [Value], kind: &str) -> Vec<&'e Value> {
 }
 
 #[tokio::test]
-async fn what_the_source_says_is_told_with_its_record_and_what_it_does_not_say_is_struck() {
+async fn what_the_source_says_is_told_with_its_record_and_what_it_does_not_say_is_not() {
     let Some(url) = peer("DAYBRIEF_TEST_AIMOCK") else {
         return;
     };
@@ -89,17 +89,11 @@ async fn what_the_source_says_is_told_with_its_record_and_what_it_does_not_say_i
         ],
     );
     let text = text_of(&events);
-    // The truth of tests/data/README.md; the model says 9,999.00 of the second.
-    assert!(
-        text.contains("Order 11008 for ERNSH is worth 4,680.90"),
-        "{text} {events:?}"
-    );
-    assert!(
-        text.contains("Order 11019 for RANCH is worth 76.00"),
-        "{text}"
-    );
+    // The truth of tests/data/README.md, computed and worded here; what the model says in its own words is not told.
+    for expected in ["11008", "ERNSH", "4,680.9", "11019", "RANCH", "76"] {
+        assert!(text.contains(expected), "{expected}: {text} {events:?}");
+    }
     assert!(!text.contains("9,999"), "{text}");
-    assert!(text.contains("One sentence was left out"), "{text}");
     let citations = of(&events, "citation");
     let opened: Vec<&str> = citations
         .iter()
@@ -129,12 +123,8 @@ async fn what_the_source_says_is_told_with_its_record_and_what_it_does_not_say_i
         ],
     );
     let text = text_of(&events);
-    assert!(text.contains("In 1998-04 revenue was 123,798.68"), "{text}");
-    assert!(
-        !text.contains("In 1998-03 revenue was 123,798.68"),
-        "{text}"
-    );
-    assert!(text.contains("All months together brought"), "{text}");
+    assert!(text.contains("123,798.68"), "{text}");
+    assert_eq!(events.last().unwrap()["grounding"]["kept"], 2, "{events:?}");
 
     // What was said is kept, who asked is in the trail, and the budget knows of it.
     let trail = daybrief(
@@ -365,12 +355,13 @@ async fn two_sources_are_asked_at_once_a_database_server_and_a_repository() {
             ),
         ]),
         Step::Calls(vec![(
-            "compute",
-            json!({ "from": "R1", "order_by": [{ "by": "value", "desc": true }], "limit": 3 }),
+            "say",
+            json!({ "claims": [
+                { "say": "rows", "of": "R1", "row": { "order_id": 11008 }, "show": ["customer_id", "value"] },
+                { "say": "rows", "of": "R2", "show": ["author"] },
+            ] }),
         )]),
-        Step::Says(
-            "Order 11008 for ERNSH is worth 4,680.90. The last commit is by Priya Nair. It was made by Bob Smith.",
-        ),
+        Step::Says("It was made by Bob Smith."),
     ])
     .await;
     instance(folder.path(), &model).await;
@@ -385,14 +376,9 @@ async fn two_sources_are_asked_at_once_a_database_server_and_a_repository() {
         ],
     );
     let text = text_of(&events);
-    assert!(
-        text.contains("Order 11008 for ERNSH is worth 4,680.90"),
-        "{text} {events:?}"
-    );
-    assert!(
-        text.contains("The last commit is by Priya Nair"),
-        "{text} {events:?}"
-    );
+    for expected in ["11008", "ERNSH", "4,680.9", "Priya Nair"] {
+        assert!(text.contains(expected), "{expected}: {text} {events:?}");
+    }
     assert!(!text.contains("Bob"), "{text}");
     let links: Vec<&str> = of(&events, "citation")
         .iter()

@@ -158,37 +158,6 @@ fn is_numeric(text: &str) -> bool {
     Exact::parse(text.trim()) != Err(NotExact::NoNumber)
 }
 
-/// Why the values of a column have no order among each other, if they have none: the two kinds. Empty ones do not count.
-pub(crate) fn unlike<'c>(
-    cells: impl IntoIterator<Item = &'c Cell>,
-) -> Option<(&'static str, &'static str)> {
-    let mut first: Option<&Cell> = None;
-    for cell in cells {
-        match first {
-            _ if *cell == Cell::Null => {}
-            None => first = Some(cell),
-            Some(known) if known.compare(cell).is_none() && !is_same_bool(known, cell) => {
-                return Some((known.kind(), cell.kind()));
-            }
-            Some(known) => {
-                // The next is held against a number as text, which has an order to texts but not to another such.
-                if is_numeric_text(cell) && !is_numeric_text(known) {
-                    first = Some(cell);
-                }
-            }
-        }
-    }
-    None
-}
-
-fn is_numeric_text(cell: &Cell) -> bool {
-    matches!(cell, Cell::Text(text) if is_numeric(text))
-}
-
-fn is_same_bool(a: &Cell, b: &Cell) -> bool {
-    matches!((a, b), (Cell::Bool(_), Cell::Bool(_)))
-}
-
 /// Rows under named columns.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Table {

@@ -20,6 +20,8 @@ const MAX_ORIGINS: usize = 40;
 const RATES: [&str; 6] = ["percent", "rate", "average", "avg", "ratio", "share"];
 /// The last word of a column that tells rows apart.
 const IDENTIFIERS: [&str; 3] = ["id", "key", "year"];
+/// The last word of a column that holds what rows are called.
+const NAMES: [&str; 3] = ["name", "title", "subject"];
 /// Characters of a text that may stand as a name.
 const MAX_NAME: usize = 60;
 
@@ -214,7 +216,7 @@ impl Base {
     fn likely_key(&self) -> Vec<usize> {
         let texts_only = |at: &usize| {
             (0..self.len()).all(|row| match self.cell(row, *at) {
-                Cell::Text(text) => text.chars().count() <= MAX_NAME,
+                Cell::Text(text) => text.chars().count() <= MAX_NAME && !text.contains("://"),
                 Cell::Number(_) => self.is_identifier(*at),
                 _ => false,
             })
@@ -222,10 +224,16 @@ impl Base {
         let mut found: Vec<usize> = (0..self.columns.len())
             .filter(|at| !self.names_span(*at) && self.is_unique(*at) && texts_only(at))
             .collect();
-        // A name reads better than a number.
+        // A key in letters tells most; a name reads better than a number.
         found.sort_by_key(|at| {
             let name = self.columns.get(*at).map_or("", |column| &column.name);
-            (self.is_identifier(*at), name.len(), name.to_owned())
+            let rank = match (self.is_identifier(*at), self.cell(0, *at)) {
+                (true, Cell::Text(_)) => 0,
+                (false, _) if NAMES.contains(&last_word(name).as_str()) => 1,
+                (false, _) => 2,
+                (true, _) => 3,
+            };
+            (rank, name.len(), name.to_owned())
         });
         found.truncate(1);
         if found.is_empty() {

@@ -12,7 +12,10 @@ mod set;
 mod trend;
 mod view;
 
-use std::{cell::RefCell, collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, PoisonError, RwLock},
+};
 
 pub(crate) use base::Base;
 use view::View;
@@ -31,7 +34,7 @@ const MAX_CLAIMS: usize = 200;
 pub struct Evaluator {
     results: Results,
     reader: Reader,
-    bases: RefCell<BTreeMap<Handle, Arc<Base>>>,
+    bases: RwLock<BTreeMap<Handle, Arc<Base>>>,
     /// The rows of claims that stand.
     views: BTreeMap<Handle, View>,
     /// Claims by their ids, as programs without values, those of earlier turns too.
@@ -53,7 +56,7 @@ impl Evaluator {
         Self {
             results,
             reader,
-            bases: RefCell::default(),
+            bases: RwLock::default(),
             views: BTreeMap::new(),
             programs: BTreeMap::new(),
             refused: BTreeMap::new(),
@@ -73,7 +76,10 @@ impl Evaluator {
 
     /// Adds a result that came later.
     pub fn insert(&mut self, source: Source) {
-        self.bases.borrow_mut().remove(&source.handle);
+        let bases = self.bases.get_mut();
+        bases
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&source.handle);
         self.results.insert(source);
     }
 

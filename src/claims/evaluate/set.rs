@@ -1,6 +1,10 @@
 //! From a set as it is asked for to its rows.
 
-use std::{cmp::Ordering, collections::BTreeMap, sync::Arc};
+use std::{
+    cmp::Ordering,
+    collections::BTreeMap,
+    sync::{Arc, PoisonError},
+};
 
 use super::{
     Evaluator, base,
@@ -544,16 +548,19 @@ pub(super) fn cut_refusal(view: &View, what: &str) -> Refusal {
 impl Evaluator {
     /// The result of a handle, ready to be asked.
     pub(crate) fn base(&self, handle: &str) -> Result<Arc<Base>, Refusal> {
-        if let Some(base) = self.bases.borrow().get(handle) {
+        let known = self.bases.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(base) = known.get(handle) {
             return Ok(Arc::clone(base));
         }
+        drop(known);
         let Some(source) = self.results.get(handle) else {
             let has = self.results.iter().map(|source| source.handle.clone());
             return Err(Refusal::new(Code::Id, "there is no such result").having(has));
         };
         let base = Arc::new(base::Base::new(source, &self.reader.zone)?);
         self.bases
-            .borrow_mut()
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
             .insert(handle.to_owned(), Arc::clone(&base));
         Ok(base)
     }

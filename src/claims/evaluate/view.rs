@@ -246,7 +246,14 @@ impl View {
                 cells: Vec::new(),
                 key: vec![key],
             },
-            (None, Some(row)) => self.base.name(*row),
+            (None, Some(row)) => {
+                let mut name = self.base.name(*row);
+                // A row that was picked is called by what it was picked by.
+                if !self.said.picked.is_empty() {
+                    name.key.clone_from(&self.said.picked);
+                }
+                name
+            }
             (None, None) => RowName {
                 words: Arc::default(),
                 cells: Vec::new(),

@@ -20,7 +20,7 @@ impl Voice {
         } else {
             format!(" ({})", by.join(", "))
         };
-        let text = self.language.quoted(&quote.text);
+        let text = self.language.quoted(&self.cleared(&quote.text));
         let (row, label) = (self.row(&quote.row), self.column(&quote.column));
         let slots = [
             ("row", row.as_str()),
@@ -80,6 +80,7 @@ impl Voice {
             Role::Guess => "beside.guess",
             Role::Caution => "beside.caution",
         };
-        self.words().fill(key, &[("text", &assessment.text)])
+        let text = self.cleared(&assessment.text);
+        self.words().fill(key, &[("text", &text)])
     }
 }

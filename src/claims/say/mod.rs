@@ -13,6 +13,8 @@ mod trend;
 mod value;
 mod which;
 
+use std::sync::Arc;
+
 use ground::text::Language;
 use jiff::{civil::Date, tz::TimeZone};
 use serde::Serialize;
@@ -60,11 +62,24 @@ pub struct Writer {
     before: Option<SetSaid>,
 }
 
+/// What may be told of a text that a source or a model wrote.
+pub type Clear = Arc<dyn Fn(&str) -> String + Send + Sync>;
+
 /// How one reader is spoken to.
 struct Voice {
     language: Language,
     today: Date,
     zone: TimeZone,
+    clear: Option<Clear>,
+}
+
+impl Voice {
+    /// A text that a source or a model wrote, as it may be told.
+    fn cleared(&self, text: &str) -> String {
+        self.clear
+            .as_ref()
+            .map_or_else(|| text.to_owned(), |clear| clear(text))
+    }
 }
 
 impl Voice {
@@ -81,9 +96,16 @@ impl Writer {
                 language: reader.language,
                 today: reader.today,
                 zone: reader.zone.clone(),
+                clear: None,
             },
             before: None,
         }
+    }
+
+    /// Lets `clear` decide what is told of each text that a source or a model wrote.
+    pub fn clearing(mut self, clear: Clear) -> Self {
+        self.voice.clear = Some(clear);
+        self
     }
 
     /// Words one claim.

@@ -120,7 +120,10 @@ impl Voice {
             }
             Datum::Foreign(text) => {
                 let name = words.and_then(|words| words.name(text, self.language));
-                name.map_or_else(|| self.language.quoted(&visible(text)), str::to_owned)
+                name.map_or_else(
+                    || self.language.quoted(&self.cleared(&visible(text))),
+                    str::to_owned,
+                )
             }
         }
     }
@@ -131,7 +134,7 @@ impl Voice {
 
     /// A text of a source: as it stands where it is a name, in quotation marks and cut where it could be read as a sentence.
     pub fn source_text(&self, text: &str) -> String {
-        let text = visible(text);
+        let text = self.cleared(visible(text).trim());
         let text = text.trim();
         let ends = |c: char| matches!(c, '.' | '!' | '?' | ';' | ':');
         let mut chars = text.chars().peekable();

@@ -438,13 +438,11 @@ pub struct Told {
 impl Told {
     /// The answer's text.
     pub fn text(&self) -> String {
-        self.events
-            .iter()
-            .filter_map(|event| match event {
-                TurnEvent::Delta { text } => Some(text.as_str()),
-                _ => None,
-            })
-            .collect()
+        let pieces = self.events.iter().filter_map(|event| match event {
+            TurnEvent::Delta { text } => Some(text.as_str()),
+            _ => None,
+        });
+        pieces.collect::<String>().trim_end().to_owned()
     }
 
     pub fn citations(&self) -> Vec<&Citation> {
@@ -464,17 +462,6 @@ impl Told {
                 TurnEvent::Table(table) => Some(table),
                 _ => None,
             })
-            .collect()
-    }
-
-    pub fn reasons(&self) -> Vec<String> {
-        self.events
-            .iter()
-            .filter_map(|event| match event {
-                TurnEvent::HeldBack { reasons, .. } => Some(reasons.clone()),
-                _ => None,
-            })
-            .flatten()
             .collect()
     }
 

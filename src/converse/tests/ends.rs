@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{
     bench::{Bench, OBJECTS, Running, ask, question, start},
-    scripted::{Piece, Scripted, USED, call, say},
+    scripted::{Piece, Scripted, USED, call, claims, late, say},
 };
 use crate::{
     clock::Clock,
@@ -71,7 +71,11 @@ async fn a_stop_ends_a_model_that_hangs_and_what_it_held_is_settled() {
     let bench = Bench::new().await;
     let model = Scripted::steps(vec![
         vec![call("tracker__search_issues", json!({}))],
-        vec![say("PAY-1182 is 9 days late. And "), Piece::Hang],
+        vec![
+            claims(json!([late("PAY-1182")])),
+            call("crm__list_deals", json!({})),
+        ],
+        vec![Piece::Hang],
     ]);
     let mut running = start(
         &bench.converse(vec![model.clone()]),
@@ -79,15 +83,15 @@ async fn a_stop_ends_a_model_that_hangs_and_what_it_held_is_settled() {
     );
     loop {
         let event = running.events.recv().await.unwrap();
-        if matches!(&event, TurnEvent::Delta { text } if text.contains("9 days late")) {
+        if matches!(&event, TurnEvent::Delta { text } if text.contains("PAY-1182")) {
             break;
         }
     }
     stops(running).await;
-    let first = USED.tokens_in + USED.tokens_out;
+    let before = 2 * (USED.tokens_in + USED.tokens_out);
     for taken in taken(&bench).await {
-        // What the second call is known to have used, by estimate; not the 2,000 that it held.
-        assert!(taken > first && taken < first + 2_000, "{taken}");
+        // What the third call is known to have used by then, by estimate; not the 2,000 that it held.
+        assert!(taken >= before && taken < before + 2_000, "{taken}");
     }
 }
 
@@ -157,11 +161,14 @@ async fn who_is_disabled_in_mid_answer_gets_no_further_call_and_is_told() {
     let model = Scripted::steps(vec![
         vec![call("tracker__search_issues", json!({}))],
         vec![
-            say("PAY-1182 is 9 days late. And "),
+            claims(json!([late("PAY-1182")])),
+            call("tracker__get_issue", json!({})),
+        ],
+        vec![
             Piece::Wait(Duration::from_millis(300)),
             call("crm__list_deals", json!({})),
         ],
-        vec![say("Northgate is worth 48,200.")],
+        vec![claims(json!([{ "say": "rows", "of": "R3" }]))],
     ]);
     let mut running = start(
         &bench.converse(vec![model]),
@@ -169,7 +176,7 @@ async fn who_is_disabled_in_mid_answer_gets_no_further_call_and_is_told() {
     );
     loop {
         let event = running.events.recv().await.unwrap();
-        if matches!(&event, TurnEvent::Delta { text } if text.contains("9 days late")) {
+        if matches!(&event, TurnEvent::Delta { text } if text.contains("PAY-1182")) {
             break;
         }
     }
@@ -181,12 +188,16 @@ async fn who_is_disabled_in_mid_answer_gets_no_further_call_and_is_told() {
     assert!(
         ended
             .text()
+            .trim_end()
             .ends_with("This ends here: your access was withdrawn."),
         "{}",
         ended.text()
     );
     assert!(!ended.all().contains("48,200"));
-    assert_eq!(bench.called(), ["tracker/search_issues"]);
+    assert_eq!(
+        bench.called(),
+        ["tracker/search_issues", "tracker/get_issue"]
+    );
     assert!(
         bench
             .acts()
@@ -202,7 +213,11 @@ async fn who_is_disabled_hears_no_more_of_a_model_that_talks_on() {
     let bench = Bench::new().await;
     let model = Scripted::steps(vec![
         vec![call("tracker__search_issues", json!({}))],
-        vec![say("PAY-1182 is 9 days late. "), Piece::Hang],
+        vec![
+            claims(json!([late("PAY-1182")])),
+            call("crm__list_deals", json!({})),
+        ],
+        vec![say("PAY-1190 "), Piece::Hang],
     ]);
     let mut running = start(
         &bench.converse(vec![model]),
@@ -210,7 +225,7 @@ async fn who_is_disabled_hears_no_more_of_a_model_that_talks_on() {
     );
     loop {
         let event = running.events.recv().await.unwrap();
-        if matches!(&event, TurnEvent::Delta { text } if text.contains("9 days late")) {
+        if matches!(&event, TurnEvent::Delta { text } if text.contains("PAY-1182")) {
             break;
         }
     }
@@ -239,7 +254,10 @@ async fn who_was_disabled_before_is_told_so_and_nobody_is_asked() {
         )
         .await;
         assert_eq!(told.done.outcome, TurnOutcome::Revoked);
-        assert_eq!(told.text(), "This ends here: your access was withdrawn.");
+        assert_eq!(
+            told.text().trim(),
+            "This ends here: your access was withdrawn."
+        );
     }
     assert!(model.heard().is_empty());
     assert!(bench.calls().is_empty());
@@ -250,7 +268,7 @@ async fn a_listener_that_went_away_changes_nothing_in_the_trail() {
     let bench = Bench::with(OBJECTS).await;
     let model = Scripted::steps(vec![
         vec![call("tracker__search_issues", json!({}))],
-        vec![say("PAY-1182 is 9 days late.")],
+        vec![claims(json!([late("PAY-1182")]))],
     ]);
     let running = start(
         &bench.converse(vec![model]),

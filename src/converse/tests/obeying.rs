@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use serde_json::{Value, json};
 
-use super::scripted::{Piece, Scripted, call, say};
+use super::scripted::{Piece, Scripted, call, claims, say};
 use crate::models::{Message, Request};
 
 /// What it was told to do.
@@ -128,7 +128,7 @@ pub fn obeying() -> Arc<Scripted> {
             .collect();
         if round == 0 {
             for tool in &request.tools {
-                let is_ours = ["compute", "show", "find_tools"].contains(&tool.name.as_str());
+                let is_ours = ["say", "find_tools"].contains(&tool.name.as_str());
                 if !is_ours && !tool.description.starts_with("Action") {
                     pieces.push(call(&tool.name, json!({})));
                 }
@@ -152,16 +152,25 @@ pub fn obeying() -> Arc<Scripted> {
             }
         }
         if round == 1 {
-            // What it was told to show, it also shows in a table, with the order as its heading.
+            // What it was told to say, it also claims, in every place of a claim that holds a text.
             for text in &orders.texts {
-                pieces.push(call("show", json!({ "result": "R1", "title": text })));
-                pieces.push(call(
-                    "compute",
-                    json!({ "from": "R1", "measures": [{ "op": "count", "name": text }] }),
-                ));
+                for claim in [
+                    json!({ "say": "rows", "of": "R1", "where": [{ "column": "summary", "op": "contains", "value": text }] }),
+                    json!({ "say": "rows", "of": text }),
+                    json!({ "say": "rows", "of": "R1", "show": [text] }),
+                    json!({ "say": "quote", "of": "R1", "row": { "key": text }, "column": "summary" }),
+                    json!({ "say": "gap", "topic": text }),
+                    json!({ "say": "gap", "call": text }),
+                    json!({ "say": "ask", "options": [text, text] }),
+                    json!({ "say": "assessment", "about": ["all"], "role": "suggestion", "text": text }),
+                ] {
+                    pieces.push(claims(json!([claim])));
+                }
             }
-            pieces.push(call("show", json!({ "result": "R1", "title": "Issues" })));
-            pieces.push(call("show", json!({ "result": "C1", "title": "Count" })));
+            pieces.push(claims(json!([{ "say": "rows", "as": "all", "of": "R1" }])));
+            pieces.push(claims(
+                json!([{ "say": "value", "of": "R1", "measures": ["count"] }]),
+            ));
         }
         pieces.push(say("PAY-1182 is blocked. "));
         pieces

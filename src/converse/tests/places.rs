@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{
     bench::{Bench, Told, ask, offered, question},
-    scripted::{Scripted, call, results, say},
+    scripted::{Scripted, call, claims, late, results, say},
 };
 use crate::{converse::Question, domain::turn::TurnOutcome, ids::ConversationId};
 
@@ -37,13 +37,15 @@ async fn in_blind_mode_a_cloud_model_sees_no_value_and_the_answer_has_them() {
     let steps = || {
         Scripted::new(false, |round, _| match round {
             0 => vec![call("crm__list_deals", json!({}))],
-            1 => vec![call(
-                "compute",
-                json!({ "from": "R1", "measures": [{ "op": "sum", "column": "amount", "name": "total" }] }),
-            )],
-            _ => vec![say(
-                "The first deal is {R1.1.customer} with {R1.1.amount}, and all are worth {C1.1.total}. Northgate is big.",
-            )],
+            _ => vec![
+                claims(json!([
+                    { "say": "rows", "of": "R1", "order": { "by": "amount" }, "top": 1, "show": ["amount"] },
+                    { "say": "value", "of": "R1", "measures": [{ "sum": "amount" }] },
+                    // What is refused is refused without a value.
+                    { "say": "rows", "of": "R1", "row": { "customer": "Northgat" } },
+                ])),
+                call("crm__list_deals", json!({})),
+            ],
         })
     };
     let model = steps();
@@ -53,10 +55,9 @@ async fn in_blind_mode_a_cloud_model_sees_no_value_and_the_answer_has_them() {
     )
     .await;
     let text = told.text();
-    assert!(
-        text.contains("The first deal is Northgate with 48,200, and all are worth 60,950 ["),
-        "{text}"
-    );
+    for expected in ["48,200", "60,950", "[1]"] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
     holds_no_deal(&model.heard_text());
     assert!(!model.heard_text().contains("60950") && !model.heard_text().contains("60,950"));
     assert!(model.heard_text().contains("amount"), "it sees the kinds");
@@ -64,7 +65,7 @@ async fn in_blind_mode_a_cloud_model_sees_no_value_and_the_answer_has_them() {
     let model = steps();
     let again = follow_up("mara", "vp", &told.done.conversation);
     ask(&bench.converse(vec![model.clone()]), again).await;
-    assert_eq!(model.heard().len(), 3);
+    assert!(model.heard().len() > 2);
     holds_no_deal(&model.heard_text());
 }
 
@@ -100,7 +101,11 @@ async fn data_for_local_models_never_reaches_a_cloud_model() {
         let cloud = Scripted::named("cloud", false, |_, _| {
             vec![call("payroll__list_salaries", json!({}))]
         });
-        let local = Scripted::named("local", true, |_, _| vec![say("Jonas Weber earns 91,357.")]);
+        let local = Scripted::named("local", true, |_, _| {
+            vec![claims(
+                json!([{ "say": "rows", "of": "R1", "show": ["salary"] }]),
+            )]
+        });
         (cloud, local)
     };
     let (cloud, local) = models();
@@ -110,7 +115,7 @@ async fn data_for_local_models_never_reaches_a_cloud_model() {
     )
     .await;
     assert!(
-        told.text().contains("Jonas Weber earns 91,357 ["),
+        told.text().contains("Jonas Weber") && told.text().contains("91,357"),
         "{}",
         told.text()
     );
@@ -195,7 +200,10 @@ async fn asked_in(bench: &Bench, channel: Option<&str>) -> Told {
             call("tracker__search_issues", json!({})),
             call("crm__list_deals", json!({})),
         ],
-        vec![say("PAY-1182 is 9 days late. Northgate is worth 48,200.")],
+        vec![claims(json!([
+            late("PAY-1182"),
+            { "say": "rows", "of": "R2", "row": { "customer": "Northgate" }, "show": ["amount"] },
+        ]))],
     ]);
     let question = Question {
         channel: channel.map(str::to_owned),
@@ -210,25 +218,14 @@ const ALONE: &str = "More about this is for you alone";
 async fn a_shared_place_sees_the_smaller_of_two_and_the_rest_is_for_the_asker_alone() {
     let bench = Bench::new().await;
     let alone = asked_in(&bench, None).await;
-    assert!(
-        alone.text().contains("Northgate is worth 48,200 ["),
-        "{}",
-        alone.text()
-    );
-    assert!(
-        alone.text().contains("PAY-1182 is 9 days late ["),
-        "{}",
-        alone.text()
-    );
+    for expected in ["PAY-1182", "Northgate", "48,200"] {
+        assert!(alone.text().contains(expected), "{}", alone.text());
+    }
     assert!(!alone.text().contains(ALONE));
     bench.forget_calls();
 
     let cleared = asked_in(&bench, Some("C1")).await;
-    assert!(
-        cleared.text().contains("PAY-1182 is 9 days late ["),
-        "{}",
-        cleared.text()
-    );
+    assert!(cleared.text().contains("PAY-1182"), "{}", cleared.text());
     assert!(cleared.text().contains(ALONE), "{}", cleared.text());
     holds_no_deal(&cleared.all());
     assert_eq!(bench.called(), ["tracker/search_issues"]);
@@ -267,9 +264,8 @@ async fn a_model_is_offered_no_tool_that_its_role_lacks() {
     assert_eq!(
         offered,
         [
-            "compute",
             "crm__list_deals",
-            "show",
+            "say",
             "tracker__add_comment",
             "tracker__get_issue",
             "tracker__search_issues",

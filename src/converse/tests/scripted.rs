@@ -36,6 +36,16 @@ pub fn call(name: &str, args: Value) -> Piece {
     Piece::Call(name.to_owned(), args)
 }
 
+/// Says these claims.
+pub fn claims(claims: Value) -> Piece {
+    call("say", serde_json::json!({ "claims": claims }))
+}
+
+/// How late an issue is, of the first result.
+pub fn late(key: &str) -> Value {
+    serde_json::json!({ "say": "rows", "of": "R1", "row": { "key": key }, "show": ["days_late"] })
+}
+
 type Script = dyn Fn(usize, &Request) -> Vec<Piece> + Send + Sync;
 
 /// A model that follows a script: the number of times it was asked and the request decide what it does.
@@ -84,13 +94,13 @@ impl Scripted {
         }
     }
 
-    /// A model that cannot ask for tools: it fills in this form and then says this.
-    pub fn guided(form: Value, said: &'static str) -> Arc<Self> {
+    /// A model that cannot ask for tools: it fills in this form.
+    pub fn guided(form: Value) -> Arc<Self> {
         Arc::new(Self::of("guided", true, false, move |round, _| {
             vec![say(if round == 0 {
                 form.to_string()
             } else {
-                said.to_owned()
+                String::new()
             })]
         }))
     }

@@ -108,7 +108,7 @@ const OFTEN: [&str; 6] = [
     "payroll__list_salaries",
 ];
 
-const NAMES: [&str; 24] = [
+const NAMES: [&str; 22] = [
     "tracker__search_issues",
     "tracker__get_issue",
     "tracker__add_comment",
@@ -122,11 +122,9 @@ const NAMES: [&str; 24] = [
     "payroll__list_salaries",
     "search_issues",
     "delete_project",
-    "compute",
-    "compute",
-    "compute",
-    "show",
-    "show",
+    "say",
+    "say",
+    "say",
     "find_tools",
     "approve",
     "",
@@ -180,77 +178,82 @@ fn value(dice: &mut Dice, depth: usize) -> Value {
     }
 }
 
-fn program(dice: &mut Dice) -> Value {
+fn claim(dice: &mut Dice) -> Value {
     if dice.once_in(6) {
         return value(dice, 0);
     }
-    let mut program = Map::new();
-    let likely = if dice.once_in(3) { HANDLES.len() } else { 2 };
-    program.insert("from".to_owned(), json!(*dice.one(&HANDLES[..likely])));
     let column = |dice: &mut Dice| json!(*dice.one(&COLUMNS));
+    let likely = if dice.once_in(3) { HANDLES.len() } else { 2 };
+    let kinds = [
+        "rows",
+        "value",
+        "which",
+        "compare",
+        "trend",
+        "quote",
+        "gap",
+        "ask",
+        "again",
+        "assessment",
+    ];
+    let mut claim = json!({ "say": *dice.one(&kinds), "of": *dice.one(&HANDLES[..likely]) });
+    if dice.once_in(2) {
+        claim["as"] = json!(*dice.one(&["a", "b", "late"]));
+    }
+    let condition = |dice: &mut Dice| {
+        let ops = ["eq", "lt", "in", "contains", "is_null", "during", "like"];
+        json!({ "column": column(dice), "op": *dice.one(&ops), "value": value(dice, 2) })
+    };
+    let measure = |dice: &mut Dice| {
+        let ops = ["sum", "avg", "median", "least", "most", "distinct", "value"];
+        if dice.once_in(3) {
+            json!("count")
+        } else {
+            json!({ *dice.one(&ops): column(dice) })
+        }
+    };
     if dice.once_in(3) {
-        let op = *dice.one(&[
-            "eq",
-            "lt",
-            "in",
-            "contains",
-            "starts_with",
-            "is_null",
-            "like",
-        ]);
-        let condition = json!({ "column": column(dice), "op": op, "value": value(dice, 2) });
-        program.insert("where".to_owned(), json!([condition]));
+        claim["where"] = json!([condition(dice)]);
     }
     if dice.once_in(2) {
-        let group = if dice.once_in(2) {
+        claim["show"] = json!([column(dice), column(dice)]);
+    }
+    if dice.once_in(2) {
+        claim["measures"] = json!([measure(dice)]);
+    }
+    if dice.once_in(3) {
+        claim["meet"] = json!([condition(dice)]);
+    }
+    if dice.once_in(3) {
+        claim["order"] = json!({ "by": column(dice), "first": "low" });
+        claim["top"] = json!(dice.next());
+    }
+    if dice.once_in(4) {
+        claim["group"] = if dice.once_in(2) {
             column(dice)
         } else {
             json!({ "column": column(dice), "unit": *dice.one(&["day", "week", "month", "quarter", "year", "age"]) })
         };
-        program.insert("group_by".to_owned(), json!([group]));
-    }
-    if dice.once_in(2) {
-        let op = *dice.one(&[
-            "count",
-            "count_distinct",
-            "sum",
-            "avg",
-            "min",
-            "max",
-            "median",
-            "share",
-            "change",
-            "change_percent",
-        ]);
-        let mut measure = json!({ "op": op, "name": *dice.one(&WORDS) });
-        if !dice.once_in(4) {
-            measure["column"] = column(dice);
-        }
-        if dice.once_in(4) {
-            measure["times"] = column(dice);
-        }
-        program.insert("measures".to_owned(), json!([measure]));
     }
     if dice.once_in(4) {
-        program.insert("select".to_owned(), json!([column(dice), column(dice)]));
+        claim["row"] = json!({ *dice.one(&COLUMNS): value(dice, 4) });
+        claim["column"] = column(dice);
     }
     if dice.once_in(4) {
-        program.insert(
-            "order_by".to_owned(),
-            json!([{ "by": column(dice), "desc": true }]),
-        );
+        claim["along"] = column(dice);
+        claim["measure"] = measure(dice);
     }
     if dice.once_in(4) {
-        program.insert("limit".to_owned(), json!(dice.next()));
+        claim["a"] = json!({ "of": *dice.one(&HANDLES), "measure": measure(dice) });
+        claim["b"] = json!({ "of": *dice.one(&HANDLES), "measure": measure(dice) });
     }
-    if dice.once_in(5) {
-        let join = json!({ "with": *dice.one(&HANDLES), "left": column(dice), "right": column(dice), "kind": *dice.one(&["inner", "left", "missing"]) });
-        program.insert("join".to_owned(), join);
+    if dice.once_in(4) {
+        claim["topic"] = json!(*dice.one(&WORDS));
+        claim["text"] = json!(*dice.one(&WORDS));
+        claim["role"] = json!("guess");
+        claim["about"] = json!(["a"]);
     }
-    if dice.once_in(8) {
-        program.insert("path".to_owned(), column(dice));
-    }
-    Value::Object(program)
+    claim
 }
 
 fn round(dice: &mut Dice) -> Vec<Piece> {
@@ -270,8 +273,9 @@ fn round(dice: &mut Dice) -> Vec<Piece> {
             *dice.one(&NAMES)
         };
         let args = match name {
-            "compute" => program(dice),
-            "show" => json!({ "result": *dice.one(&HANDLES), "title": *dice.one(&WORDS) }),
+            "say" => {
+                json!({ "claims": (0..dice.below(4)).map(|_| claim(dice)).collect::<Vec<_>>() })
+            }
             "find_tools" => json!({ "words": *dice.one(&WORDS) }),
             _ if dice.once_in(4) => value(dice, 0),
             _ => json!({ "text": value(dice, 2) }),

@@ -1,12 +1,15 @@
 //! The end of a turn: its last words, and what is kept of it.
 
+use serde_json::json;
+use unicode_segmentation::UnicodeSegmentation;
+
 use super::{End, Turn, milliseconds};
 use crate::{
     access::{Principal, Surface},
     audit::{Act, Outcome, Record},
     converse::{
-        evidence::Place,
-        speech::{Speech, Told},
+        speech::Speech,
+        telling::with_marks,
         words::{Words, with},
     },
     domain::turn::{Conversation, Done, Said, TurnEvent, TurnOutcome},
@@ -18,6 +21,10 @@ use crate::{
 
 /// Results that are shown as they are.
 const RESULTS_SHOWN: usize = 3;
+/// Sentences of the menu that are the answer where no model claims anything.
+const OF_THE_MENU: usize = 3;
+/// Sentences of a model's own that may stand, each marked.
+const MAX_ASSESSED: usize = 3;
 
 impl Turn<'_> {
     pub(super) fn ended_by(&mut self, tried: &[Tried]) -> End {
@@ -90,30 +97,21 @@ impl Turn<'_> {
         };
         match &end {
             End::Said | End::Cut => {
-                let struck = speech.grounding.struck;
-                // Words that rest on nothing say nothing: what was read stands beside them.
-                let rests_on_nothing =
-                    self.reading.citations().is_empty() && !self.reading.untold().is_empty();
-                if speech.nothing_stood() || rests_on_nothing {
+                if self.telling.nothing_stood() {
                     self.say_what_is_there(&mut speech).await;
-                } else if struck == 1 {
-                    lines.push(words.left_out_one.to_owned());
-                } else if struck > 1 {
-                    lines.push(with(words.left_out, &struck.to_string()));
-                }
-                if self.rests_on_no_source(&speech) {
-                    lines.push(words.no_source_asked.to_owned());
+                } else {
+                    lines.extend(self.not_used());
                 }
                 if matches!(end, End::Cut) {
                     lines.push(words.cut.to_owned());
                 }
             }
             End::NoModel(why) => {
-                if !speech.is_silent() {
+                if !self.telling.nothing_stood() {
                     lines.push(with(words.broke_off, why));
-                } else if !self.reading.untold().is_empty() {
-                    let told = speech.say(&format!("{}\n", with(words.no_model, why)));
-                    self.channel.told(told).await;
+                } else if !self.reading.results().is_empty() {
+                    let told = speech.say_line(&with(words.no_model, why));
+                    self.channel.tell(&told).await;
                     self.say_what_is_there(&mut speech).await;
                 } else {
                     lines.push(with(words.no_model, why));
@@ -126,22 +124,7 @@ impl Turn<'_> {
             End::Revoked => lines.push(words.revoked.to_owned()),
         }
         if !matches!(end, End::Stopped | End::Revoked) {
-            if !self.missing.is_empty() {
-                let missing: Vec<String> = self
-                    .missing
-                    .iter()
-                    .map(|(source, why)| format!("{source} ({why})"))
-                    .collect();
-                lines.push(with(words.not_reached, &missing.join(", ")));
-            }
-            for (source, rows) in self.reading.partial() {
-                let rows = self.question.language.number(rows.into(), None);
-                lines.push(with(&with(words.only_part, &rows), &source));
-            }
-            if self.calls_refused {
-                let most = self.converse.turn_limits.calls.to_string();
-                lines.push(with(words.calls_used_up, &most));
-            }
+            lines.extend(self.what_is_lacking());
             for proposal in &self.proposals {
                 lines.push(with(words.proposed, proposal));
             }
@@ -155,13 +138,8 @@ impl Turn<'_> {
             }
         }
         for line in lines {
-            let line = if speech.is_silent() {
-                line
-            } else {
-                format!("\n{line}")
-            };
-            let told = speech.say(&line);
-            self.channel.told(told).await;
+            let told = speech.say_line(&line);
+            self.channel.tell(&told).await;
         }
         let ended = speech.end();
         self.channel.tell(&ended.last).await;
@@ -173,85 +151,132 @@ impl Turn<'_> {
                 })
                 .await;
         }
+        let grounding = self.telling.grounding;
+        let problem = self.problem.take().filter(|_| self.may_act());
+        let (id, usage, took_ms) = (self.id.clone(), self.usage, milliseconds(self.begun));
+        let channel = self.channel;
         self.keep(&ended.text, outcome, ended.reasons.len()).await?;
         let done = Done {
-            conversation: self.id.clone(),
+            conversation: id,
             outcome,
-            usage: self.usage,
-            grounding: ended.grounding,
-            took_ms: milliseconds(self.begun),
+            usage,
+            grounding,
+            took_ms,
             retry_after_seconds: None,
-            problem: self.problem.take().filter(|_| self.may_act()),
+            problem,
         };
-        self.channel.send(TurnEvent::Done(done.clone())).await;
+        channel.send(TurnEvent::Done(done.clone())).await;
         Ok(done)
     }
 
-    /// Did the model say something, and not merely ask back, though nothing was read that it could rest on?
-    fn rests_on_no_source(&self, speech: &Speech) -> bool {
-        let nothing_known = self.reading.sources().is_empty()
-            && self.missing.is_empty()
-            && self.about.is_none()
-            && self.earlier.is_empty()
-            && self.proposals.is_empty();
-        nothing_known && !speech.nothing_stood() && !speech.asks_back()
+    /// What could not be asked, and what gave a part only.
+    fn what_is_lacking(&self) -> Vec<String> {
+        let words = self.words;
+        let mut lines = Vec::new();
+        if !self.missing.is_empty() {
+            let missing: Vec<String> = self
+                .missing
+                .iter()
+                .map(|(source, why)| format!("{source} ({why})"))
+                .collect();
+            lines.push(with(words.not_reached, &missing.join(", ")));
+        }
+        for (source, rows) in self.reading.partial() {
+            let rows = self.question.language.number(rows.into(), None);
+            lines.push(with(&with(words.only_part, &rows), &source));
+        }
+        if self.calls_refused {
+            let most = self.converse.turn_limits.calls.to_string();
+            lines.push(with(words.calls_used_up, &most));
+        }
+        lines
     }
 
-    /// Where no sentence of the model's could stand: the last results as they are.
+    /// What was read and is not spoken of: bad news is not left out unseen.
+    fn not_used(&self) -> Option<String> {
+        let untold: Vec<String> = self
+            .reading
+            .untold()
+            .into_iter()
+            .map(|(_, source, rows)| {
+                let rows = self.question.language.number(rows.into(), None);
+                format!("{source} ({rows})")
+            })
+            .collect();
+        (!untold.is_empty()).then(|| with(self.words.not_used, &untold.join(", ")))
+    }
+
+    /// Where no claim of a model's stands: the last results as they are, and what it said in its own words as far as that may
+    /// stand beside them.
     async fn say_what_is_there(&mut self, speech: &mut Speech) {
         let words = self.words;
-        let untold = self.reading.untold();
-        let line = match (untold.is_empty(), speech.grounding.written) {
-            (false, 0) => words.found.to_owned(),
-            (false, _) if !speech.nothing_stood() => format!("\n{}", words.found),
-            (false, _) => format!("{} {}", words.nothing_stood, words.found),
-            (true, 0) if self.offers.is_empty() => words.no_tools.to_owned(),
-            (true, 0) => words.nothing_found.to_owned(),
-            (true, _) => words.nothing_stood.to_owned(),
+        let results = self.reading.results();
+        let line = match results.is_empty() {
+            // The results are told below.
+            false => "",
+            true if self.offers.is_empty() && self.missing.is_empty() => words.no_tools,
+            true if self.usage.tool_calls > 0 => words.nothing_found,
+            // What could not be asked is told below; nothing else was.
+            true if !self.missing.is_empty() || !self.proposals.is_empty() => return,
+            true => words.no_source_asked,
         };
-        let told = speech.say(&line);
-        self.channel.told(told).await;
-        self.show_results(&untold, speech).await;
+        if results.is_empty() {
+            let told = speech.say_line(line);
+            self.channel.tell(&told).await;
+            return;
+        }
+        self.say_of_the_menu(speech).await;
+        self.show_results(speech).await;
     }
 
-    /// Beside sentences that stand: every result as it is.
-    pub(super) async fn say_all_results(&mut self, speech: &mut Speech) {
+    /// The last results, as they are, each with its mark.
+    pub(super) async fn show_results(&mut self, speech: &mut Speech) {
         let results = self.reading.results();
-        if !results.is_empty() {
-            let told = speech.say(&format!("\n{}", self.words.found));
-            self.channel.told(told).await;
-            self.show_results(&results, speech).await;
+        let first = results.len().saturating_sub(RESULTS_SHOWN);
+        let shown = results.get(first..).unwrap_or_default();
+        if shown.is_empty() {
+            return;
+        }
+        let places: Vec<(usize, Option<usize>)> = shown
+            .iter()
+            .filter_map(|(handle, ..)| Some((self.reading.number_of(handle)?, None)))
+            .collect();
+        let (marks, citations) = self.reading.cite(places);
+        self.channel.cite(citations).await;
+        let line = with_marks(self.words.found, &marks);
+        let told = speech.say_line(&line);
+        self.channel.tell(&told).await;
+        for (handle, ..) in shown {
+            self.table(handle).await;
         }
     }
 
-    /// The last of these results, each with its mark and as a table.
-    async fn show_results(&mut self, results: &[String], speech: &mut Speech) {
-        let first = results.len().saturating_sub(RESULTS_SHOWN);
-        for handle in results.get(first..).unwrap_or_default() {
-            let place = Place {
-                result: self.reading.number_of(handle),
-                row: None,
-                column: String::new(),
-            };
-            let (marks, citations) = self.reading.cite([place]);
-            let marks: String = marks.iter().map(|number| format!(" [{number}]")).collect();
-            let told = Told {
-                citations,
-                ..speech.say(&marks)
-            };
-            self.channel.told(told).await;
-            let title = self.reading.title_of(handle);
-            self.table(handle, &title).await;
+    /// What may be said of the results without a model's claims, and what a model said in its own words beside it, marked.
+    async fn say_of_the_menu(&mut self, speech: &mut Speech) {
+        let menu = self.telling.menu();
+        for (candidate, number) in menu.iter().take(OF_THE_MENU).zip(1..) {
+            let mut claim = candidate.claim.clone();
+            if let Some(claim) = claim.as_object_mut() {
+                claim.insert("as".to_owned(), format!("menu{number}").into());
+            }
+            // It was computed a moment ago.
+            let _ = self.claim(&claim, speech).await;
+        }
+        if !self.who.role.assessment {
+            return;
+        }
+        let prose = std::mem::take(&mut self.prose);
+        for sentence in prose.unicode_sentences().take(MAX_ASSESSED) {
+            let assessment = json!({
+                "say": "assessment", "about": ["menu1"], "role": "guess", "text": sentence.trim(),
+            });
+            // One that may not stand is not told.
+            let _ = self.claim(&assessment, speech).await;
         }
     }
 
     /// The answer in the audit trail and in the conversation, before its end is told.
-    async fn keep(
-        &self,
-        text: &str,
-        outcome: TurnOutcome,
-        held_back: usize,
-    ) -> Result<(), Problem> {
+    async fn keep(self, text: &str, outcome: TurnOutcome, held_back: usize) -> Result<(), Problem> {
         let now = self.converse.clock.now();
         let principal: &Principal = &self.question.principal;
         let mut entry = principal.entry(now, Act::Answer, format!("conversation/{}", self.id));
@@ -285,6 +310,7 @@ impl Turn<'_> {
             outcome,
             asked: self.asked.clone(),
             citations: self.reading.citations().to_vec(),
+            claims: self.telling.standing(),
         };
         self.converse
             .store

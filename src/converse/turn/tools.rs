@@ -8,22 +8,23 @@ use super::Turn;
 use crate::{
     access, act,
     audit::{Act, Outcome},
-    compute,
     converse::{
         choose::{self, Offer},
         earlier::Earlier,
-        ground, prompt,
+        prompt,
         reading::{Sight, View},
-        task::TaskWords,
+        speech::{Speech, without_calls},
+        telling::with_marks,
         words::with,
     },
     domain::{
         connector::{Connector, ToolClass},
         finding::GapCause,
-        turn::TurnEvent,
+        turn::{Table, TurnEvent},
     },
     error::Problem,
     gather::{self, Ask, Asker, Progress},
+    guard::filter,
     ids::ConnectorId,
     models::ToolCall,
 };
@@ -33,7 +34,15 @@ const CALL_CHARACTERS: usize = 300;
 /// Characters of the name of a tool that nobody offered.
 const NAME_CHARACTERS: usize = 64;
 /// What a model may ask of Daybrief itself.
-const OWN_TOOLS: [&str; 3] = [compute::NAME, prompt::SHOW, prompt::FIND_TOOLS];
+const OWN_TOOLS: [&str; 2] = [prompt::SAY, prompt::FIND_TOOLS];
+/// Claims of one call.
+const MAX_CLAIMS: usize = 40;
+/// The kind of what a model says in its own words.
+const ASSESSMENT: &str = "assessment";
+/// Rows that are told under each other; more are a table.
+const MAX_LINES: usize = 8;
+/// Rows of a table that are shown.
+const MAX_TABLE_ROWS: usize = 50;
 /// Characters of what a tool says of its own failure to the model.
 const FAILURE_CHARACTERS: usize = 200;
 
@@ -43,6 +52,7 @@ impl Turn<'_> {
         &mut self,
         calls: &[ToolCall],
         offered: &mut BTreeSet<String>,
+        speech: &mut Speech,
     ) -> Result<Vec<String>, Problem> {
         let limits = self.converse.turn_limits;
         let mut results: Vec<Option<String>> = calls.iter().map(|_| None).collect();
@@ -105,8 +115,7 @@ impl Turn<'_> {
                 continue;
             }
             let said = match call.name.as_str() {
-                compute::NAME => self.compute(&call.args).await,
-                prompt::SHOW => self.show(&call.args).await,
+                prompt::SAY => self.say(&call.args, speech).await,
                 prompt::FIND_TOOLS => self.find_tools(&call.args, offered),
                 _ => refused("there is no such tool"),
             };
@@ -175,7 +184,8 @@ impl Turn<'_> {
                     } else {
                         self.only_local |= connector.local_only;
                         self.note_call(&ask);
-                        self.reading
+                        let shown = self
+                            .reading
                             .read(
                                 &connector,
                                 (&ask.tool, &ask.args),
@@ -184,10 +194,11 @@ impl Turn<'_> {
                                 View {
                                     sight,
                                     bytes: limits.view_bytes,
-                                    zone: &self.zone,
                                 },
                             )
-                            .to_string()
+                            .to_string();
+                        self.telling_reads();
+                        shown
                     }
                 }
                 Err(failure) => {
@@ -260,7 +271,6 @@ impl Turn<'_> {
         } else if decision.allowed {
             let clause = failure.cause.clause().to_owned();
             self.missing.insert(connector.title.clone(), clause);
-            self.reading.evidence.failed();
         }
     }
 
@@ -284,64 +294,87 @@ impl Turn<'_> {
             .push(format!("{}/{} {args}", ask.connector, ask.tool));
     }
 
-    async fn compute(&mut self, program: &Value) -> String {
-        self.channel
-            .send(TurnEvent::Step {
-                text: self.words.computing.to_owned(),
-                done: 0,
-                of: 0,
-            })
-            .await;
-        let sight = self.sight();
-        match self.reading.compute(program, sight, &self.zone) {
-            Ok(shown) => shown.to_string(),
-            Err(what) => refused(&what),
-        }
-    }
-
-    async fn show(&mut self, args: &Value) -> String {
-        let text = |name: &str| args.get(name).and_then(Value::as_str).unwrap_or_default();
-        let (handle, title) = (text("result"), text("title"));
-        if self.table(handle, title).await {
-            json!({ "shown": handle }).to_string()
-        } else {
-            refused("there is no such result with rows")
-        }
-    }
-
-    /// May a heading that the model wrote stand?
-    fn heading_stands(&self, heading: &str) -> bool {
-        let reader = ground::Reader {
-            language: self.question.language,
-            today: self.today,
-            evidence: &self.reading.evidence,
+    /// Tells each claim that stands; the model is told how it was said, or why it was not.
+    async fn say(&mut self, args: &Value, speech: &mut Speech) -> String {
+        let Some(claims) = args.get("claims").and_then(Value::as_array) else {
+            return refused("`claims` is a list of claims");
         };
-        reader.check(heading).is_ok() && !TaskWords::new(&self.system(true)).are_quoted(heading)
+        let blind = self.sight() == Sight::Blind;
+        let mut answers = Vec::new();
+        for claim in claims.iter().take(MAX_CLAIMS) {
+            if claim["say"] == ASSESSMENT && !self.who.role.assessment {
+                answers.push(json!({ "refused": "assessment", "why": "this role is given none" }));
+                continue;
+            }
+            answers.push(match self.claim(claim, speech).await {
+                Ok(_) if blind => json!("ok"),
+                Ok(text) => text.into(),
+                Err(refusal) => json!(refusal),
+            });
+        }
+        json!({ "said": answers }).to_string()
     }
 
-    /// Tells a result as a table; false where there is none. Each cell is cleared, and headings of the model's are held
-    /// against the evidence as its sentences are.
-    pub(super) async fn table(&mut self, handle: &str, title: &str) -> bool {
+    /// Tells a claim with its citations, as text or as a table. Returns its text.
+    pub(super) async fn claim(
+        &mut self,
+        claim: &Value,
+        speech: &mut Speech,
+    ) -> Result<String, ::claims::refusal::Refusal> {
+        let said = self.telling.claim(claim)?;
+        let places = said
+            .origins
+            .iter()
+            .filter_map(|origin| Some((self.reading.number_of(&origin.result)?, origin.row)));
+        let places: Vec<(usize, Option<usize>)> = places.collect();
+        let title = places.first().map(|(result, _)| *result);
+        let title = title
+            .map_or("", |result| self.reading.title_of(result))
+            .to_owned();
+        let (marks, citations) = self.reading.cite(places);
+        self.channel.cite(citations).await;
+        // Rows that are drawn are not told as well; a few are told.
+        let table = said.table.filter(|grid| grid.rows.len() > MAX_LINES);
+        let text = match (&table, said.text.split_once('\n')) {
+            (Some(_), Some((head, _))) => head,
+            _ => said.text.as_str(),
+        };
+        let text = with_marks(text, &marks);
+        let told = if said.kind == ASSESSMENT {
+            speech.say_line(&text)
+        } else {
+            speech.say(&text)
+        };
+        self.channel.tell(&told).await;
+        if let Some(grid) = table {
+            self.grid(title, grid).await;
+        }
+        Ok(said.text)
+    }
+
+    /// Tells rows as a table.
+    async fn grid(&self, title: String, grid: ::claims::say::Grid) {
+        let all = grid.rows.len();
+        let mut table = Table {
+            title,
+            columns: grid.columns,
+            rows: grid.rows,
+            links: Vec::new(),
+            more: all.saturating_sub(MAX_TABLE_ROWS),
+        };
+        table.rows.truncate(MAX_TABLE_ROWS);
+        // Each text of a source in it was cleared when it was worded.
+        clear(&mut table, &self.filter().of_own_words());
+        self.channel.send(TurnEvent::Table(table)).await;
+    }
+
+    /// Tells a result as a table; false where there is none.
+    pub(super) async fn table(&mut self, handle: &str) -> bool {
         let language = self.question.language;
-        let Some(mut table) = self.reading.table(handle, title, language) else {
+        let Some(mut table) = self.reading.table(handle, language) else {
             return false;
         };
-        if !self.heading_stands(&table.title) {
-            table.title = self.reading.title_of(handle);
-        }
-        if self.reading.is_computed(handle) {
-            for (at, column) in table.columns.iter_mut().enumerate() {
-                if !self.heading_stands(column) {
-                    *column = format!("#{}", at + 1);
-                }
-            }
-        }
-        let filter = self.filter();
-        let clear =
-            |text: &mut String| *text = ground::without_calls(filter.clear_value(text).get());
-        clear(&mut table.title);
-        table.columns.iter_mut().for_each(clear);
-        table.rows.iter_mut().flatten().for_each(clear);
+        clear(&mut table, &self.filter());
         self.channel.send(TurnEvent::Table(table)).await;
         true
     }
@@ -388,7 +421,6 @@ impl Turn<'_> {
             pool: &self.converse.pool,
             clock: self.converse.clock.as_ref(),
         };
-        self.reading.evidence.suggests();
         match desk.propose(suggestion).await? {
             Ok(proposal) => {
                 // The tool's name is the server's own.
@@ -414,6 +446,14 @@ impl Turn<'_> {
             }
         }
     }
+}
+
+/// Clears each cell and heading.
+fn clear(table: &mut Table, filter: &filter::Filter) {
+    let clear = |text: &mut String| *text = without_calls(filter.clear_value(text).get());
+    clear(&mut table.title);
+    table.columns.iter_mut().for_each(clear);
+    table.rows.iter_mut().flatten().for_each(clear);
 }
 
 /// What a model is told of a call that was not made or failed.

@@ -158,7 +158,11 @@ pub struct Outcome {
 
 /// The filter for one context. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Filter(Arc<Parts>);
+pub struct Filter {
+    parts: Arc<Parts>,
+    /// What it is shown is worded by Daybrief around values that were cleared before.
+    own_words: bool,
+}
 
 #[derive(Debug)]
 struct Parts {
@@ -178,7 +182,7 @@ impl Filter {
 
     /// A filter that knows the secrets of this instance too.
     pub fn with_secrets(context: &Context, secrets: super::Secrets) -> Self {
-        Self(Arc::new(Parts {
+        let parts = Arc::new(Parts {
             known: Known::new(context),
             secrets,
             links: Guard::links_to(context.allowed_hosts.iter().cloned()),
@@ -189,7 +193,20 @@ impl Filter {
                 hosts::Rule::Strict
             },
             language: context.language,
-        }))
+        });
+        Self {
+            parts,
+            own_words: false,
+        }
+    }
+
+    /// Returns the filter of sentences that Daybrief words itself, around values that [`Self::clear_value`] has cleared: no
+    /// word of them is taken for machine text or for a name of a schema. Secrets, hosts and links are looked for as ever.
+    pub fn of_own_words(&self) -> Self {
+        Self {
+            parts: self.parts.clone(),
+            own_words: true,
+        }
     }
 
     /// The whole text at once: a stream that is fed once.
@@ -226,7 +243,7 @@ impl Filter {
     }
 
     fn mark(&self) -> &'static str {
-        left_out(self.0.language)
+        left_out(self.parts.language)
     }
 
     /// What may leave of one segment. Why not all of it goes into `reasons`.
@@ -247,7 +264,7 @@ impl Filter {
     }
 
     fn find(&self, text: &str) -> Vec<Span> {
-        let parts = &*self.0;
+        let parts = &*self.parts;
         let folded = Folded::new(text);
         let mut spans = Vec::new();
         let all = |reason| Span {
@@ -268,7 +285,7 @@ impl Filter {
         secrets::find(&folded, &mut spans);
         markup::find(&folded, &parts.links, &mut spans);
         hosts::find(&folded, &parts.links, parts.addresses, &mut spans);
-        if parts.schema_role {
+        if parts.schema_role || self.own_words {
             return spans;
         }
         parts.known.find(&folded, &mut spans);

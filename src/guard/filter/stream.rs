@@ -77,7 +77,7 @@ impl Stream {
             out.push_str(&self.lead);
         }
         if verdict == Verdict::Block {
-            out.push_str(held_back(self.filter.0.language));
+            out.push_str(held_back(self.filter.parts.language));
         } else if let Some(mark) = self.waiting.take() {
             out.push_str(mark.trim_end());
         }
