@@ -263,8 +263,7 @@ impl Form<'_> {
                     continue;
                 };
                 let letters = text.trim().chars().count();
-                if letters < MIN_LETTERS
-                    || letters > 60
+                if !(MIN_LETTERS..=60).contains(&letters)
                     || !self.reader.asked_for(text)
                     || !seen.insert(text.trim().to_lowercase())
                 {

@@ -298,7 +298,7 @@ impl Check<'_> {
                     "bad-url",
                     at(Kind::Connector, id, &format!("auth.{key}")),
                     &format!("`auth.{key}` cannot be used: {why}"),
-                    &format!("name {what} with https://, or leave it out where the server says where it is"),
+                    format!("name {what} with https://, or leave it out where the server says where it is"),
                 );
             }
         }
