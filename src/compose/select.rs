@@ -345,15 +345,17 @@ pub fn select(
         .filter_map(|id| id.strip_prefix('F')?.parse().ok())
         .collect();
     brief.bottom_line = plan::bottom_line(&brief, findings, &numbers);
+    let mut kept = report.written - report.struck.len();
     if brief.words_above_the_line() > plan::MOST_WORDS {
         brief = fixed.clone();
+        kept = 0;
         report.struck.push(Struck {
             place: "brief".to_owned(),
             reason: "the brief would be longer than it may be".to_owned(),
         });
     }
     brief.grounding.written = report.written;
-    brief.grounding.kept = report.written.saturating_sub(report.struck.len());
+    brief.grounding.kept = kept;
     brief.grounding.struck = report.struck;
     brief.edition = Edition::Selected {
         model: model.to_owned(),

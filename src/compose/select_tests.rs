@@ -360,6 +360,11 @@ proptest! {
             );
         }
         prop_assert_eq!(&brief.subject, &own.subject);
+        let grounding = &brief.grounding;
+        if grounding.struck.iter().any(|struck| struck.place == "brief") {
+            prop_assert_eq!(grounding.kept, 0);
+            prop_assert_eq!(said(&brief), said(&own));
+        }
         prop_assert!(brief.words_above_the_line() <= 220);
     }
 
