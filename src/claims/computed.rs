@@ -89,6 +89,16 @@ pub struct Column {
     pub words: ColumnWords,
 }
 
+impl Column {
+    /// What a row is that this column tells from others, by the column's own name: `order_id` is of an order.
+    pub fn kind_of_row(&self) -> Option<String> {
+        let own = self.name.rsplit('.').next().unwrap_or(&self.name);
+        let (kind, last) = own.rsplit_once('_')?;
+        let is_key = matches!(last.to_lowercase().as_str(), "id" | "key");
+        (is_key && !kind.is_empty()).then(|| kind.replace('_', " "))
+    }
+}
+
 /// What a value is of.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Term {

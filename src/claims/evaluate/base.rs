@@ -224,14 +224,18 @@ impl Base {
         let mut found: Vec<usize> = (0..self.columns.len())
             .filter(|at| !self.names_span(*at) && self.is_unique(*at) && texts_only(at))
             .collect();
-        // A key in letters tells most; a name reads better than a number.
+        // A key in letters tells most, then a name, then the number of what is known to be of a kind ("Order 1001"). Other texts
+        // are of the row and name it only by chance; a bare number reads worst.
         found.sort_by_key(|at| {
-            let name = self.columns.get(*at).map_or("", |column| &column.name);
+            let column = self.columns.get(*at);
+            let name = column.map_or("", |column| &column.name);
+            let has_kind = column.is_some_and(|column| column.kind_of_row().is_some());
             let rank = match (self.is_identifier(*at), self.cell(0, *at)) {
                 (true, Cell::Text(_)) => 0,
                 (false, _) if NAMES.contains(&last_word(name).as_str()) => 1,
-                (false, _) => 2,
-                (true, _) => 3,
+                (true, _) if has_kind => 2,
+                (false, _) => 3,
+                (true, _) => 4,
             };
             (rank, name.len(), name.to_owned())
         });

@@ -188,7 +188,14 @@ impl Voice {
                         ("v", &self.datum(datum, Some(&column.words))),
                     ],
                 ),
-                datum => self.datum(datum, Some(&column.words)),
+                datum => {
+                    let value = self.datum(datum, Some(&column.words));
+                    let kind = column.kind_of_row();
+                    match kind.filter(|_| column.words.label(self.language).is_none()) {
+                        Some(kind) => format!("{} {value}", self.capital(&self.source_text(&kind))),
+                        None => value,
+                    }
+                }
             })
             .collect();
         if said.is_empty() {
