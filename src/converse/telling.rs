@@ -26,6 +26,9 @@ pub struct Telling {
     results: Results,
     /// The claims with an id that stand, as they were written.
     standing: BTreeMap<String, Value>,
+    /// Whether anything was said.
+    spoke: bool,
+    /// What became of the model's own claims.
     pub grounding: TurnGrounding,
 }
 
@@ -54,6 +57,7 @@ impl Telling {
             reader,
             results,
             standing: BTreeMap::new(),
+            spoke: false,
             grounding: TurnGrounding::default(),
         }
     }
@@ -66,19 +70,21 @@ impl Telling {
 
     /// Computes and words a claim, or says why it does not stand.
     pub fn claim(&mut self, claim: &Value) -> Result<Said, Refusal> {
+        let computed = self.evaluator.compute(claim)?;
+        self.spoke = true;
+        if let Some(id) = &computed.id {
+            self.standing.insert(id.clone(), claim.clone());
+        }
+        Ok(self.writer.say(&computed))
+    }
+
+    /// Counts what became of a claim of the model's own.
+    pub fn count(&mut self, stands: bool) {
         self.grounding.written += 1;
-        match self.evaluator.compute(claim) {
-            Ok(computed) => {
-                self.grounding.kept += 1;
-                if let Some(id) = &computed.id {
-                    self.standing.insert(id.clone(), claim.clone());
-                }
-                Ok(self.writer.say(&computed))
-            }
-            Err(refusal) => {
-                self.grounding.struck += 1;
-                Err(refusal)
-            }
+        if stands {
+            self.grounding.kept += 1;
+        } else {
+            self.grounding.struck += 1;
         }
     }
 
@@ -87,9 +93,9 @@ impl Telling {
         menu(&self.results, &self.reader)
     }
 
-    /// Was nothing of what was claimed let stand?
+    /// Does no claim stand so far?
     pub fn nothing_stood(&self) -> bool {
-        self.grounding.kept == 0
+        !self.spoke
     }
 
     /// The claims that stand, as they were written: what a later question builds on. No value that was not told is among them.

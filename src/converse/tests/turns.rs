@@ -406,6 +406,10 @@ async fn a_cell_that_may_not_be_told_is_left_out_in_two_words() {
         question("mara", "vp", "Which notes do our deals have?"),
     )
     .await;
+    assert_eq!(
+        told.done.grounding.written, 0,
+        "the model claimed nothing: {told:#?}"
+    );
     let rows = &told.tables()[0].rows;
     assert_eq!(rows[0], ["Northgate", "[left out]"]);
     assert_eq!(rows[1], ["Southfield", "Wants a call on Friday"]);

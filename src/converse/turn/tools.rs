@@ -303,10 +303,13 @@ impl Turn<'_> {
         let mut answers = Vec::new();
         for claim in claims.iter().take(MAX_CLAIMS) {
             if claim["say"] == ASSESSMENT && !self.who.role.assessment {
+                self.telling.count(false);
                 answers.push(json!({ "refused": "assessment", "why": "this role is given none" }));
                 continue;
             }
-            answers.push(match self.claim(claim, speech).await {
+            let told = self.claim(claim, speech).await;
+            self.telling.count(told.is_ok());
+            answers.push(match told {
                 Ok(_) if blind => json!("ok"),
                 Ok(text) => text.into(),
                 Err(refusal) => json!(refusal),
